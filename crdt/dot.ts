@@ -1,0 +1,124 @@
+/**
+ * dot.ts: names of writes, their order, and what an op may remove.
+ *
+ * A dot `(origin, seq, index)` names effect `index` of op `seq` of an origin, for ever. A stamp is the
+ * dot together with the op's HLC. Stamps order concurrent writes only; what a write replaces or removes
+ * is decided by `OpPoint.covers`, never by stamps.
+ *
+ * The HLC is kept as two small integers: as one number it would be a heap object of its own per write.
+ */
+import type { Hlc } from './hlc.ts'
+import type { Origin } from './origin.ts'
+import type { VersionVector } from './version-vector.ts'
+
+const LOW = 2 ** 22
+
+/** A dot and its HLC: what an effect gives to the element it writes. */
+export interface Stamp {
+  readonly origin: Origin
+  readonly seq: number
+  readonly index: number
+  readonly hlcHigh: number
+  readonly hlcLow: number
+}
+
+export class Dot implements Stamp {
+  origin: Origin
+  seq: number
+  index: number
+  hlcHigh: number
+  hlcLow: number
+
+  constructor(stamp: Stamp) {
+    this.origin = stamp.origin
+    this.seq = stamp.seq
+    this.index = stamp.index
+    this.hlcHigh = stamp.hlcHigh
+    this.hlcLow = stamp.hlcLow
+  }
+
+  get hlc(): Hlc {
+    return this.hlcHigh * LOW + this.hlcLow
+  }
+
+  /** Takes the name and stamp of the effect at `at`: an element that is replaced in place. */
+  renew(stamp: Stamp): void {
+    this.origin = stamp.origin
+    this.seq = stamp.seq
+    this.index = stamp.index
+    this.hlcHigh = stamp.hlcHigh
+    this.hlcLow = stamp.hlcLow
+  }
+}
+
+/**
+ * Total order of stamps: HLC, then the lower region, then origin, seq, effect.
+ * @returns > 0 when `a` wins, < 0 when `b` wins, 0 only for one and the same dot
+ */
+export function compareStamps(a: Dot, b: Dot): number {
+  if (a.hlcHigh !== b.hlcHigh) return a.hlcHigh - b.hlcHigh
+  if (a.hlcLow !== b.hlcLow) return a.hlcLow - b.hlcLow
+  if (a.origin !== b.origin) {
+    if (a.origin.region !== b.origin.region) return b.origin.region - a.origin.region
+    return a.origin.id < b.origin.id ? 1 : -1
+  }
+  return a.seq - b.seq || a.index - b.index
+}
+
+export function sameDot(a: Dot, b: Dot): boolean {
+  return a.origin === b.origin && a.seq === b.seq && a.index === b.index
+}
+
+export type ConflictRule = 'register' | 'type' | 'deadline' | 'hidden-increment' | 'saturation'
+
+/** Told when a rule hides something that somebody was answered "OK" for. */
+export interface ConflictSink {
+  /** @param at  the effect that brought it to light; its key is the one being applied */
+  conflict(rule: ConflictRule, winner: Dot, hidden: Dot, at: OpPoint): void
+}
+
+/**
+ * Where an effect stands: its dot, its stamp and what its origin had seen. One object per node, moved
+ * from effect to effect.
+ */
+export class OpPoint implements Stamp {
+  origin: Origin
+  seq = 0
+  index = 0
+  hlcHigh = 0
+  hlcLow = 0
+  /** What the origin had applied when it minted the op. */
+  deps: VersionVector
+  /** The hash field being written, for conflict reports. */
+  field: string | undefined = undefined
+  readonly #conflicts: ConflictSink
+
+  constructor(origin: Origin, deps: VersionVector, conflicts: ConflictSink) {
+    this.origin = origin
+    this.deps = deps
+    this.#conflicts = conflicts
+  }
+
+  /** Moves to the first effect of an op. */
+  moveTo(origin: Origin, seq: number, hlc: Hlc, deps: VersionVector): void {
+    this.origin = origin
+    this.seq = seq
+    this.index = 0
+    this.field = undefined
+    this.hlcHigh = Math.floor(hlc / LOW)
+    this.hlcLow = hlc % LOW
+    this.deps = deps
+  }
+
+  report(rule: ConflictRule, winner: Dot, hidden: Dot): void {
+    this.#conflicts.conflict(rule, winner, hidden, this)
+  }
+
+  /** The op's origin had seen that write, or made it earlier in the same op. */
+  covers(dot: Dot): boolean {
+    if (dot.origin === this.origin) {
+      return dot.seq < this.seq || (dot.seq === this.seq && dot.index < this.index)
+    }
+    return dot.seq <= this.deps.get(dot.origin)
+  }
+}

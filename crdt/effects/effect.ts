@@ -1,0 +1,77 @@
+/**
+ * effect.ts: the parts that all effects share.
+ *
+ * An effect says what happened to one key; its op says when and what its origin had seen. Each family
+ * file beside this one holds, for its effects, the shape, the codec and what applying does; `registry.ts`
+ * collects them. Tags are for ever: they are on disk and on the wire.
+ */
+import type { ByteReader, ByteWriter } from '../codec/bytes.ts'
+import { DecodeError } from '../codec/bytes.ts'
+import type { Origin } from '../origin.ts'
+import { NOTHING_SEEN, type SeenCounter, TYPE_NAMES } from '../state.ts'
+
+export const TAG = {
+  SET: 1,
+  PUT: 2,
+  INCREMENT: 3,
+  HASH_PUT: 4,
+  HASH_INCREMENT: 5,
+  HASH_REMOVE: 6,
+  SET_ADD: 7,
+  SET_REMOVE: 8,
+  DEADLINE: 9,
+  CLEAR: 10,
+  FLUSH: 11,
+} as const
+
+/** Writes effects of one batch: knows the batch's table of origins. */
+export interface EffectWriter extends ByteWriter {
+  /** An origin by its place in the batch header. */
+  originRef(origin: Origin): void
+}
+
+export interface EffectReader extends ByteReader {
+  originRef(): Origin
+}
+
+/** What every effect on a key begins with. */
+export interface OnKey {
+  readonly db: number
+  readonly key: string
+}
+
+export function encodeSeen(seen: readonly SeenCounter[], out: EffectWriter): void {
+  out.varint(seen.length)
+  for (const { type, field, origin, run, total } of seen) {
+    out.byte(TYPE_NAMES.indexOf(type) | (field === undefined ? 0 : 128))
+    if (field !== undefined) out.word(field)
+    out.originRef(origin)
+    out.varint(run)
+    out.amount(total)
+  }
+}
+
+export function decodeSeen(from: EffectReader): readonly SeenCounter[] {
+  const count = from.varint()
+  if (count === 0) return NOTHING_SEEN
+  const seen: SeenCounter[] = []
+  for (let i = 0; i < count; i++) {
+    const tag = from.byte()
+    const type = TYPE_NAMES[tag & 127]
+    if (type === undefined) throw new DecodeError(`an unknown type ${tag & 127}`)
+    const field = tag > 127 ? from.word() : undefined
+    seen.push({ type, field, origin: from.originRef(), run: from.varint(), total: from.amount() })
+  }
+  return seen
+}
+
+export function encodeWords(words: readonly string[], out: EffectWriter): void {
+  out.varint(words.length)
+  for (const word of words) out.word(word)
+}
+
+export function decodeWords(from: EffectReader): string[] {
+  const words: string[] = []
+  for (let left = from.varint(); left > 0; left--) words.push(from.word())
+  return words
+}

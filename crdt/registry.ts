@@ -1,0 +1,186 @@
+/**
+ * registry.ts: tag → effect. A new type adds its effects here and nowhere else.
+ *
+ * A switch over literal tags, not a table of functions: the compiler then checks that every effect has
+ * its three functions, and the engine inlines the hot ones.
+ *
+ * On the wire an effect is its tag, the database index if it is not 0 (bit 7 of the tag says so), the
+ * key, and what its family file writes. Tag 0 ends an op.
+ */
+import { unreachable } from './assert.ts'
+import { DecodeError } from './codec/bytes.ts'
+import type { OpPoint } from './dot.ts'
+import { type EffectReader, type EffectWriter, TAG } from './effects/effect.ts'
+import {
+  applyHashIncrement,
+  applyHashPut,
+  applyHashRemove,
+  decodeHashIncrement,
+  decodeHashPut,
+  decodeHashRemove,
+  encodeHashIncrement,
+  encodeHashPut,
+  encodeHashRemove,
+  type HashIncrementEffect,
+  type HashPutEffect,
+  type HashRemoveEffect,
+} from './effects/hash-effects.ts'
+import {
+  applyClear,
+  applyDeadline,
+  type ClearEffect,
+  type DeadlineEffect,
+  decodeClear,
+  decodeDeadline,
+  decodeFlush,
+  encodeClear,
+  encodeDeadline,
+  encodeFlush,
+  type FlushEffect,
+} from './effects/key-effects.ts'
+import {
+  applySetAdd,
+  applySetRemove,
+  decodeSetAdd,
+  decodeSetRemove,
+  encodeSetAdd,
+  encodeSetRemove,
+  type SetAddEffect,
+  type SetRemoveEffect,
+} from './effects/set-effects.ts'
+import {
+  applyIncrement,
+  applyPut,
+  applySet,
+  decodeIncrement,
+  decodePut,
+  decodeSet,
+  encodeIncrement,
+  encodePut,
+  encodeSet,
+  type IncrementEffect,
+  type PutEffect,
+  type SetEffect,
+} from './effects/string-effects.ts'
+import type { KeyEntry } from './key.ts'
+
+/** An effect on one key. */
+export type KeyEffect =
+  | SetEffect
+  | PutEffect
+  | IncrementEffect
+  | HashPutEffect
+  | HashIncrementEffect
+  | HashRemoveEffect
+  | SetAddEffect
+  | SetRemoveEffect
+  | DeadlineEffect
+  | ClearEffect
+
+export type Effect = KeyEffect | FlushEffect
+
+const DB_FOLLOWS = 128
+export const END_OF_OP = 0
+
+export function encodeEffect(effect: Effect, out: EffectWriter): void {
+  if (effect.tag === TAG.FLUSH) {
+    out.byte(TAG.FLUSH)
+    encodeFlush(effect, out)
+    return
+  }
+  if (effect.db === 0) {
+    out.byte(effect.tag)
+  } else {
+    out.byte(effect.tag | DB_FOLLOWS)
+    out.varint(effect.db)
+  }
+  out.word(effect.key)
+  switch (effect.tag) {
+    case TAG.SET:
+      return encodeSet(effect, out)
+    case TAG.PUT:
+      return encodePut(effect, out)
+    case TAG.INCREMENT:
+      return encodeIncrement(effect, out)
+    case TAG.HASH_PUT:
+      return encodeHashPut(effect, out)
+    case TAG.HASH_INCREMENT:
+      return encodeHashIncrement(effect, out)
+    case TAG.HASH_REMOVE:
+      return encodeHashRemove(effect, out)
+    case TAG.SET_ADD:
+      return encodeSetAdd(effect, out)
+    case TAG.SET_REMOVE:
+      return encodeSetRemove(effect, out)
+    case TAG.DEADLINE:
+      return encodeDeadline(effect, out)
+    case TAG.CLEAR:
+      return encodeClear(effect, out)
+    default:
+      return unreachable(effect)
+  }
+}
+
+/** @returns undefined at the end of the op. @throws DecodeError */
+export function decodeEffect(from: EffectReader): Effect | undefined {
+  const first = from.byte()
+  if (first === END_OF_OP) return undefined
+  if (first === TAG.FLUSH) return decodeFlush(from)
+  const db = first & DB_FOLLOWS ? from.varint() : 0
+  const key = from.word()
+  switch (first & ~DB_FOLLOWS) {
+    case TAG.SET:
+      return decodeSet(db, key, from)
+    case TAG.PUT:
+      return decodePut(db, key, from)
+    case TAG.INCREMENT:
+      return decodeIncrement(db, key, from)
+    case TAG.HASH_PUT:
+      return decodeHashPut(db, key, from)
+    case TAG.HASH_INCREMENT:
+      return decodeHashIncrement(db, key, from)
+    case TAG.HASH_REMOVE:
+      return decodeHashRemove(db, key, from)
+    case TAG.SET_ADD:
+      return decodeSetAdd(db, key, from)
+    case TAG.SET_REMOVE:
+      return decodeSetRemove(db, key, from)
+    case TAG.DEADLINE:
+      return decodeDeadline(db, key, from)
+    case TAG.CLEAR:
+      return decodeClear(db, key, from)
+    default:
+      throw new DecodeError(`an unknown effect ${first}`)
+  }
+}
+
+/**
+ * Applies an effect to what its key holds. May change and reuse `entry`.
+ * @returns the entry to store; undefined when nothing of the key is left
+ */
+export function applyEffect(effect: KeyEffect, entry: KeyEntry | undefined, at: OpPoint): KeyEntry | undefined {
+  switch (effect.tag) {
+    case TAG.SET:
+      return applySet(effect, entry, at)
+    case TAG.PUT:
+      return applyPut(effect, entry, at)
+    case TAG.INCREMENT:
+      return applyIncrement(effect, entry, at)
+    case TAG.HASH_PUT:
+      return applyHashPut(effect, entry, at)
+    case TAG.HASH_INCREMENT:
+      return applyHashIncrement(effect, entry, at)
+    case TAG.HASH_REMOVE:
+      return applyHashRemove(effect, entry, at)
+    case TAG.SET_ADD:
+      return applySetAdd(effect, entry, at)
+    case TAG.SET_REMOVE:
+      return applySetRemove(effect, entry, at)
+    case TAG.DEADLINE:
+      return applyDeadline(effect, entry, at)
+    case TAG.CLEAR:
+      return applyClear(effect, entry, at)
+    default:
+      return unreachable(effect)
+  }
+}

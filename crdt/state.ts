@@ -1,0 +1,48 @@
+/**
+ * state.ts: what every typed state of a key can do, so that the rules of a key (`key.ts`) need not know
+ * the types.
+ */
+import type { Amount } from './amount.ts'
+import type { Fingerprint } from './digest.ts'
+import type { Dot, OpPoint } from './dot.ts'
+import type { Origin } from './origin.ts'
+
+/** The Redis type a state answers to. Its place in this list is its tag on disk and wire. */
+export const TYPE_NAMES = ['string', 'hash', 'set'] as const
+export type TypeName = (typeof TYPE_NAMES)[number]
+
+/**
+ * A counter entry as a remover saw it. Every removal carries one for each entry it saw, because a
+ * receiver may already hold later increments of the same origin in the same running total
+ * (algorithms.md, Counter).
+ */
+export interface SeenCounter {
+  readonly type: TypeName
+  /** The hash field; undefined for a string. */
+  readonly field: string | undefined
+  readonly origin: Origin
+  readonly run: number
+  readonly total: Amount
+}
+
+export const NOTHING_SEEN: readonly SeenCounter[] = []
+
+/** Readable form for CRDT.INSPECT: plain JSON values. */
+export type Description = string | number | boolean | null | Description[] | { [name: string]: Description }
+
+export interface TypedState {
+  readonly type: TypeName
+  /** The live dot with the highest stamp: it decides which type of a key is visible. */
+  latest(): Dot
+  /** Takes away what the op at `at` had seen. @returns what is left, undefined when nothing is. */
+  withoutSeen(seen: readonly SeenCounter[], at: OpPoint): TypedState | undefined
+  /** Adds the counter entries in this state to `into`. */
+  collectSeen(into: SeenCounter[], field?: string): void
+  /** Feeds what reads can answer. */
+  fingerprint(into: Fingerprint): void
+  describe(): Description
+}
+
+export function describeDot(dot: Dot): string {
+  return `${dot.origin.id}:${dot.seq}.${dot.index}`
+}

@@ -1,0 +1,34 @@
+/**
+ * host.ts: what the command line needs of the process it runs in.
+ *
+ * The real one is made by main.ts; tests pass their own, so that every path of the command line,
+ * signals and exit codes included, runs inside a test.
+ */
+import type { Logger } from 'pino'
+import type { Settings } from '../config.ts'
+import type { Env } from '../env.ts'
+
+export interface RunningNode {
+  /** Ends the node in order: clients, log, peers. `reason` is for the log. */
+  stop(reason: string): Promise<void>
+  /** Settles when the node has ended, however it came to that. */
+  readonly stopped: Promise<{ exitCode: number }>
+}
+
+/** Resolves when the node serves clients. @throws StartError, DiskError, or the listener's own error */
+export type StartNode = (settings: Settings, env: Env, logger: Logger) => Promise<RunningNode>
+
+export interface CliHost {
+  readonly env: Env
+  readonly environment: Readonly<Record<string, string | undefined>>
+  /** Writes to standard output. */
+  print(text: string): void
+  /** Writes to standard error. */
+  complain(text: string): void
+  /** Calls `listener` on each SIGTERM and SIGINT. */
+  onSignal(listener: (name: string) => void): void
+  /** Ends the process at once. */
+  exitNow(code: number): void
+  makeLogger(settings: Settings): Logger
+  loadStartNode(): Promise<StartNode>
+}

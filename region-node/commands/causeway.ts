@@ -1,0 +1,6 @@
+/**
+ * causeway.ts: to be written.
+ */
+import { defineCommands } from './command.ts'
+
+export const causewayCommands = defineCommands([])

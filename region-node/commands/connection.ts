@@ -1,0 +1,6 @@
+/**
+ * connection.ts: to be written.
+ */
+import { defineCommands } from './command.ts'
+
+export const connectionCommands = defineCommands([])

@@ -1,0 +1,25 @@
+/**
+ * families.ts: every command there is. A new family is added here and nowhere else.
+ */
+import { causewayCommands } from './causeway.ts'
+import { connectionCommands } from './connection.ts'
+import { expiryCommands } from './expiry.ts'
+import { hashCommands } from './hashes.ts'
+import { keyCommands } from './keys.ts'
+import { serverCommands } from './server.ts'
+import { setCommands } from './sets.ts'
+import { stringCommands } from './strings.ts'
+import { CommandTable } from './table.ts'
+import { transactionCommands } from './transactions.ts'
+
+export const commandTable = new CommandTable([
+  stringCommands,
+  hashCommands,
+  setCommands,
+  keyCommands,
+  expiryCommands,
+  transactionCommands,
+  connectionCommands,
+  serverCommands,
+  causewayCommands,
+])

@@ -1,0 +1,6 @@
+/**
+ * keys.ts: to be written.
+ */
+import { defineCommands } from './command.ts'
+
+export const keyCommands = defineCommands([])

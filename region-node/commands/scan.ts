@@ -1,0 +1,135 @@
+/**
+ * scan.ts: SCAN, HSCAN and SSCAN: options, cursors, and steps of a walk.
+ *
+ * A name that is there from the first call of a walk to the last is returned at least once, whatever is
+ * added and removed in between, and the server remembers nothing of a walk: a cursor is a number.
+ *
+ * Small collections are returned whole. Large ones are walked by position in their `MemberIndex`, from
+ * the highest down; a cursor is the position above the next one. The index removes a name by moving the
+ * last one to its place, so a name only ever moves down, from a higher position to a lower one: one that
+ * the walk has not met yet cannot get behind it. Names added later go to the top and need not be met.
+ * A call costs O(COUNT); the index is built once, at the first step or draw, and kept up to date.
+ * (A walk in the order of hashes needs no index, but must sort all names again whenever one was added:
+ * 200 ms for a million of them, at every `SSCAN key 0` of a set that is being filled.)
+ *
+ * Keys are walked slot by slot; the low part of the cursor is the slot, the high part the position in
+ * it. A slot is indexed only when it holds far more keys than slots do on average, so an evenly filled
+ * keyspace never pays for indexes.
+ *
+ * Invariant: a cursor of 0 is the beginning for the client and the end from the server.
+ */
+import type { MemberIndex } from '../../crdt/member-index.ts'
+import type { Database } from '../engine/keyspace.ts'
+import { SLOT_COUNT } from '../engine/slot.ts'
+import { errors } from '../errors.ts'
+import { parseCount } from './parse.ts'
+
+export interface ScanOptions {
+  /** How many names to look at. */
+  count: number
+  /** Glob pattern; undefined matches all. */
+  match: string | undefined
+  /** Lower-case type name, SCAN only. */
+  type: string | undefined
+}
+
+/** Names found by one step, before MATCH and TYPE, and where the next step begins. */
+export interface ScanStep {
+  readonly names: string[]
+  readonly cursor: number
+}
+
+const COUNT_DEFAULT = 10
+/** Collections of at most this many names are returned whole, as Redis does with its compact encodings. */
+const WHOLE_SIZE_MAX = 128
+/** A slot is walked in parts when it holds this many times the keys of an average slot. */
+const CROWDED_SLOT_FACTOR = 4
+
+const CURSOR = /^[+-]?[0-9]+$/
+const UINT64_MAX = 2n ** 64n - 1n
+
+/**
+ * A cursor as C's strtoul reads it, which is what Redis does: an empty word is 0, a sign is allowed.
+ * Past 2^53 it is rounded: no walk gets there, any number is only required to be answered.
+ * @throws CommandError
+ */
+export function parseCursor(word: string): number {
+  const nul = word.indexOf('\0')
+  const text = nul < 0 ? word : word.slice(0, nul)
+  if (text === '') return 0
+  if (!CURSOR.test(text)) throw errors.invalidCursor
+  const isNegative = text.startsWith('-')
+  const magnitude = BigInt(text.replace(/^[+-]/, ''))
+  if (magnitude > UINT64_MAX) throw errors.invalidCursor
+  return Number(isNegative ? BigInt.asUintN(64, -magnitude) : magnitude)
+}
+
+/** @param first  index of the first option  @param takesType  SCAN itself  @throws CommandError */
+export function parseScanOptions(words: readonly string[], first: number, takesType = false): ScanOptions {
+  const options: ScanOptions = { count: COUNT_DEFAULT, match: undefined, type: undefined }
+  for (let at = first; at < words.length; at += 2) {
+    const value = words[at + 1]
+    if (value === undefined) throw errors.syntax
+    const name = words[at]!.toLowerCase()
+    if (name === 'count') {
+      options.count = parseCount(value)
+      if (options.count < 1) throw errors.syntax
+    } else if (name === 'match') {
+      options.match = value === '*' ? undefined : value
+    } else if (name === 'type' && takesType) {
+      options.type = value.toLowerCase()
+    } else {
+      throw errors.syntax
+    }
+  }
+  return options
+}
+
+/** Names in no order, and, on demand, by position. */
+export interface Scannable {
+  readonly names: ReadonlyMap<string, unknown>
+  readonly index: MemberIndex
+}
+
+/** One step through a set or a hash. */
+export function scanNames(from: Scannable, cursor: number, count: number): ScanStep {
+  const names: string[] = []
+  return { names, cursor: walk(from, WHOLE_SIZE_MAX, cursor, count, names) }
+}
+
+/** One step through the keys of a database: all that are stored, due ones included. */
+export function scanKeys(database: Database, cursor: number, count: number): ScanStep {
+  const names: string[] = []
+  const wholeMax = Math.max(WHOLE_SIZE_MAX, (CROWDED_SLOT_FACTOR * database.size) / SLOT_COUNT)
+  let position = Math.floor(cursor / SLOT_COUNT)
+  for (let slot = cursor % SLOT_COUNT; slot < SLOT_COUNT; slot++) {
+    const keys = database.slot(slot)
+    if (keys !== undefined && keys.size > 0) {
+      if (names.length >= count) return { names, cursor: slot }
+      const scannable = {
+        names: keys,
+        get index() {
+          return database.slotIndex(slot)
+        },
+      }
+      position = walk(scannable, wholeMax, position, count - names.length, names)
+      if (position > 0) return { names, cursor: position * SLOT_COUNT + slot }
+    }
+    position = 0
+  }
+  return { names, cursor: 0 }
+}
+
+/** @returns the position above the next one to look at; 0: all names have been seen */
+function walk(from: Scannable, wholeMax: number, above: number, count: number, into: string[]): number {
+  const { size } = from.names
+  if (size <= wholeMax) {
+    for (const name of from.names.keys()) into.push(name)
+    return 0
+  }
+  const { index } = from
+  const top = above === 0 ? size : Math.min(above, size)
+  const bottom = Math.max(0, top - count)
+  for (let position = top - 1; position >= bottom; position--) into.push(index.at(position))
+  return bottom
+}

@@ -1,0 +1,6 @@
+/**
+ * server.ts: to be written.
+ */
+import { defineCommands } from './command.ts'
+
+export const serverCommands = defineCommands([])

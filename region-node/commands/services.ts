@@ -1,0 +1,72 @@
+/**
+ * services.ts: what commands about the server, its clients and its peers ask of the node.
+ *
+ * The node implements this (`node.ts`), the simulator and tests implement parts of it; so commands reach
+ * no socket, disk or peer themselves.
+ */
+import type { VersionVector } from '../../crdt/version-vector.ts'
+import type { ConflictLog } from '../engine/conflict-log.ts'
+import type { Session } from './session.ts'
+
+export interface LinkState {
+  readonly region: string
+  /** `up`, `down`, `connecting`, `paused` and the like, for both directions. */
+  readonly pull: string
+  readonly serve: string
+  readonly paused: boolean
+  /** Ops of that region known to exist and not applied here. */
+  readonly lagOps: number
+  /** Milliseconds since this node last had all that the peer announced; 0 when it has. */
+  readonly lagMs: number
+  /** The peer's wall clock minus ours, milliseconds. */
+  readonly skewMs: number
+  readonly lastError: string
+}
+
+export interface Services {
+  readonly region: string
+  readonly regionId: number
+  readonly version: string
+  /** Live vector of ops applied here. */
+  readonly applied: VersionVector
+  readonly durable: VersionVector
+  readonly conflicts: ConflictLog
+
+  /**
+   * One INFO section by its lower-case name, or undefined when there is no such section: its heading
+   * (`# Server`) and its lines, each ended by CR LF.
+   */
+  infoSection(name: string): string | undefined
+  /** Section names in Redis's order; `isDefault`: shown without asking. */
+  readonly infoSections: readonly { readonly name: string; readonly isDefault: boolean }[]
+
+  /** Name and value of every setting that matches a glob pattern. */
+  configGet(patterns: readonly string[]): readonly (readonly [string, string])[]
+  /** All or nothing. @throws CommandError */
+  configSet(pairs: readonly (readonly [string, string])[]): void
+  /** Zeroes the statistics of INFO. */
+  resetStatistics(): void
+  /** `requirepass`, or '' when none is set. */
+  readonly password: string
+  /** `databases`. */
+  readonly databaseCount: number
+  /** `proto-max-bulk-len`: the longest string value, bytes. */
+  readonly stringBytesMax: number
+
+  readonly sessions: Iterable<Session>
+  /** Ends the process in order; resolves nothing: the connection ends. */
+  shutdown(): void
+
+  /** CRDT.LINK. Unknown names return false. */
+  setLink(region: string | 'ALL', up: boolean): boolean
+  links(): readonly LinkState[]
+  /**
+   * Calls back once: when every connected peer holds `target` durably, or after `timeoutMs` (0: never).
+   * @returns a function that forgets about it
+   */
+  awaitDurable(target: VersionVector, timeoutMs: number, done: (peers: number) => void): () => void
+  /** Runs once after `delayMs`. */
+  after(delayMs: number, task: () => void): { cancel(): void }
+  /** Wall clock, milliseconds since the Unix epoch, with microseconds as a fraction. */
+  wallMs(): number
+}

@@ -1,0 +1,67 @@
+/**
+ * session.ts: what the engine knows of one client connection.
+ *
+ * A session is plain state: it owns no socket, so the same commands run for a client on TCP, in the
+ * simulator and in a test. The connection (`server/connection.ts`) feeds words in and takes `out`.
+ *
+ * Invariants: (1) replies are in `out` in the order of the commands. (2) While `blocked` is set no
+ * further command of this session runs. (3) `queue` is defined exactly between MULTI and EXEC,
+ * DISCARD or RESET.
+ */
+import { ReplyWriter } from '../resp/reply.ts'
+
+export interface Blocked {
+  /** Ends the wait without a reply: the client went away. */
+  cancel(): void
+}
+
+export interface WatchedKey {
+  readonly db: number
+  readonly key: string
+  /** The key had a value a read would have shown when WATCH ran. */
+  readonly existed: boolean
+}
+
+export class Session {
+  readonly id: number
+  readonly out: ReplyWriter = new ReplyWriter()
+  /** `host:port` of the client and of the listener, as CLIENT LIST shows them. */
+  readonly address: string
+  readonly localAddress: string
+  readonly createdMs: number
+  lastActiveMs: number
+  lastCommand = 'NULL'
+  db = 0
+  name = ''
+  libName = ''
+  libVersion = ''
+  authenticated: boolean
+  noEvict = false
+  replyMode: 'on' | 'off' | 'skip-next' | 'skip-this' = 'on'
+  /** Words of the commands queued since MULTI. */
+  queue: (readonly string[])[] | undefined = undefined
+  /** A command was refused while queueing: EXEC answers EXECABORT. */
+  queueBroken = false
+  watched: WatchedKey[] = []
+  /** An effect touched a watched key. */
+  watchDirty = false
+  blocked: Blocked | undefined = undefined
+  /** Channels and patterns subscribed to: such a client may be silent for as long as it likes. */
+  subscriptions = 0
+  /** Close the connection once `out` has been sent. */
+  closing = false
+  /**
+   * Called by whoever, outside a command of this session, wrote to `out`, ended its wait or set `closing`,
+   * so that the connection sends it and goes on.
+   */
+  resume: () => void = () => {}
+
+  constructor(id: number, address: string, localAddress: string, nowMs: number, authenticated: boolean) {
+    this.id = id
+    this.address = address
+    this.localAddress = localAddress
+    this.createdMs = nowMs
+    this.lastActiveMs = nowMs
+    this.authenticated = authenticated
+  }
+}

@@ -1,0 +1,6 @@
+/**
+ * sets.ts: to be written.
+ */
+import { defineCommands } from './command.ts'
+
+export const setCommands = defineCommands([])

@@ -1,0 +1,6 @@
+/**
+ * strings.ts: to be written.
+ */
+import { defineCommands } from './command.ts'
+
+export const stringCommands = defineCommands([])

@@ -1,0 +1,116 @@
+/**
+ * relations.ts: what must hold between settings, whichever source they came from.
+ *
+ * Checked when a node starts and again before CONFIG SET changes anything. Each rule gives one
+ * sentence that says what is wrong and what to do; secrets are named, never shown.
+ */
+import type { SettingName, SettingValues } from './table.ts'
+
+export interface Violation {
+  /** The setting to look at first. */
+  readonly name: SettingName
+  readonly sentence: string
+}
+
+/** The first rule that is broken, or undefined. */
+export function brokenRelation(values: SettingValues): Violation | undefined {
+  for (const rule of RULES) {
+    const sentence = rule.broken(values)
+    if (sentence !== undefined) return { name: rule.name, sentence }
+  }
+  return undefined
+}
+
+interface Rule {
+  readonly name: SettingName
+  broken(values: SettingValues): string | undefined
+}
+
+const RULES: readonly Rule[] = [
+  {
+    name: 'region',
+    broken: ({ region }) =>
+      region === '' ? 'region is missing: name this region, for example --region A' : undefined,
+  },
+  {
+    name: 'region-id',
+    broken: (values) =>
+      values['region-id'] === 0
+        ? 'region-id is missing: number this region from 1 to 1023, for example --region-id 1; ' +
+          'no other region may ever have the same number'
+        : undefined,
+  },
+  {
+    name: 'partitions',
+    broken({ partitions }) {
+      if ((partitions & (partitions - 1)) !== 0) {
+        return `partitions is ${partitions}, but must be a power of two from 1 to 1024`
+      }
+      return partitions > 1
+        ? `partitions is ${partitions}, but this version serves a database as one partition: set it to 1`
+        : undefined
+    },
+  },
+  {
+    name: 'requirepass',
+    broken: ({ bind, requirepass }) =>
+      requirepass === '' && !isLoopback(bind)
+        ? `bind ${bind} lets other machines in without a password: set requirepass, or bind 127.0.0.1`
+        : undefined,
+  },
+  {
+    name: 'sync-secret',
+    broken: (values) =>
+      values['sync-secret'] === '' &&
+      (values.peer.length > 0 || values['sync-port'] !== 0) &&
+      !isLoopback(values.bind)
+        ? `bind ${values.bind} lets other machines join the regions: set the same sync-secret in ` +
+          'every region, or bind 127.0.0.1'
+        : undefined,
+  },
+  {
+    name: 'sync-port',
+    broken: (values) =>
+      values.peer.length > 0 && values['sync-port'] === 0
+        ? 'there are peers but no sync-port: set the port on which they reach this region'
+        : undefined,
+  },
+  { name: 'peer', broken: brokenPeers },
+  { name: 'port', broken: brokenPorts },
+  {
+    name: 'drift-warn-ms',
+    broken: (values) =>
+      values['drift-warn-ms'] > values['max-drift-ms']
+        ? 'drift-warn-ms is above max-drift-ms: the warning must come before the limit'
+        : undefined,
+  },
+]
+
+function brokenPeers({ region, peer }: SettingValues): string | undefined {
+  const names = new Set<string>()
+  const urls = new Set<string>()
+  for (const { name, url } of peer) {
+    if (name === region) return `peer ${name} has the name of this region itself: peers are the other regions`
+    if (names.has(name)) return `peer ${name} is given twice: give each region one address`
+    if (urls.has(url)) return `two peers have the address ${url}: give each region its own`
+    names.add(name)
+    urls.add(url)
+  }
+  return undefined
+}
+
+function brokenPorts(values: SettingValues): string | undefined {
+  const taken = new Map<number, SettingName>()
+  for (const name of ['port', 'sync-port', 'admin-port'] as const) {
+    const port = values[name]
+    if (port === 0) continue
+    const other = taken.get(port)
+    if (other !== undefined) return `${other} and ${name} are both ${port}: give each its own port`
+    taken.set(port, name)
+  }
+  return undefined
+}
+
+function isLoopback(address: string): boolean {
+  return address === 'localhost' || address === '::1' || /^127\.\d{1,3}\.\d{1,3}\.\d{1,3}$/.test(address)
+}

@@ -1,0 +1,241 @@
+/**
+ * table.ts: the one table of settings. Everything else about them follows from it: parsing, help,
+ * CONFIG GET and SET, the typed record readers use, the digest that regions compare.
+ *
+ * Names are Redis's own wherever Redis has the setting. `scope: 'database'` means that all regions
+ * must agree on the value: it goes into the configuration digest of the handshake. `change` says
+ * when the value may be given: at the start only, at run time too (CONFIG SET takes effect at once),
+ * or never, for a fact that Redis clients ask for and that is always so in this version.
+ *
+ * Invariants: (1) every row names its unit, in its name or in its help. (2) `secret` values are
+ * printed nowhere. (3) A default is a value that may be written; only `region` and
+ * `region-id` have none, and must be given.
+ */
+import { WORD_BYTES_MAX } from '../resp/word.ts'
+import {
+  bytes,
+  choice,
+  fact,
+  flag,
+  integer,
+  type Kind,
+  outputLimits,
+  peers,
+  regionName,
+  text,
+  word,
+} from './kinds.ts'
+
+export type Section =
+  | 'identity'
+  | 'network'
+  | 'peers'
+  | 'durability'
+  | 'limits'
+  | 'time'
+  | 'reports'
+  | 'redis'
+
+export interface SettingRow<T> {
+  readonly section: Section
+  readonly kind: Kind<T>
+  readonly default: T
+  readonly scope: 'node' | 'database'
+  readonly change: 'start' | 'runtime' | 'never'
+  readonly secret: boolean
+  /** One sentence. */
+  readonly help: string
+}
+
+const KB = 1024
+const MB = 1024 * KB
+const GB = 1024 * MB
+const INT32_MAX = 2 ** 31 - 1
+
+interface RowOptions {
+  readonly scope?: 'database'
+  readonly change?: 'runtime'
+  readonly secret?: true
+}
+
+function row<T>(
+  section: Section,
+  kind: Kind<T>,
+  value: NoInfer<T>,
+  help: string,
+  options: RowOptions = {},
+): SettingRow<T> {
+  const { scope = 'node', change = section === 'redis' ? 'never' : 'start', secret = false } = options
+  return { section, kind, default: value, scope, change, secret, help }
+}
+
+const runtime = { change: 'runtime' } as const
+const noLimit = { hardBytes: 0, softBytes: 0, softSeconds: 0 }
+
+export const SETTINGS = {
+  region: row('identity', regionName(), '', 'Name of this region; required.'),
+  'region-id': row(
+    'identity',
+    integer(1, 1023),
+    0,
+    'Number of this region, given to no other region ever; required.',
+  ),
+  dir: row('identity', text('folder'), 'data', 'Folder for the log and the snapshots.'),
+  databases: row('identity', integer(1, 1024), 16, 'Number of logical databases (SELECT).', {
+    scope: 'database',
+  }),
+  partitions: row(
+    'identity',
+    integer(1, 1024),
+    1,
+    'Partitions of the database, a power of two; this version serves 1.',
+    { scope: 'database' },
+  ),
+  'stream-id-mode': row(
+    'identity',
+    choice('strict', 'semi-strict', 'liberal'),
+    'semi-strict',
+    'Which stream ids XADD accepts: strict refuses full ids, liberal does as Redis.',
+    { scope: 'database' },
+  ),
+
+  bind: row('network', word('address'), '127.0.0.1', 'Address that all servers of this node listen on.'),
+  port: row('network', integer(0, 65535), 6379, 'Port for Redis clients; 0 takes any free port.'),
+  'sync-port': row('network', integer(0, 65535), 0, 'Port for the other regions; 0 is off.'),
+  'admin-port': row(
+    'network',
+    integer(0, 65535),
+    0,
+    'Port for health, metrics and status over HTTP; 0 is off.',
+  ),
+  requirepass: row('network', word(), '', 'Password that clients must give (AUTH); empty asks for none.', {
+    change: 'runtime',
+    secret: true,
+  }),
+  maxclients: row('network', integer(1, 1_000_000), 10_000, 'Most clients connected at a time.', runtime),
+  timeout: row(
+    'network',
+    integer(0, INT32_MAX),
+    0,
+    'Seconds after which an idle client is disconnected; 0 is never.',
+    runtime,
+  ),
+  'tcp-keepalive': row(
+    'network',
+    integer(0, INT32_MAX),
+    300,
+    'Seconds between keepalive probes to a silent client; 0 is off.',
+    runtime,
+  ),
+
+  peer: row('peers', peers(), [], 'Another region and its sync address; repeat it for each region.'),
+  'sync-secret': row('peers', word(), '', 'Shared secret that regions prove to each other.', {
+    secret: true,
+  }),
+  'sync-linger-ms': row(
+    'peers',
+    integer(0, 1000),
+    1,
+    'Milliseconds that ops wait for company before they are sent.',
+    runtime,
+  ),
+  'sync-frame-bytes-max': row('peers', bytes(MB, 2 * GB), GB, 'Largest message taken from a peer, bytes.'),
+  'causal-buffer-bytes': row(
+    'peers',
+    bytes(MB, 64 * GB),
+    64 * MB,
+    'Memory for received ops that wait for ops they depend on, bytes.',
+    runtime,
+  ),
+
+  appendfsync: row(
+    'durability',
+    choice('everysec', 'always', 'no'),
+    'everysec',
+    'When the log is made durable: each second, before each reply, or at leisure.',
+    runtime,
+  ),
+  'log-segment-bytes': row('durability', bytes(MB, 4 * GB), 64 * MB, 'Size of one file of the log, bytes.'),
+  'log-tail-bytes': row(
+    'durability',
+    bytes(64 * KB, 4 * GB),
+    8 * MB,
+    'Recent log kept in memory for peers, bytes; older ops are read from disk.',
+  ),
+
+  'proto-max-bulk-len': row(
+    'limits',
+    bytes(MB, Number.MAX_SAFE_INTEGER, WORD_BYTES_MAX),
+    WORD_BYTES_MAX,
+    'Largest single value, bytes; V8 strings end 24 bytes below 512mb.',
+    runtime,
+  ),
+  'client-query-buffer-limit': row(
+    'limits',
+    bytes(MB, Number.MAX_SAFE_INTEGER),
+    GB,
+    'Most bytes of a command that has not arrived whole.',
+    runtime,
+  ),
+  'client-output-buffer-limit': row(
+    'limits',
+    outputLimits(),
+    {
+      normal: noLimit,
+      slave: { hardBytes: 256 * MB, softBytes: 64 * MB, softSeconds: 60 },
+      pubsub: { hardBytes: 32 * MB, softBytes: 8 * MB, softSeconds: 60 },
+    },
+    'A client with more unsent bytes is disconnected; only the class normal is used.',
+    runtime,
+  ),
+
+  'max-drift-ms': row(
+    'time',
+    integer(0, 86_400_000),
+    60_000,
+    'Milliseconds by which a stamp from a fast clock may lift ours.',
+    runtime,
+  ),
+  'drift-warn-ms': row(
+    'time',
+    integer(0, 86_400_000),
+    500,
+    'Clock difference to a peer, milliseconds, above which a warning is logged.',
+    runtime,
+  ),
+
+  loglevel: row(
+    'reports',
+    choice('debug', 'verbose', 'notice', 'warning'),
+    'notice',
+    'Least urgent kind of log line written to standard error.',
+    runtime,
+  ),
+  'conflict-log-length': row(
+    'reports',
+    integer(0, 1_000_000),
+    128,
+    'Conflict events kept in memory to be read.',
+    runtime,
+  ),
+
+  appendonly: row('redis', flag(), true, 'The log is always on.'),
+  save: row('redis', fact(), '', 'There are no snapshots by time or number of changes.'),
+  maxmemory: row('redis', bytes(0, Number.MAX_SAFE_INTEGER), 0, 'Memory is not limited.'),
+  'maxmemory-policy': row('redis', fact('noeviction'), 'noeviction', 'Nothing is evicted.'),
+  'cluster-enabled': row('redis', flag(), false, 'All slots are served here.'),
+  'notify-keyspace-events': row('redis', fact(), '', 'Keyspace events are not published.'),
+  hz: row('redis', integer(1, 500), 10, 'Background work per second, as Redis reports it.'),
+} as const
+
+export type SettingName = keyof typeof SETTINGS
+export type SettingValues = { readonly [Name in SettingName]: (typeof SETTINGS)[Name]['default'] }
+
+/** The table for code that walks over it or is given a name by somebody. */
+export const SETTING_ROWS: ReadonlyMap<string, SettingRow<unknown>> = new Map(Object.entries(SETTINGS))
+
+export function defaultValues(): SettingValues {
+  return Object.fromEntries(
+    [...SETTING_ROWS].map(([name, { default: value }]) => [name, value]),
+  ) as SettingValues
+}

@@ -1,0 +1,77 @@
+/**
+ * due-keys.ts: which keys of a database are past their deadline.
+ *
+ * A due key is hidden from every read at once, but stays in the keyspace until a removal is minted, which
+ * may take as long as a member that could extend it is out of reach. So the number of due keys must be
+ * known without a walk (DBSIZE), and so must the keys (to remove them when their time has come).
+ *
+ * A heap of deadlines ordered by time; entries are not taken out when a deadline changes, they are looked
+ * at again when they surface. `due` holds the keys that surfaced and are still there.
+ *
+ * Invariant: every key with a finite deadline is in the heap with that deadline, or in `due`.
+ */
+interface Waiting {
+  readonly atMs: number
+  readonly key: string
+}
+
+export class DueKeys {
+  readonly #heap: Waiting[] = []
+  readonly #due = new Set<string>()
+
+  /** Keys that surfaced as due; the caller drops those that are no longer. */
+  get keys(): ReadonlySet<string> {
+    return this.#due
+  }
+
+  /** The key has a new deadline: Infinity when it has none or is gone. */
+  changed(key: string, atMs: number): void {
+    this.#due.delete(key)
+    if (atMs !== Number.POSITIVE_INFINITY) this.#push({ atMs, key })
+  }
+
+  /**
+   * Moves all that is past `nowMs` to `keys`.
+   * @param deadlineOf  the deadline a key has now; Infinity when none
+   */
+  advance(nowMs: number, deadlineOf: (key: string) => number): void {
+    for (let first = this.#heap[0]; first !== undefined && first.atMs < nowMs; first = this.#heap[0]) {
+      this.#pop()
+      if (deadlineOf(first.key) === first.atMs) this.#due.add(first.key)
+    }
+  }
+
+  clear(): void {
+    this.#heap.length = 0
+    this.#due.clear()
+  }
+
+  #push(entry: Waiting): void {
+    const heap = this.#heap
+    let at = heap.length
+    heap.push(entry)
+    while (at > 0) {
+      const parent = (at - 1) >> 1
+      if (heap[parent]!.atMs <= entry.atMs) break
+      heap[at] = heap[parent]!
+      at = parent
+    }
+    heap[at] = entry
+  }
+
+  #pop(): void {
+    const heap = this.#heap
+    const last = heap.pop()!
+    if (heap.length === 0) return
+    let at = 0
+    for (;;) {
+      let child = 2 * at + 1
+      if (child >= heap.length) break
+      if (child + 1 < heap.length && heap[child + 1]!.atMs < heap[child]!.atMs) child++
+      if (heap[child]!.atMs >= last.atMs) break
+      heap[at] = heap[child]!
+      at = child
+    }
+    heap[at] = last
+  }
+}

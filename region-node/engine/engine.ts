@@ -1,0 +1,331 @@
+/**
+ * engine.ts: the one road of every command and of every op.
+ *
+ *   words → look up → check → queue or run ─→ effects → minter: encode + apply ─→ journal
+ *   record from a peer → decode → apply ────────────────────────────────────────→ journal
+ *   record of the own log → decode → apply
+ *
+ * It knows no clock, disk or socket: those who drive it (the server's turn, the simulator) tell it when a
+ * turn ends, and keep replies back until the journal has what they promise.
+ *
+ * Invariants: (1) whatever happens inside a command, its op is ended before anything else is applied.
+ * (2) All effects of an op are applied before anybody reads. (3) `applied` advances only when an op has
+ * been applied whole.
+ */
+import type { BatchReader } from '../../crdt/codec/batch.ts'
+import { DecodeError } from '../../crdt/codec/bytes.ts'
+import { type ConflictRule, type ConflictSink, type Dot, OpPoint } from '../../crdt/dot.ts'
+import { hlcWallMs } from '../../crdt/hlc.ts'
+import { momentOf, winningDeadline } from '../../crdt/deadline.ts'
+import { TAG } from '../../crdt/effects/effect.ts'
+import { EVERY_DB } from '../../crdt/effects/key-effects.ts'
+import { KeyState } from '../../crdt/key.ts'
+import type { Origin, OriginTable } from '../../crdt/origin.ts'
+import type { Effect } from '../../crdt/registry.ts'
+import { VersionVector } from '../../crdt/version-vector.ts'
+import type { Services } from '../commands/services.ts'
+import { Session } from '../commands/session.ts'
+import type { TransactionControl } from '../commands/command.ts'
+import type { CommandTable, FoundCommand } from '../commands/table.ts'
+import { CommandError, errors } from '../errors.ts'
+import { ConflictLog, describeSide } from './conflict-log.ts'
+import { Context } from './context.ts'
+import { ExpiryClock } from './expiry-clock.ts'
+import type { Journal } from './journal.ts'
+import { Keyspace } from './keyspace.ts'
+import { Minter } from './minter.ts'
+import { WatchedKeys } from './watched-keys.ts'
+
+/** Above what `databases` may be set to: an op that names a higher one is not ours. */
+const DATABASE_INDEX_MAX = 16383
+/** How long the regions that do not own a due key's deadline leave its removal to the one that does. */
+const EXPIRE_OWNER_HEADSTART_MS = 5000
+/** Due keys removed in one step; the rest wait for the next one. */
+const EXPIRE_STEP_KEYS = 500
+
+export interface EngineOptions {
+  readonly origins: OriginTable
+  /** Under which the node mints; it enters the vector with the first write. */
+  readonly origin: Origin
+  readonly table: CommandTable
+  readonly journal: Journal
+  readonly services: Services
+  readonly conflicts: ConflictLog
+  /** Wall clock, milliseconds since the Unix epoch; may jump. */
+  readonly wallMs: () => number
+  /** A random number in [0, 1). */
+  readonly random: () => number
+  /** `max-drift-ms`. */
+  readonly driftMaxMs: () => number
+}
+
+export class Engine implements ConflictSink, TransactionControl {
+  readonly keyspace = new Keyspace()
+  /** What is applied here: live, changes in place. */
+  readonly applied: VersionVector
+  readonly clock: ExpiryClock
+  readonly #minter: Minter
+  readonly #table: CommandTable
+  readonly #journal: Journal
+  readonly #conflicts: ConflictLog
+  readonly #ctx: Context
+  readonly #at: OpPoint
+  readonly #watched = new WatchedKeys()
+  /** What is being applied, for conflict events. */
+  #effect: Effect | undefined = undefined
+  /** Commands run since the start, refused ones included. */
+  commandCount = 0
+  /** Of them, those that were answered with an error. */
+  errorCount = 0
+  /** Ops of other origins applied since the start. */
+  receivedCount = 0
+  /** Due keys removed by this node since the start. */
+  expiredCount = 0
+
+  constructor(options: EngineOptions) {
+    const { origins, origin, journal, services } = options
+    this.#table = options.table
+    this.#journal = journal
+    this.#conflicts = options.conflicts
+    this.applied = new VersionVector(origins)
+    this.clock = new ExpiryClock(options.wallMs)
+    this.#at = new OpPoint(origin, this.applied, this)
+    this.#minter = new Minter(
+      origin,
+      this.keyspace,
+      journal,
+      this.applied,
+      this.#at,
+      this.clock,
+      options.driftMaxMs,
+    )
+    const nobody = new Session(0, '', '', 0, true)
+    this.#ctx = new Context(nobody, this.keyspace, this.#minter, this.clock, services, this, options.random)
+  }
+
+  /** Settles the origin, once recovery knows it and before anything is minted. */
+  adoptOrigin(origin: Origin): void {
+    this.#minter.origin = origin
+  }
+
+  /** The origin this node mints under. */
+  get origin(): Origin {
+    return this.#minter.origin
+  }
+
+  /** Ops minted here since the start. */
+  get mintedCount(): number {
+    return this.#minter.opCount
+  }
+
+  /** Runs one command of a session; the reply is in `session.out` when it returns, or later if it blocks. */
+  execute(session: Session, words: readonly string[]): void {
+    const ctx = this.#ctx
+    const mark = session.out.mark()
+    const skipped = session.replyMode === 'skip-this'
+    ctx.enter(session)
+    session.lastActiveMs = this.clock.read()
+    this.commandCount++
+    try {
+      this.#dispatch(session, words)
+    } catch (error) {
+      if (!(error instanceof CommandError)) throw error
+      this.errorCount++
+      session.out.rollback(mark)
+      session.out.error(error.line)
+    } finally {
+      this.#minter.endOp()
+    }
+    if (session.replyMode !== 'on') silence(session, skipped, () => session.out.rollback(mark))
+  }
+
+  #dispatch(session: Session, words: readonly string[]): void {
+    const command = this.#findOrBreakQueue(session, words)
+    session.lastCommand = command.name
+    if (!session.authenticated && !command.flags.includes('no_auth')) throw errors.noAuth
+    if (session.queue !== undefined && !RUN_WHILE_QUEUEING.has(command.name)) {
+      this.#queue(session, session.queue, command, words)
+      return
+    }
+    command.run(this.#ctx, words)
+  }
+
+  /** A command that cannot be queued makes the EXEC behind it fail. */
+  #findOrBreakQueue(session: Session, words: readonly string[]): FoundCommand {
+    try {
+      return this.#table.find(words)
+    } catch (error) {
+      if (session.queue !== undefined) session.queueBroken = true
+      throw error
+    }
+  }
+
+  #queue(session: Session, queue: (readonly string[])[], command: FoundCommand, words: readonly string[]): void {
+    if (command.flags.includes('no_multi')) {
+      session.queueBroken = true
+      throw errors.notInsideMulti
+    }
+    queue.push(words)
+    session.out.simple('QUEUED')
+  }
+
+  watch(session: Session, db: number, key: string): void {
+    session.watched.push({ db, key, existed: this.#ctx.entry(key, db) !== undefined })
+    this.#watched.add(session, db, key)
+    this.keyspace.onTouch = (touchedDb, touchedKey) => this.#watched.touched(touchedDb, touchedKey)
+  }
+
+  unwatch(session: Session): void {
+    this.#watched.release(session)
+    if (this.#watched.isEmpty) this.keyspace.onTouch = undefined
+  }
+
+  exec(session: Session): void {
+    const ctx = this.#ctx
+    const queue = session.queue ?? []
+    const broken = session.queueBroken
+    // A watched key that was there and is past its deadline now has changed too.
+    const dirty =
+      session.watchDirty || session.watched.some(({ db, key, existed }) => existed && ctx.entry(key, db) === undefined)
+    session.queue = undefined
+    session.queueBroken = false
+    this.unwatch(session)
+    if (broken) throw errors.execAbort
+    if (dirty) {
+      session.out.nilArray()
+      return
+    }
+    session.out.array(queue.length)
+    ctx.inTransaction = true
+    try {
+      for (const words of queue) this.#runQueued(session, words)
+    } finally {
+      ctx.inTransaction = false
+    }
+  }
+
+  #runQueued(session: Session, words: readonly string[]): void {
+    const mark = session.out.mark()
+    // SELECT inside the transaction moves the commands behind it.
+    this.#ctx.enter(session)
+    try {
+      this.#table.find(words).run(this.#ctx, words)
+    } catch (error) {
+      if (!(error instanceof CommandError)) throw error
+      this.errorCount++
+      session.out.rollback(mark)
+      session.out.error(error.line)
+    }
+  }
+
+  /** The client has gone. */
+  release(session: Session): void {
+    session.blocked?.cancel()
+    session.blocked = undefined
+    this.unwatch(session)
+  }
+
+  /** Ends the open batch: the turn is over, or something else is about to be journaled. */
+  endBatch(): void {
+    this.#minter.endBatch()
+  }
+
+  /**
+   * Applies a record from a peer, the part of it that is new, and journals it as it came. Its deps must be
+   * covered and its first new op the next one of its origin.
+   * @throws DecodeError before anything is applied
+   */
+  applyReceived(record: Uint8Array, batch: BatchReader): void {
+    this.endBatch()
+    this.clock.read()
+    this.receivedCount += this.#applyBatch(batch, false)
+    this.#journal.received(record, batch.header)
+  }
+
+  /** Applies a record of the own log at start. @throws DecodeError */
+  replay(batch: BatchReader): void {
+    this.#applyBatch(batch, batch.header.origin.region === this.origin.region)
+  }
+
+  /** @returns how many of its ops were new */
+  #applyBatch(batch: BatchReader, isOwn: boolean): number {
+    let applied = 0
+    const { origin, deps } = batch.header
+    const ops = batch.ops()
+    for (const op of ops) for (const effect of op.effects) checkDatabase(effect)
+    const at = this.#at
+    for (const { seq, hlc, effects } of ops) {
+      if (seq <= this.applied.get(origin)) continue
+      applied++
+      at.moveTo(origin, seq, hlc, deps)
+      for (const effect of effects) {
+        this.#effect = effect
+        this.keyspace.apply(effect, at)
+        at.index++
+      }
+      this.applied.advance(origin, seq)
+      if (isOwn) this.#minter.recall(hlc)
+      else this.#minter.witness(hlc)
+    }
+    this.#effect = undefined
+    // What this node did at that moment of its clock it will not hide as "not yet due" later.
+    if (isOwn) this.clock.atLeast(hlcWallMs(this.#minter.hlc))
+    return applied
+  }
+
+  conflict(rule: ConflictRule, winner: Dot, hidden: Dot, at: OpPoint): void {
+    const effect = this.#effect
+    // Local writes have seen everything here, so only an applied record brings conflicts to light.
+    if (effect === undefined || effect.tag === TAG.FLUSH) return
+    this.#conflicts.add({
+      rule,
+      db: effect.db,
+      key: effect.key,
+      field: at.field,
+      winner: describeSide(winner),
+      hidden: describeSide(hidden),
+    })
+  }
+
+  /**
+   * Mints the removal of keys that are due and that no member can still extend (algorithms.md, Expiry).
+   * @param settledMs  every member has announced an expiry clock past this and its ops up to then are here
+   * @returns how many keys went
+   */
+  removeDue(settledMs: number): number {
+    let removed = 0
+    const now = this.clock.read()
+    for (const database of this.keyspace.databases()) {
+      for (const key of [...database.dueKeys(now)]) {
+        if (removed >= EXPIRE_STEP_KEYS) return removed
+        const entry = database.get(key)
+        const winner = entry instanceof KeyState ? winningDeadline(entry.deadlines) : undefined
+        if (winner === undefined) continue
+        const headstart = winner.origin.region === this.origin.region ? 0 : EXPIRE_OWNER_HEADSTART_MS
+        if (momentOf(winner) + headstart >= settledMs) continue
+        this.#minter.clear(key, database.index)
+        this.#minter.endOp()
+        removed++
+        this.expiredCount++
+      }
+    }
+    return removed
+  }
+}
+
+/** What runs at once between MULTI and EXEC. */
+const RUN_WHILE_QUEUEING: ReadonlySet<string> = new Set(['exec', 'discard', 'multi', 'watch', 'quit', 'reset'])
+
+/** CLIENT REPLY OFF and SKIP: takes the reply back where the client asked for none. */
+function silence(session: Session, skipped: boolean, takeBack: () => void): void {
+  if (session.replyMode === 'off' || session.replyMode === 'skip-next' || skipped) takeBack()
+  if (session.replyMode === 'skip-next') session.replyMode = 'skip-this'
+  else if (skipped && session.replyMode === 'skip-this') session.replyMode = 'on'
+}
+
+function checkDatabase(effect: Effect): void {
+  const { db } = effect
+  if (db > DATABASE_INDEX_MAX || (db < 0 && !(effect.tag === TAG.FLUSH && db === EVERY_DB))) {
+    throw new DecodeError(`a database index out of range: ${db}`)
+  }
+}

@@ -1,0 +1,187 @@
+/**
+ * keyspace.ts: all keys of the node: databases, slots, entries.
+ *
+ * One Map per hash slot and database: a single Map stops for seconds when it grows past some million
+ * keys and ends at 16.7 million, and by slots SCAN cursors, partition moves and snapshots come for
+ * nothing. What an entry holds and how an effect changes it is `crdt/key.ts`'s; here it is stored,
+ * counted and found.
+ *
+ * Invariants: (1) `size` counts the keys that exist, due ones included; orphaned deadlines are no keys.
+ * (2) Every change of an entry goes through `apply`, for a local write, a received op and recovery alike.
+ */
+import { Fingerprint } from '../../crdt/digest.ts'
+import type { OpPoint } from '../../crdt/dot.ts'
+import { TAG } from '../../crdt/effects/effect.ts'
+import { applyClear, EVERY_DB, type FlushEffect } from '../../crdt/effects/key-effects.ts'
+import { collectSeen, deadlineOf, fingerprintKey, type KeyEntry, KeyState, visibleState } from '../../crdt/key.ts'
+import { applyEffect, type Effect, type KeyEffect } from '../../crdt/registry.ts'
+import { NOTHING_SEEN, type SeenCounter } from '../../crdt/state.ts'
+import { DueKeys } from './due-keys.ts'
+import { SLOT_COUNT, slotOf } from './slot.ts'
+
+const NEVER = Number.POSITIVE_INFINITY
+
+export type SlotMap = Map<string, KeyEntry>
+
+export class Database {
+  readonly index: number
+  readonly #slots: (SlotMap | undefined)[] = new Array<SlotMap | undefined>(SLOT_COUNT).fill(undefined)
+  readonly #due = new DueKeys()
+  /** Keys that exist, due ones included. */
+  size = 0
+  /** Of them, those with a finite deadline. */
+  volatileSize = 0
+  // A command reads a key and then writes it: the second time the slot is known.
+  #lastKey: string | undefined = undefined
+  #lastSlot: SlotMap | undefined = undefined
+
+  constructor(index: number) {
+    this.index = index
+  }
+
+  /** The keys of one slot; undefined when there are none. */
+  slot(slot: number): SlotMap | undefined {
+    return this.#slots[slot]
+  }
+
+  #slotFor(key: string): SlotMap | undefined {
+    if (key !== this.#lastKey) {
+      this.#lastKey = key
+      this.#lastSlot = this.#slots[slotOf(key)]
+    }
+    return this.#lastSlot
+  }
+
+  /** Whatever is stored under the key: also what is due, and deadlines without a value. */
+  get(key: string): KeyEntry | undefined {
+    return this.#slotFor(key)?.get(key)
+  }
+
+  apply(effect: KeyEffect, at: OpPoint): void {
+    const { key } = effect
+    const before = this.#slotFor(key)?.get(key)
+    if (!(before instanceof KeyState)) {
+      const after = applyEffect(effect, before, at)
+      if (after !== before) this.#replace(key, before !== undefined, NEVER, after)
+      return
+    }
+    // Applying may change the entry in place, so what counts is looked at first.
+    const existed = before.state !== undefined
+    const deadline = deadlineOf(before)
+    this.#replace(key, existed, deadline, applyEffect(effect, before, at))
+  }
+
+  #replace(key: string, existed: boolean, oldDeadline: number, after: KeyEntry | undefined): void {
+    const exists = visibleState(after) !== undefined
+    const deadline = exists ? deadlineOf(after!) : NEVER
+    this.#store(key, after)
+    this.size += Number(exists) - Number(existed)
+    const wasDeadline = existed ? oldDeadline : NEVER
+    if (deadline === wasDeadline) return
+    this.volatileSize += Number(deadline !== NEVER) - Number(wasDeadline !== NEVER)
+    this.#due.changed(key, deadline)
+  }
+
+  #store(key: string, entry: KeyEntry | undefined): void {
+    const slot = this.#slotFor(key)
+    if (entry === undefined) {
+      slot?.delete(key)
+    } else if (slot !== undefined) {
+      slot.set(key, entry)
+    } else {
+      this.#lastSlot = new Map([[key, entry]])
+      this.#slots[slotOf(key)] = this.#lastSlot
+    }
+  }
+
+  /** Takes away what the op at `at` had seen of every key. */
+  flush(seenByKey: ReadonlyMap<string, readonly SeenCounter[]>, at: OpPoint): void {
+    for (const slot of this.#slots) {
+      if (slot === undefined) continue
+      for (const [key, before] of slot) {
+        const existed = visibleState(before) !== undefined
+        const deadline = deadlineOf(before)
+        const after = applyClear({ seen: seenByKey.get(key) ?? NOTHING_SEEN }, before, at)
+        this.#replace(key, existed, deadline, after)
+      }
+    }
+  }
+
+  /** Keys past their deadline at `nowMs` that are still stored. */
+  dueKeys(nowMs: number): ReadonlySet<string> {
+    this.#due.advance(nowMs, (key) => {
+      const entry = this.get(key)
+      return entry === undefined || visibleState(entry) === undefined ? NEVER : deadlineOf(entry)
+    })
+    return this.#due.keys
+  }
+
+  *entries(): IterableIterator<[string, KeyEntry]> {
+    for (const slot of this.#slots) if (slot !== undefined) yield* slot
+  }
+}
+
+export class Keyspace {
+  readonly #databases: (Database | undefined)[] = []
+  /** Keys that somebody WATCHes: called for every effect on one of them, and for a flush with no key. */
+  onTouch: ((db: number, key: string | undefined) => void) | undefined = undefined
+
+  /** The database of that index, made when it is first asked for. */
+  db(index: number): Database {
+    const known = this.#databases[index]
+    if (known !== undefined) return known
+    while (this.#databases.length <= index) this.#databases.push(undefined)
+    const made = new Database(index)
+    this.#databases[index] = made
+    return made
+  }
+
+  /** Databases that were ever used, by index. */
+  *databases(): IterableIterator<Database> {
+    for (const database of this.#databases) if (database !== undefined) yield database
+  }
+
+  get(db: number, key: string): KeyEntry | undefined {
+    return this.#databases[db]?.get(key)
+  }
+
+  apply(effect: Effect, at: OpPoint): void {
+    if (effect.tag === TAG.FLUSH) this.#flush(effect, at)
+    else this.db(effect.db).apply(effect, at)
+    if (this.onTouch !== undefined) this.onTouch(effect.db, effect.tag === TAG.FLUSH ? undefined : effect.key)
+  }
+
+  #flush({ db, seen }: FlushEffect, at: OpPoint): void {
+    for (const database of this.databases()) {
+      if (db !== EVERY_DB && db !== database.index) continue
+      const mine = seen.filter((one) => one.db === database.index)
+      database.flush(new Map(mine.map((one) => [one.key, one.seen])), at)
+    }
+  }
+
+  /** The counter entries in one database or in all: what a flush must carry. */
+  seenForFlush(db: number): FlushEffect['seen'] {
+    const all: { db: number; key: string; seen: SeenCounter[] }[] = []
+    for (const database of this.databases()) {
+      if (db !== EVERY_DB && db !== database.index) continue
+      for (const [key, entry] of database.entries()) {
+        const seen: SeenCounter[] = []
+        collectSeen(entry, seen)
+        if (seen.length > 0) all.push({ db: database.index, key, seen })
+      }
+    }
+    return all
+  }
+
+  /** A fingerprint of all that reads can answer: equal in regions that applied the same ops. */
+  digest(): string {
+    const whole = new Fingerprint()
+    for (const database of this.databases()) {
+      for (const [key, entry] of database.entries()) {
+        const print = fingerprintKey(database.index, key, entry)
+        if (print !== undefined) whole.sum(print)
+      }
+    }
+    return whole.hex()
+  }
+}

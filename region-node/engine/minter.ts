@@ -1,0 +1,228 @@
+/**
+ * minter.ts: makes this node's ops: dot, stamp, effects; encoded, then applied.
+ *
+ * One command, one EXEC or one removal of due keys is one op. An op is begun by its first effect, so a
+ * command that changes nothing mints nothing, and ended by the engine. Ops go into the open batch of this
+ * turn; the batch is ended at the end of the turn, when it grows past a limit, or before anything of
+ * another origin is applied, because a batch has one `deps` for all its ops.
+ *
+ * Invariants: (1) a dot is minted once: seq is always the vector's own entry plus one. (2) HLCs of one
+ * origin grow strictly. (3) What is encoded is what is applied here.
+ */
+import type { Amount } from '../../crdt/amount.ts'
+import { assert } from '../../crdt/assert.ts'
+import { type Cell, prepareIncrement } from '../../crdt/cell.ts'
+import type { OpPoint } from '../../crdt/dot.ts'
+import { TAG } from '../../crdt/effects/effect.ts'
+import { hashOf } from '../../crdt/effects/hash-effects.ts'
+import { EVERY_DB } from '../../crdt/effects/key-effects.ts'
+import { stringOf } from '../../crdt/effects/string-effects.ts'
+import { type Hlc, receive, tick } from '../../crdt/hlc.ts'
+import { collectSeen, deadlineOf, type KeyEntry, KeyState, visibleState } from '../../crdt/key.ts'
+import type { Origin } from '../../crdt/origin.ts'
+import type { Effect } from '../../crdt/registry.ts'
+import { Register } from '../../crdt/register.ts'
+import { NOTHING_SEEN, type SeenCounter } from '../../crdt/state.ts'
+import type { VersionVector } from '../../crdt/version-vector.ts'
+import type { Writes } from '../commands/command.ts'
+import type { ExpiryClock } from './expiry-clock.ts'
+import type { Journal } from './journal.ts'
+import type { Keyspace } from './keyspace.ts'
+
+/** A batch is ended when it has grown to this many bytes; a single op may be larger. */
+const BATCH_BYTES = 256 * 1024
+const PARTITION = 0
+
+export class Minter implements Writes {
+  readonly #keyspace: Keyspace
+  readonly #journal: Journal
+  readonly #applied: VersionVector
+  readonly #clock: ExpiryClock
+  readonly #at: OpPoint
+  readonly #driftMaxMs: () => number
+  /** The database that calls without a `db` mean. */
+  db = 0
+  origin: Origin
+  #hlc: Hlc = 0
+  #opOpen = false
+  /** Ops minted since the start. */
+  opCount = 0
+
+  constructor(
+    origin: Origin,
+    keyspace: Keyspace,
+    journal: Journal,
+    applied: VersionVector,
+    at: OpPoint,
+    clock: ExpiryClock,
+    driftMaxMs: () => number,
+  ) {
+    this.origin = origin
+    this.#keyspace = keyspace
+    this.#journal = journal
+    this.#applied = applied
+    this.#at = at
+    this.#clock = clock
+    this.#driftMaxMs = driftMaxMs
+  }
+
+  /** The last reading minted or received. */
+  get hlc(): Hlc {
+    return this.#hlc
+  }
+
+  /** Learns of a stamp from elsewhere, or from the own log. */
+  witness(hlc: Hlc): void {
+    this.#hlc = receive(this.#hlc, hlc, this.#clock.wallMs(), this.#driftMaxMs())
+  }
+
+  /** Learns of the own past: never minted again, whatever the wall clock says now. */
+  recall(hlc: Hlc): void {
+    if (hlc > this.#hlc) this.#hlc = hlc
+  }
+
+  /** Seq of the op that is open or would be opened next. */
+  get #seq(): number {
+    return this.#applied.get(this.origin) + 1
+  }
+
+  #emit(effect: Effect): void {
+    const { writer } = this.#journal
+    if (!this.#opOpen) this.#beginOp()
+    writer.effect(effect)
+    this.#keyspace.apply(effect, this.#at)
+    this.#at.index++
+  }
+
+  #beginOp(): void {
+    const { writer } = this.#journal
+    this.#hlc = tick(this.#hlc, this.#clock.wallMs())
+    const seq = this.#seq
+    if (!writer.isOpen) writer.begin(PARTITION, this.origin, seq, this.#applied, this.#hlc)
+    writer.beginOp(this.#hlc)
+    this.#at.moveTo(this.origin, seq, this.#hlc, this.#applied)
+    this.#opOpen = true
+  }
+
+  /** Ends the op that the last command began, if it began one. */
+  endOp(): void {
+    if (!this.#opOpen) return
+    const { writer } = this.#journal
+    writer.endOp()
+    this.#opOpen = false
+    this.opCount++
+    this.#applied.advance(this.origin, this.#seq)
+    if (writer.openBytes >= BATCH_BYTES) this.endBatch()
+  }
+
+  /** Ends the open batch, if there is one, and hands it to the journal. */
+  endBatch(): void {
+    assert(!this.#opOpen, 'a batch ends between ops')
+    const { writer } = this.#journal
+    if (!writer.isOpen) return
+    const { record, firstSeq, opCount } = writer.finish()
+    this.#journal.minted(record, { partition: PARTITION, origin: this.origin, firstSeq, opCount })
+  }
+
+  /** The entry a write to the key meets, after a due one has been removed; undefined when the write creates it. */
+  #live(db: number, key: string): KeyEntry | undefined {
+    const entry = this.#keyspace.get(db, key)
+    if (!(entry instanceof KeyState)) return entry
+    if (visibleState(entry) === undefined) return undefined
+    if (deadlineOf(entry) >= this.#clock.nowMs) return entry
+    this.clear(key, db)
+    return undefined
+  }
+
+  set(key: string, value: string, deadlineMs = Number.POSITIVE_INFINITY, db = this.db): void {
+    // SET replaces all that is seen anyway, due or not.
+    const entry = this.#keyspace.get(db, key)
+    const seen = entry === undefined ? NOTHING_SEEN : seenIn(entry)
+    this.#emit({ tag: TAG.SET, db, key, value, deadlineMs, seen })
+  }
+
+  put(key: string, value: string, db = this.db): void {
+    const entry = this.#live(db, key)
+    const cell = entry === undefined ? undefined : stringOf(entry)
+    this.#emit({ tag: TAG.PUT, db, key, value, creates: entry === undefined, seen: seenInCell(cell, undefined) })
+  }
+
+  increment(key: string, delta: Amount): void {
+    const { db } = this
+    const entry = this.#live(db, key)
+    const cell = entry === undefined ? undefined : stringOf(entry)
+    const { run, total } = prepareIncrement(cell, delta, this.origin, this.#seq)
+    this.#emit({ tag: TAG.INCREMENT, db, key, creates: entry === undefined, delta, run, total })
+  }
+
+  putFields(key: string, pairs: readonly string[], db = this.db): void {
+    const entry = this.#live(db, key)
+    const hash = entry === undefined ? undefined : hashOf(entry)
+    let seen = NOTHING_SEEN
+    if (hash !== undefined) {
+      for (let i = 0; i < pairs.length; i += 2) {
+        const inField = seenInCell(hash.fields.get(pairs[i]!), pairs[i]!)
+        if (inField.length > 0) seen = [...seen, ...inField]
+      }
+    }
+    this.#emit({ tag: TAG.HASH_PUT, db, key, pairs, creates: entry === undefined, seen })
+  }
+
+  incrementField(key: string, field: string, delta: Amount): void {
+    const { db } = this
+    const entry = this.#live(db, key)
+    const cell = entry === undefined ? undefined : hashOf(entry)?.fields.get(field)
+    const { run, total } = prepareIncrement(cell, delta, this.origin, this.#seq)
+    this.#emit({ tag: TAG.HASH_INCREMENT, db, key, field, creates: entry === undefined, delta, run, total })
+  }
+
+  removeFields(key: string, fields: readonly string[]): void {
+    const { db } = this
+    const entry = this.#live(db, key)
+    const hash = entry === undefined ? undefined : hashOf(entry)
+    if (hash === undefined) return
+    const seen: SeenCounter[] = []
+    for (const field of fields) hash.fields.get(field)?.collectSeen(seen, field)
+    this.#emit({ tag: TAG.HASH_REMOVE, db, key, fields, seen })
+  }
+
+  addMembers(key: string, members: readonly string[], db = this.db): void {
+    const entry = this.#live(db, key)
+    this.#emit({ tag: TAG.SET_ADD, db, key, members, creates: entry === undefined })
+  }
+
+  removeMembers(key: string, members: readonly string[]): void {
+    this.#emit({ tag: TAG.SET_REMOVE, db: this.db, key, members })
+  }
+
+  setDeadline(key: string, deadlineMs: number, db = this.db): void {
+    this.#emit({ tag: TAG.DEADLINE, db, key, deadlineMs })
+  }
+
+  clear(key: string, db = this.db): boolean {
+    const entry = this.#keyspace.get(db, key)
+    if (entry === undefined || visibleState(entry) === undefined) return false
+    const existed = deadlineOf(entry) >= this.#clock.nowMs
+    this.#emit({ tag: TAG.CLEAR, db, key, seen: seenIn(entry) })
+    return existed
+  }
+
+  flush(db: number | 'all'): void {
+    const which = db === 'all' ? EVERY_DB : db
+    this.#emit({ tag: TAG.FLUSH, db: which, seen: this.#keyspace.seenForFlush(which) })
+  }
+}
+
+function seenIn(entry: KeyEntry): readonly SeenCounter[] {
+  if (entry instanceof Register) return NOTHING_SEEN
+  const seen: SeenCounter[] = []
+  collectSeen(entry, seen)
+  return seen
+}
+
+function seenInCell(cell: Cell | undefined, field: string | undefined): readonly SeenCounter[] {
+  if (cell === undefined || cell instanceof Register) return NOTHING_SEEN
+  const seen: SeenCounter[] = []
+  cell.collectSeen(seen, field)
+  return seen
+}

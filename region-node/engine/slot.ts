@@ -1,0 +1,30 @@
+/**
+ * slot.ts: which of the 16384 slots a key belongs to.
+ *
+ * CRC16 (XMODEM) of the key, or of its `{tag}`: the first `{` with a `}` behind it and something between.
+ * Source: Redis Cluster specification, "Key distribution model".
+ */
+export const SLOT_COUNT = 16384
+
+const table = new Uint16Array(256)
+for (let byte = 0; byte < 256; byte++) {
+  let crc = byte << 8
+  for (let bit = 0; bit < 8; bit++) crc = crc & 0x8000 ? (crc << 1) ^ 0x1021 : crc << 1
+  table[byte] = crc
+}
+
+export function slotOf(key: string): number {
+  let start = 0
+  let end = key.length
+  const open = key.indexOf('{')
+  if (open >= 0) {
+    const close = key.indexOf('}', open + 1)
+    if (close > open + 1) {
+      start = open + 1
+      end = close
+    }
+  }
+  let crc = 0
+  for (let i = start; i < end; i++) crc = ((crc << 8) & 0xffff) ^ table[(crc >>> 8) ^ key.charCodeAt(i)]!
+  return crc & (SLOT_COUNT - 1)
+}

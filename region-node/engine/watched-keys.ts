@@ -1,0 +1,51 @@
+/**
+ * watched-keys.ts: which sessions WATCH which keys.
+ *
+ * Any effect on a watched key, local or from another region, makes its watchers' next EXEC fail. The
+ * keyspace calls here only while somebody watches something.
+ */
+import type { Session } from '../commands/session.ts'
+
+export class WatchedKeys {
+  readonly #watchers = new Map<string, Set<Session>>()
+
+  get isEmpty(): boolean {
+    return this.#watchers.size === 0
+  }
+
+  add(session: Session, db: number, key: string): void {
+    const name = nameOf(db, key)
+    const watchers = this.#watchers.get(name)
+    if (watchers === undefined) this.#watchers.set(name, new Set([session]))
+    else watchers.add(session)
+  }
+
+  /** Forgets all that the session watched. */
+  release(session: Session): void {
+    for (const { db, key } of session.watched) {
+      const name = nameOf(db, key)
+      const watchers = this.#watchers.get(name)
+      watchers?.delete(session)
+      if (watchers?.size === 0) this.#watchers.delete(name)
+    }
+    session.watched = []
+    session.watchDirty = false
+  }
+
+  /** @param key  undefined: a flush of one database, or of all (`db` < 0), touched every key there was */
+  touched(db: number, key: string | undefined): void {
+    if (key !== undefined) {
+      for (const session of this.#watchers.get(nameOf(db, key)) ?? []) session.watchDirty = true
+      return
+    }
+    for (const watchers of this.#watchers.values()) {
+      for (const session of watchers) {
+        if (session.watched.some((one) => one.existed && (db < 0 || one.db === db))) session.watchDirty = true
+      }
+    }
+  }
+}
+
+function nameOf(db: number, key: string): string {
+  return `${db}:${key}`
+}

@@ -1,0 +1,234 @@
+/**
+ * errors.ts: the one registry of what a client can be told it did wrong.
+ *
+ * Clients match on these texts, so they are Redis 7.2's to the letter. An entry without parameters
+ * is made once and thrown again and again; one with parameters is a function. None records a stack:
+ * it is an answer to a client, not a fault of ours, and must cost no more than any other reply.
+ *
+ * Invariants: (1) a line begins with its code in capitals and has no CR, LF or leading '-'.
+ * (2) An entry is never changed.
+ */
+
+/** A command ends with this RESP error line instead of a result. */
+export class CommandError extends Error {
+  /** The whole line without '-', for example "ERR syntax error". */
+  readonly line: string
+
+  constructor(line: string) {
+    super(line)
+    this.name = 'CommandError'
+    this.line = line
+  }
+
+  /** First word of the line, by which INFO errorstats counts. */
+  get code(): string {
+    const space = this.line.indexOf(' ')
+    return space < 0 ? this.line : this.line.slice(0, space)
+  }
+}
+
+/** The input of a connection is not RESP, or beyond a limit: it is told so and closed. */
+export class ProtocolError extends CommandError {
+  constructor(line: string) {
+    super(line)
+    this.name = 'ProtocolError'
+  }
+}
+
+/** Makes an error without recording the stack. */
+function quietly<E extends CommandError>(make: () => E): E {
+  const limit = Error.stackTraceLimit
+  Error.stackTraceLimit = 0
+  try {
+    return make()
+  } finally {
+    Error.stackTraceLimit = limit
+  }
+}
+
+/** An error with the given line. What has an entry below is thrown from there. */
+export function commandError(line: string): CommandError {
+  return quietly(() => new CommandError(oneLine(line)))
+}
+
+function protocolError(text: string): ProtocolError {
+  return quietly(() => new ProtocolError(oneLine(`ERR Protocol error: ${text}`)))
+}
+
+/** RESP lines end at CR LF, so neither may be inside one. */
+export function oneLine(text: string): string {
+  return text.includes('\n') || text.includes('\r') ? text.replace(/[\r\n]/g, ' ') : text
+}
+
+/** Words of a client are cut here when an error quotes them. */
+const QUOTED_MAX = 128
+
+export const errors = {
+  // The command and its words
+  syntax: commandError('ERR syntax error'),
+  notInteger: commandError('ERR value is not an integer or out of range'),
+  notFloat: commandError('ERR value is not a valid float'),
+  notPositive: commandError('ERR value is out of range, must be positive'),
+  valueOutOfRange: commandError('ERR value is out of range'),
+  wrongArity: (fullName: string) => commandError(`ERR wrong number of arguments for '${fullName}' command`),
+  unknownCommand: (words: readonly string[]) => {
+    let excerpt = ''
+    for (let i = 1; i < words.length && excerpt.length < QUOTED_MAX; i++) {
+      excerpt += `'${words[i]!.slice(0, QUOTED_MAX - excerpt.length)}' `
+    }
+    const name = words[0]!.slice(0, QUOTED_MAX)
+    return commandError(`ERR unknown command '${name}', with args beginning with: ${excerpt}`)
+  },
+  unknownSubcommand: (command: string, subcommand: string) =>
+    commandError(
+      `ERR unknown subcommand '${subcommand.slice(0, QUOTED_MAX)}'. Try ${command.toUpperCase()} HELP.`,
+    ),
+  unknownSubcommandOrArity: (command: string, subcommand: string) =>
+    commandError(
+      `ERR unknown subcommand or wrong number of arguments for '${subcommand.slice(0, QUOTED_MAX)}'. ` +
+        `Try ${command.toUpperCase()} HELP.`,
+    ),
+  invalidCursor: commandError('ERR invalid cursor'),
+  countNotPositive: commandError('ERR count should be greater than 0'),
+  numkeysNotPositive: commandError('ERR numkeys should be greater than 0'),
+  tooManyKeys: commandError("ERR Number of keys can't be greater than number of args"),
+  numkeysMissing: (command: string) =>
+    commandError(`ERR at least 1 input key is needed for '${command}' command`),
+  negativeCount: commandError("ERR COUNT can't be negative"),
+  negativeLimit: commandError("ERR LIMIT can't be negative"),
+  timeoutNotFloat: commandError('ERR timeout is not a float or out of range'),
+  timeoutNotInteger: commandError('ERR timeout is not an integer or out of range'),
+  timeoutOutOfRange: commandError('ERR timeout is out of range'),
+  negativeTimeout: commandError('ERR timeout is negative'),
+
+  // Keys
+  wrongType: commandError('WRONGTYPE Operation against a key holding the wrong kind of value'),
+  noSuchKey: commandError('ERR no such key'),
+  sameObject: commandError('ERR source and destination objects are the same'),
+  busyKey: commandError('BUSYKEY Target key name already exists.'),
+  invalidExpire: (command: string) => commandError(`ERR invalid expire time in '${command}' command`),
+  expireNxExclusive: commandError('ERR NX and XX, GT or LT options at the same time are not compatible'),
+  expireGtLtExclusive: commandError('ERR GT and LT options at the same time are not compatible'),
+  unsupportedOption: (option: string) => commandError(`ERR Unsupported option ${option}`),
+  badPayload: commandError('ERR DUMP payload version or checksum are wrong'),
+  badDataFormat: commandError('ERR Bad data format'),
+  invalidTtl: commandError('ERR Invalid TTL value, must be >= 0'),
+  invalidIdleTime: commandError('ERR Invalid IDLETIME value, must be >= 0'),
+  invalidFrequency: commandError('ERR Invalid FREQ value, must be >= 0 and <= 255'),
+  sortScores: commandError("ERR One or more scores can't be converted into double"),
+
+  // Strings and numbers
+  overflow: commandError('ERR increment or decrement would overflow'),
+  decrementOverflow: commandError('ERR decrement would overflow'),
+  notFinite: commandError('ERR increment would produce NaN or Infinity'),
+  stringTooLong: commandError('ERR string exceeds maximum allowed size (proto-max-bulk-len)'),
+  offsetOutOfRange: commandError('ERR offset is out of range'),
+  notStrings: commandError('ERR The specified keys must contain string values'),
+  lcsLengthAndIndex: commandError('ERR If you want both the length and indexes, please just use IDX.'),
+  bitOffset: commandError('ERR bit offset is not an integer or out of range'),
+  bitValue: commandError('ERR bit is not an integer or out of range'),
+  bitArgument: commandError('ERR The bit argument must be 1 or 0.'),
+  bitopNot: commandError('ERR BITOP NOT must be called with a single source key.'),
+  bitfieldType: commandError(
+    'ERR Invalid bitfield type. Use something like i16 u8. Note that u64 is not supported but i64 is.',
+  ),
+  bitfieldOverflowType: commandError('ERR Invalid OVERFLOW type specified'),
+  bitfieldReadOnly: commandError('ERR BITFIELD_RO only supports the GET subcommand'),
+
+  // Hashes, lists, sets, sorted sets
+  hashNotInteger: commandError('ERR hash value is not an integer'),
+  hashNotFloat: commandError('ERR hash value is not a float'),
+  floatNotFinite: commandError('ERR value is NaN or Infinity'),
+  indexOutOfRange: commandError('ERR index out of range'),
+  rankZero: commandError(
+    "ERR RANK can't be zero: use 1 to start from the first match, 2 from the second ... " +
+      'or use negative to start from the end of the list',
+  ),
+  negativeMaxLen: commandError("ERR MAXLEN can't be negative"),
+  rangeNotFloat: commandError('ERR min or max is not a float'),
+  rangeNotString: commandError('ERR min or max not valid string range item'),
+  weightNotFloat: commandError('ERR weight value is not a float'),
+  scoreNotNumber: commandError('ERR resulting score is not a number (NaN)'),
+  zaddNxXx: commandError('ERR XX and NX options at the same time are not compatible'),
+  zaddGtLtNx: commandError('ERR GT, LT, and/or NX options at the same time are not compatible'),
+  zaddIncrPair: commandError('ERR INCR option supports a single increment-element pair'),
+  rangeLimit: commandError(
+    'ERR syntax error, LIMIT is only supported in combination with either BYSCORE or BYLEX',
+  ),
+  rangeWithScores: commandError('ERR syntax error, WITHSCORES not supported in combination with BYLEX'),
+
+  // Transactions
+  nestedMulti: commandError('ERR MULTI calls can not be nested'),
+  execWithoutMulti: commandError('ERR EXEC without MULTI'),
+  discardWithoutMulti: commandError('ERR DISCARD without MULTI'),
+  watchInsideMulti: commandError('ERR WATCH inside MULTI is not allowed'),
+  notInsideMulti: commandError('ERR Command not allowed inside a transaction'),
+  execAbort: commandError('EXECABORT Transaction discarded because of previous errors.'),
+  execAbortBecause: (line: string) => commandError(`EXECABORT Transaction discarded because of: ${line}`),
+
+  // The connection
+  noAuth: commandError('NOAUTH Authentication required.'),
+  helloNoAuth: commandError(
+    'NOAUTH HELLO must be called with the client already authenticated, otherwise the ' +
+      'HELLO <proto> AUTH <user> <pass> option can be used to authenticate the client and ' +
+      'select the RESP protocol version at the same time',
+  ),
+  wrongPass: commandError('WRONGPASS invalid username-password pair or user is disabled.'),
+  noPassword: commandError(
+    'ERR AUTH <password> called without any password configured for the default user. ' +
+      'Are you sure your configuration is correct?',
+  ),
+  noPermission: (command: string) =>
+    commandError(`NOPERM User default has no permissions to run the '${command}' command`),
+  noProto: commandError('NOPROTO unsupported protocol version'),
+  protoNotInteger: commandError('ERR Protocol version is not an integer or out of range'),
+  helloOption: (option: string) => commandError(`ERR Syntax error in HELLO option '${option}'`),
+  dbOutOfRange: commandError('ERR DB index is out of range'),
+  invalidDb: commandError('ERR invalid DB index'),
+  invalidFirstDb: commandError('ERR invalid first DB index'),
+  invalidSecondDb: commandError('ERR invalid second DB index'),
+  clientName: commandError('ERR Client names cannot contain spaces, newlines or special characters.'),
+  noSuchClient: commandError('ERR No such client'),
+  invalidClientId: commandError('ERR Invalid client ID'),
+  unknownClientType: (type: string) => commandError(`ERR Unknown client type '${type}'`),
+  subscriberOnly: (command: string) =>
+    commandError(
+      `ERR Can't execute '${command}': only (P|S)SUBSCRIBE / (P|S)UNSUBSCRIBE / PING / QUIT / RESET ` +
+        'are allowed in this context',
+    ),
+  maxClients: commandError('ERR max number of clients reached'),
+
+  // The state of the node
+  loading: commandError('LOADING Redis is loading the dataset in memory'),
+  outOfMemory: commandError("OOM command not allowed when used memory > 'maxmemory'."),
+  readOnlyReplica: commandError("READONLY You can't write against a read only replica."),
+  noReplicas: commandError('NOREPLICAS Not enough good replicas to write.'),
+  masterDown: commandError(
+    "MASTERDOWN Link with MASTER is down and replica-serve-stale-data is set to 'no'.",
+  ),
+  logFailed: (reason: string) => commandError(`MISCONF Errors writing to the AOF file: ${reason}`),
+  noScript: commandError('NOSCRIPT No matching script. Please use EVAL.'),
+
+  // The cluster
+  crossSlot: commandError("CROSSSLOT Keys in request don't hash to the same slot"),
+  moved: (slot: number, address: string) => commandError(`MOVED ${slot} ${address}`),
+  ask: (slot: number, address: string) => commandError(`ASK ${slot} ${address}`),
+  tryAgain: commandError('TRYAGAIN Multiple keys request during rehashing of slot'),
+  clusterDown: commandError('CLUSTERDOWN The cluster is down'),
+  slotNotServed: commandError('CLUSTERDOWN Hash slot not served'),
+} as const
+
+export const protocolErrors = {
+  hugeInline: protocolError('too big inline request'),
+  unbalancedQuotes: protocolError('unbalanced quotes in request'),
+  hugeArrayHeader: protocolError('too big mbulk count string'),
+  badArrayLength: protocolError('invalid multibulk length'),
+  unauthenticatedArrayLength: protocolError('unauthenticated multibulk length'),
+  hugeBulkHeader: protocolError('too big bulk count string'),
+  notABulk: (byte: number) => protocolError(`expected '$', got '${String.fromCharCode(byte)}'`),
+  badBulkLength: protocolError('invalid bulk length'),
+  unauthenticatedBulkLength: protocolError('unauthenticated bulk length'),
+  // Redis closes without a word in these two cases; a text is kinder to whoever debugs it.
+  hugeQuery: protocolError('unfinished request exceeds client-query-buffer-limit'),
+  http: protocolError('this is a Redis port, not a web server'),
+} as const

@@ -1,0 +1,195 @@
+/**
+ * info.ts: the sections of INFO, as Redis lays them out, and one of our own.
+ *
+ * `redis_version` is the level of compatibility that clients decide by; what runs is `causeway_version`.
+ * Fields that Redis has and that mean nothing here are left out, except the few that tools insist on.
+ */
+import { CONFLICT_RULES } from './engine/conflict-log.ts'
+import type { NodeCore } from './core.ts'
+
+export const REDIS_VERSION = '7.2.5'
+
+/** Facts about the process and its clients, which the core does not know. */
+export interface HostFacts {
+  readonly pid: number
+  readonly platform: string
+  readonly runtime: string
+  readonly port: number
+  readonly uptimeMs: number
+  readonly memory: { readonly rss: number; readonly heapUsed: number; readonly heapLimit: number }
+  /** Seconds of processor time since the start. */
+  readonly cpu: { readonly system: number; readonly user: number }
+  readonly rssPeak: number
+  readonly clients: {
+    readonly connected: number
+    readonly blocked: number
+    readonly max: number
+    readonly received: number
+    readonly rejected: number
+    readonly inputBytes: number
+    readonly outputBytes: number
+  }
+  /** Ops per second over the last seconds. */
+  readonly commandsPerSecond: number
+}
+
+type Lines = readonly (readonly [string, string | number])[]
+type Section = (core: NodeCore, facts: HostFacts) => Lines
+
+const sections: readonly { name: string; isDefault: boolean; title: string; lines: Section }[] = [
+  { name: 'server', isDefault: true, title: 'Server', lines: server },
+  { name: 'clients', isDefault: true, title: 'Clients', lines: clients },
+  { name: 'memory', isDefault: true, title: 'Memory', lines: memory },
+  { name: 'persistence', isDefault: true, title: 'Persistence', lines: persistence },
+  { name: 'stats', isDefault: true, title: 'Stats', lines: stats },
+  { name: 'replication', isDefault: true, title: 'Replication', lines: replication },
+  { name: 'cpu', isDefault: true, title: 'CPU', lines: cpu },
+  { name: 'cluster', isDefault: true, title: 'Cluster', lines: () => [['cluster_enabled', 0]] },
+  { name: 'keyspace', isDefault: true, title: 'Keyspace', lines: keyspace },
+  { name: 'crdt', isDefault: true, title: 'Crdt', lines: crdt },
+]
+
+export const INFO_SECTIONS = sections.map(({ name, isDefault }) => ({ name, isDefault }))
+
+/** One section as INFO shows it, title line included; undefined when there is none of that name. */
+export function infoSection(name: string, core: NodeCore, facts: HostFacts): string | undefined {
+  const section = sections.find((one) => one.name === name)
+  if (section === undefined) return undefined
+  const lines = section.lines(core, facts).map(([field, value]) => `${field}:${value}\r\n`)
+  return `# ${section.title}\r\n${lines.join('')}`
+}
+
+function server(core: NodeCore, facts: HostFacts): Lines {
+  const { identity } = core
+  return [
+    ['redis_version', REDIS_VERSION],
+    ['redis_mode', 'standalone'],
+    ['causeway_version', identity.version],
+    ['os', facts.platform],
+    ['arch_bits', 64],
+    ['runtime', facts.runtime],
+    ['process_id', facts.pid],
+    ['run_id', identity.nodeId.padEnd(40, '0')],
+    ['tcp_port', facts.port],
+    ['server_time_usec', Math.floor(core.expiryClockMs() * 1000)],
+    ['uptime_in_seconds', Math.floor(facts.uptimeMs / 1000)],
+    ['uptime_in_days', Math.floor(facts.uptimeMs / 86_400_000)],
+    ['hz', core.settings.values.hz],
+  ]
+}
+
+function clients(_core: NodeCore, facts: HostFacts): Lines {
+  return [
+    ['connected_clients', facts.clients.connected],
+    ['maxclients', facts.clients.max],
+    ['blocked_clients', facts.clients.blocked],
+  ]
+}
+
+function memory(core: NodeCore, facts: HostFacts): Lines {
+  const { rss, heapUsed, heapLimit } = facts.memory
+  return [
+    ['used_memory', heapUsed],
+    ['used_memory_human', human(heapUsed)],
+    ['used_memory_rss', rss],
+    ['used_memory_rss_human', human(rss)],
+    ['used_memory_peak', facts.rssPeak],
+    ['used_memory_peak_human', human(facts.rssPeak)],
+    ['heap_limit', heapLimit],
+    ['maxmemory', core.settings.values.maxmemory],
+    ['maxmemory_policy', core.settings.values['maxmemory-policy']],
+    ['mem_allocator', 'v8'],
+  ]
+}
+
+function persistence(core: NodeCore): Lines {
+  const { log } = core
+  return [
+    ['loading', 0],
+    ['rdb_changes_since_last_save', 0],
+    ['rdb_bgsave_in_progress', 0],
+    ['aof_enabled', 1],
+    ['aof_rewrite_in_progress', 0],
+    ['aof_last_write_status', 'ok'],
+    ['aof_current_size', log.bytes],
+    ['log_segments', log.segments.length],
+    ['log_written_position', log.writtenPosition],
+    ['log_durable_position', log.durablePosition],
+  ]
+}
+
+function stats(core: NodeCore, facts: HostFacts): Lines {
+  return [
+    ['total_connections_received', facts.clients.received],
+    ['total_commands_processed', core.engine.commandCount],
+    ['instantaneous_ops_per_sec', Math.round(facts.commandsPerSecond)],
+    ['total_net_input_bytes', facts.clients.inputBytes],
+    ['total_net_output_bytes', facts.clients.outputBytes],
+    ['rejected_connections', facts.clients.rejected],
+    ['expired_keys', core.engine.expiredCount],
+    ['evicted_keys', 0],
+    ['total_error_replies', core.engine.errorCount],
+  ]
+}
+
+function replication(core: NodeCore): Lines {
+  // No replicas inside the region in this version; other regions stand in the section Crdt.
+  return [
+    ['role', 'master'],
+    ['connected_slaves', 0],
+    ['master_replid', core.identity.nodeId.padEnd(40, '0')],
+    ['master_repl_offset', core.log.writtenPosition],
+  ]
+}
+
+function cpu(_core: NodeCore, { cpu: used }: HostFacts): Lines {
+  return [
+    ['used_cpu_sys', used.system.toFixed(6)],
+    ['used_cpu_user', used.user.toFixed(6)],
+  ]
+}
+
+function keyspace(core: NodeCore): Lines {
+  const lines: [string, string][] = []
+  const now = core.engine.clock.read()
+  for (const database of core.engine.keyspace.databases()) {
+    const due = database.dueKeys(now).size
+    const keys = database.size - due
+    if (keys === 0) continue
+    lines.push([`db${database.index}`, `keys=${keys},expires=${database.volatileSize - due},avg_ttl=0`])
+  }
+  return lines
+}
+
+function crdt(core: NodeCore): Lines {
+  const { identity, engine, conflicts } = core
+  const lines: [string, string | number][] = [
+    ['region', identity.region],
+    ['region_id', identity.regionId],
+    ['node_id', identity.nodeId],
+    ['origin', engine.origin.id],
+    ['vector', core.applied.toWire().map(pair).join(',')],
+    ['durable_vector', core.durable.toWire().map(pair).join(',')],
+    ['ops_minted', engine.mintedCount],
+    ['ops_received', engine.receivedCount],
+  ]
+  for (const rule of CONFLICT_RULES) lines.push([`conflicts_${rule.replaceAll('-', '_')}`, conflicts.counts[rule]])
+  for (const link of core.mesh.links()) {
+    lines.push([
+      `link_${link.region}`,
+      `state=${link.state},paused=${Number(link.paused)},lag_ops=${link.lagOps},lag_ms=${link.lagMs},` +
+        `skew_ms=${link.skewMs ?? 0},bytes_in=${link.bytesIn},bytes_out=${link.bytesOut}`,
+    ])
+  }
+  return lines
+}
+
+function pair([origin, seq]: readonly [string, number]): string {
+  return `${origin}=${seq}`
+}
+
+function human(bytes: number): string {
+  if (bytes < 1024) return `${bytes}B`
+  const power = Math.min(4, Math.floor(Math.log2(bytes) / 10))
+  return `${(bytes / 1024 ** power).toFixed(2)}${'BKMGT'[power]}`
+}

@@ -1,0 +1,177 @@
+/**
+ * listener.ts: the TCP server for Redis clients, the only place that opens their sockets.
+ *
+ * It wires each socket to a Connection and counts; everything that can go wrong with a socket ends in
+ * its `close` event and never in an exception.
+ *
+ * Invariants: (1) `connections` holds exactly the clients that `sink.open` has seen and `sink.close` has
+ * not. (2) A client beyond `clientsMax` is told so and never reaches the engine.
+ */
+import { createServer, type Server, type Socket } from 'node:net'
+import { Session } from '../commands/session.ts'
+import type { Env, Timer } from '../env.ts'
+import { errors } from '../errors.ts'
+import { StartError } from '../start-error.ts'
+import {
+  type ClientLimits,
+  type CommandSink,
+  Connection,
+  type ConnectionPorts,
+  type Traffic,
+  type TurnPort,
+} from './connection.ts'
+
+/** Read on every use, so that CONFIG SET can change them. */
+export interface ListenerLimits extends ClientLimits {
+  /** Most clients at a time (`maxclients`). */
+  readonly clientsMax: number
+  /** Silence after which the system probes whether a client is still there, seconds; 0 is never. */
+  readonly keepaliveSeconds: number
+}
+
+export interface ListenerPorts {
+  readonly env: Pick<Env, 'after' | 'defer' | 'wallMs'>
+  readonly sink: CommandSink
+  readonly turn: TurnPort
+  readonly limits: ListenerLimits
+  readonly log: { warn(message: string): void }
+}
+
+/** Connections that the system completes before we accept them, as Redis's `tcp-backlog`. */
+const BACKLOG = 511
+
+export class ClientListener {
+  readonly traffic: Traffic = { inputBytes: 0, outputBytes: 0 }
+  totalConnectionsReceived = 0
+  rejectedConnections = 0
+
+  private readonly host: string
+  private readonly wantedPort: number
+  private readonly ports: ListenerPorts
+  private readonly connectionPorts: ConnectionPorts
+  private readonly server: Server
+  private readonly open = new Set<Connection>()
+  private lastId = 0
+  private second: Timer | undefined = undefined
+  /** Tells `close` that no client is left. */
+  private lastGone: () => void = () => {}
+
+  /** @param port  0 takes any free port */
+  constructor(host: string, port: number, ports: ListenerPorts) {
+    this.host = host
+    this.wantedPort = port
+    this.ports = ports
+    this.connectionPorts = { ...ports, traffic: this.traffic }
+    // Half open: a client may send its commands, close its side, and still wants the replies.
+    this.server = createServer({ allowHalfOpen: true, noDelay: true }, (socket) => this.accept(socket))
+  }
+
+  /** The port it listens on, once `listen` has resolved. */
+  get port(): number {
+    const address = this.server.address()
+    return address !== null && typeof address === 'object' ? address.port : this.wantedPort
+  }
+
+  get connections(): Iterable<Connection> {
+    return this.open
+  }
+
+  get connectedClients(): number {
+    return this.open.size
+  }
+
+  /** @throws StartError when the address cannot be had */
+  listen(): Promise<void> {
+    return new Promise((resolve, reject) => {
+      const refuse = (error: NodeJS.ErrnoException): void => {
+        reject(new StartError(refusal(error, this.host, this.wantedPort)))
+      }
+      this.server.once('error', refuse)
+      this.server.listen({ host: this.host, port: this.wantedPort, backlog: BACKLOG }, () => {
+        this.server.off('error', refuse)
+        // From here on an error is a client that could not be accepted, usually for want of file descriptors.
+        this.server.on('error', (error) => {
+          this.rejectedConnections++
+          this.ports.log.warn(`a client could not be accepted: ${error.message}`)
+        })
+        this.everySecond()
+        resolve()
+      })
+    })
+  }
+
+  /** Takes no more clients and disconnects those there are; resolves when the last is gone. */
+  async close(): Promise<void> {
+    this.second?.cancel()
+    const lastGone =
+      this.open.size === 0
+        ? undefined
+        : new Promise<void>((resolve) => {
+            this.lastGone = resolve
+          })
+    // It calls back with an error, which is none to us, when it does not listen.
+    const serverClosed = new Promise<void>((resolve) => {
+      this.server.close(() => resolve())
+    })
+    for (const connection of this.open) connection.drop()
+    await serverClosed
+    // The server may be closed before its last socket has said so.
+    await lastGone
+  }
+
+  private accept(socket: Socket): void {
+    // Whatever happened, 'close' follows.
+    socket.on('error', () => {})
+    this.totalConnectionsReceived++
+    const { limits } = this.ports
+    if (this.open.size >= limits.clientsMax) {
+      this.rejectedConnections++
+      socket.end(`-${errors.maxClients.line}\r\n`, 'latin1', () => socket.destroy())
+      return
+    }
+    if (limits.keepaliveSeconds > 0) socket.setKeepAlive(true, limits.keepaliveSeconds * 1000)
+    const session = new Session(
+      ++this.lastId,
+      hostAndPort(socket.remoteAddress, socket.remotePort),
+      hostAndPort(socket.localAddress, socket.localPort),
+      this.ports.env.wallMs(),
+      false,
+    )
+    const connection = new Connection(socket, session, this.connectionPorts)
+    this.open.add(connection)
+    socket.on('data', (chunk: Buffer) => connection.receive(chunk))
+    socket.on('end', () => connection.receiveEnd())
+    socket.on('drain', () => connection.drained())
+    socket.on('close', () => {
+      this.open.delete(connection)
+      connection.closed()
+      if (this.open.size === 0) this.lastGone()
+    })
+  }
+
+  private everySecond(): void {
+    this.second = this.ports.env.after(1000, () => {
+      for (const connection of this.open) connection.everySecond()
+      this.everySecond()
+    })
+  }
+}
+
+/** As CLIENT LIST shows it; both are undefined for a socket that was reset before it was accepted. */
+function hostAndPort(host = '?', port = 0): string {
+  return host.includes(':') ? `[${host}]:${port}` : `${host}:${port}`
+}
+
+function refusal(error: NodeJS.ErrnoException, host: string, port: number): string {
+  switch (error.code) {
+    case 'EADDRINUSE':
+      return `port ${port} of ${host} is taken by another process: stop it, or choose another with --port`
+    case 'EACCES':
+      return `port ${port} of ${host} needs more rights than this process has: choose one above 1023 with --port`
+    case 'EADDRNOTAVAIL':
+    case 'ENOTFOUND':
+      return `this machine has no address ${host}: correct --bind`
+    default:
+      return `cannot listen on port ${port} of ${host}: ${error.message}`
+  }
+}

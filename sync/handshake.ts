@@ -1,0 +1,124 @@
+/**
+ * handshake.ts: who may link with whom, and the proof that they know the secret.
+ *
+ * Each side signs both nonces and both identities as it saw them, under its own role. A fresh nonce on
+ * either side stops replays, the role stops a proof from being sent back to its maker, and an identity
+ * changed on the way makes the proofs differ. What follows the handshake is not signed: a link over a
+ * network that others can write to belongs inside TLS.
+ *
+ * Invariant: nothing a peer says about itself is acted on before its proof has been compared.
+ */
+import { identityFields, PROTOCOL_VERSION, PROTOCOL_VERSION_MIN } from './messages.ts'
+import type { Identity } from './ports.ts'
+import { type Reason, reason } from './reason.ts'
+
+/** What both proofs cover. */
+export interface Exchange {
+  readonly version: number
+  readonly serverNonce: string
+  readonly pullerNonce: string
+  readonly server: Identity
+  readonly puller: Identity
+}
+
+export function proofText(role: 'server' | 'puller', exchange: Exchange): string {
+  const { version, serverNonce, pullerNonce, server, puller } = exchange
+  const parts = [version, serverNonce, pullerNonce, identityFields(server), identityFields(puller)]
+  return JSON.stringify(['causeway-sync', role, ...parts])
+}
+
+/** Compares without telling by its duration where the texts differ. */
+export function sameProof(a: string, b: string): boolean {
+  let difference = a.length ^ b.length
+  for (let i = 0; i < a.length; i++) difference |= a.charCodeAt(i) ^ b.charCodeAt(i % Math.max(1, b.length))
+  return difference === 0
+}
+
+/** The newest version that both ends of a link speak, or undefined. */
+export function commonVersion(min: number, max: number): number | undefined {
+  const version = Math.min(max, PROTOCOL_VERSION)
+  return version >= min && version >= PROTOCOL_VERSION_MIN ? version : undefined
+}
+
+export function wrongVersion(peer: string, theirs: string): Reason {
+  const ours =
+    PROTOCOL_VERSION === PROTOCOL_VERSION_MIN
+      ? `version ${PROTOCOL_VERSION}`
+      : `versions ${PROTOCOL_VERSION_MIN} to ${PROTOCOL_VERSION}`
+  return reason(
+    'protocol-version',
+    `region ${peer} speaks ${theirs} of the sync protocol and this node ${ours}: update the older one`,
+  )
+}
+
+export function wrongSecret(me: Identity, peer: Identity): Reason {
+  return reason(
+    'wrong-secret',
+    `the proof of region ${peer.region} does not fit the sync-secret of region ${me.region}: ` +
+      'give every region the same one',
+  )
+}
+
+/**
+ * Whether two nodes may replicate with each other. Both ends ask, with their roles exchanged.
+ *
+ * @param others  nodes linked with this one now
+ * @returns what forbids it, or undefined
+ */
+export function judgePeer(me: Identity, peer: Identity, others: Iterable<Identity>): Reason | undefined {
+  if (peer.nodeId === me.nodeId) {
+    return peer.region === me.region
+      ? reason('same-node', `the address leads back to region ${me.region} itself`)
+      : reason(
+          'same-node',
+          `regions ${me.region} and ${peer.region} run on copies of one data folder (node ${me.nodeId}): ` +
+            'start one of them with an empty folder',
+        )
+  }
+  if (peer.regionId === me.regionId && peer.region !== me.region) return sameRegionId(me, peer)
+  if (peer.region === me.region) {
+    return reason(
+      'same-region',
+      `two different nodes call themselves region ${me.region}: rename one of them`,
+    )
+  }
+  for (const other of others) {
+    if (other.nodeId === peer.nodeId) continue
+    if (other.regionId === peer.regionId) return sameRegionId(other, peer)
+  }
+  if (peer.partitions !== me.partitions) {
+    return reason(
+      'partition-count',
+      `partitions is ${me.partitions} in region ${me.region} and ${peer.partitions} in region ${peer.region}: ` +
+        'it must be the same in every region',
+    )
+  }
+  return judgeConfiguration(me, peer)
+}
+
+function sameRegionId(holder: Identity, peer: Identity): Reason {
+  return reason(
+    'duplicate-region-id',
+    `region-id ${peer.regionId} is used by region ${holder.region} (node ${holder.nodeId}) and by region ` +
+      `${peer.region} (node ${peer.nodeId}): give each region a number of its own`,
+  )
+}
+
+function judgeConfiguration(me: Identity, peer: Identity): Reason | undefined {
+  const names = new Set([...Object.keys(me.configuration), ...Object.keys(peer.configuration)])
+  for (const name of [...names].sort()) {
+    const mine = me.configuration[name]
+    const theirs = peer.configuration[name]
+    if (mine === theirs) continue
+    return reason(
+      'configuration',
+      `${name} is ${shown(mine)} in region ${me.region} and ${shown(theirs)} in region ${peer.region}: ` +
+        'it must be the same in every region',
+    )
+  }
+  return undefined
+}
+
+function shown(value: string | undefined): string {
+  return value === undefined ? 'unknown' : `'${value}'`
+}

@@ -1,0 +1,449 @@
+/**
+ * mesh.ts: all links of this node, in both directions.
+ *
+ * A link is a pull. This node dials each configured peer and pulls the ops it lacks; each peer dials
+ * this node and pulls from here. So between two regions there are two links, one for each direction of
+ * the data, and neither needs to know of the other. See PROTOCOL.md.
+ *
+ * The node tells the mesh what changed (`logAdvanced`, `durableAdvanced`); the mesh gives received
+ * batches to `host.apply`. Everything else runs by four clocks: a linger before ops are sent, a linger
+ * before an acknowledgement is sent, a heartbeat, and the waits of the relay plan.
+ *
+ * Invariants: (1) at most one link each way per peer; a newer one from the same node replaces the older.
+ * (2) Nothing happens after `stop`. (3) Nothing here grows with the backlog of a peer: that is in the log.
+ */
+import { VersionVector } from '../crdt/version-vector.ts'
+import { judgePeer } from './handshake.ts'
+import { Inbox } from './inbox.ts'
+import type { Ack } from './messages.ts'
+import { OpsFrames } from './ops-frame.ts'
+import { Peer } from './peer.ts'
+import type { Identity, Link, LinkEvents, SyncEnv, SyncHost, Timer, Transport } from './ports.ts'
+import { Puller, type PullState } from './puller.ts'
+import { type Reason, reason } from './reason.ts'
+import { opsBeyond, opsOfRegion } from './region-vector.ts'
+import { RelayPlan } from './relay-plan.ts'
+import { ServerLink } from './server-link.ts'
+import type { SyncSettings } from './settings.ts'
+
+/** One peer, for CRDT.LINK STATUS, INFO and /v1/status. */
+export interface LinkStatus {
+  readonly region: string
+  /** Undefined until the peer was reached once. */
+  readonly regionId: number | undefined
+  readonly url: string
+  /** The link by which this node pulls from the peer. */
+  readonly pull: PullState
+  /** The link by which the peer pulls from this node. */
+  readonly serve: 'absent' | 'streaming'
+  /** Cut by `setLink`. */
+  readonly paused: boolean
+  /** Regions whose ops the peer relays to this node. */
+  readonly relays: readonly number[]
+  /** Ops of this region that the peer has not said it has applied; undefined until it was heard. */
+  readonly lagOps: number | undefined
+  /** Age of the oldest of them, as far as this run of the node knows, milliseconds. */
+  readonly lagMs: number
+  /** Ops of the peer's region that it announced and that are not applied here. */
+  readonly behindOps: number
+  /** The peer's wall clock minus ours, milliseconds. */
+  readonly skewMs: number | undefined
+  readonly roundTripMs: number | undefined
+  readonly bytesIn: number
+  readonly bytesOut: number
+  readonly opsIn: number
+  readonly opsOut: number
+  readonly lastError: Reason | undefined
+  /** What the peer has fsynced, as it last said. */
+  readonly acknowledged: VersionVector | undefined
+}
+
+/** Somebody waits until the connected peers have something durably. */
+interface DurableWait {
+  readonly target: VersionVector
+  readonly done: (count: number) => void
+  timer: Timer | undefined
+}
+
+/** A peer with both of its links. */
+interface Member {
+  readonly peer: Peer
+  readonly puller: Puller
+  server: ServerLink | undefined
+}
+
+const STOPPED = reason('stopping', 'the node is stopping')
+
+export class Mesh {
+  readonly #host: SyncHost
+  readonly #transport: Transport
+  readonly #env: SyncEnv
+  readonly #settings: SyncSettings
+  readonly #inbox: Inbox<Puller>
+  readonly #plan: RelayPlan
+  readonly #frames = new OpsFrames()
+  readonly #members = new Map<string, Member>()
+  /** Accepted links whose handshake is not done. */
+  readonly #strangers = new Set<ServerLink>()
+  readonly #waits = new Set<DurableWait>()
+  #state: 'new' | 'running' | 'stopped' = 'new'
+  #heartbeat: Timer | undefined
+  #linger: Timer | undefined
+  #ackLinger: Timer | undefined
+  #release: Timer | undefined
+  #replan: Timer | undefined
+
+  constructor(host: SyncHost, transport: Transport, env: SyncEnv, settings: SyncSettings) {
+    this.#host = host
+    this.#transport = transport
+    this.#env = env
+    this.#settings = settings
+    this.#inbox = new Inbox(host, settings)
+    this.#plan = new RelayPlan(host.identity.regionId)
+    for (const address of settings.peers) {
+      const peer = new Peer(address)
+      this.#members.set(peer.name, { peer, puller: this.#pullerOf(peer), server: undefined })
+    }
+  }
+
+  #pullerOf(peer: Peer): Puller {
+    return new Puller(peer, {
+      host: this.#host,
+      env: this.#env,
+      transport: this.#transport,
+      settings: this.#settings,
+      inbox: this.#inbox,
+      judge: (identity) => this.#judgeServer(peer, identity),
+      relays: () => this.#plan.relayedBy(peer.name),
+      changed: () => this.#replanNow(),
+      took: () => this.#took(),
+      delivered: (origin, seq) => this.#members.get(peer.name)?.server?.has(origin, seq),
+    })
+  }
+
+  /** Listens for peers and dials them. Rejects when listening fails. */
+  async start(): Promise<void> {
+    await this.#transport.listen((link) => this.#accept(link))
+    if (this.#state !== 'new') return
+    this.#state = 'running'
+    this.#beatLater()
+    for (const { puller, peer } of this.#members.values()) if (!peer.paused) puller.start()
+  }
+
+  /** Sends what has lingered, says goodbye and closes every link. */
+  async stop(): Promise<void> {
+    if (this.#state === 'stopped') return
+    for (const { server } of this.#members.values()) server?.pump()
+    this.#state = 'stopped'
+    for (const timer of [this.#heartbeat, this.#linger, this.#ackLinger, this.#release, this.#replan])
+      timer?.cancel()
+    for (const wait of this.#waits) wait.timer?.cancel()
+    this.#waits.clear()
+    for (const stranger of this.#strangers) stranger.end(STOPPED)
+    for (const { puller, server } of this.#members.values()) {
+      puller.stop(STOPPED)
+      server?.end(STOPPED)
+    }
+    await this.#transport.close()
+  }
+
+  /** Records that may travel were added to the log. */
+  logAdvanced(): void {
+    if (this.#linger !== undefined || this.#state !== 'running') return
+    this.#linger = this.#env.after(this.#settings.lingerMs, () => this.#pump())
+  }
+
+  /** `host.durable` advanced. */
+  durableAdvanced(): void {
+    if (this.#state !== 'running') return
+    for (const { puller } of this.#members.values()) if (puller.isHurried) puller.acknowledge()
+    this.#acknowledgeSoon()
+  }
+
+  /**
+   * Cuts or heals the links with a region, or with all of them. Not remembered over a restart: a cut
+   * is for a test or an emergency, and must not outlast the person who made it.
+   *
+   * @param region  name of a configured peer, or 'ALL'
+   * @returns false when there is no such peer
+   */
+  setLink(region: string, up: boolean): boolean {
+    const chosen = region === 'ALL' ? [...this.#members.values()] : [this.#members.get(region)]
+    for (const member of chosen) {
+      if (member === undefined) return false
+      this.#setMember(member, up)
+    }
+    return true
+  }
+
+  links(): LinkStatus[] {
+    return [...this.#members.values()].map((member) => this.#statusOf(member))
+  }
+
+  /** What a peer has fsynced, as it last acknowledged; undefined when it was never heard. */
+  acknowledged(region: string): VersionVector | undefined {
+    return this.#members.get(region)?.peer.durable
+  }
+
+  /**
+   * The expiry clock before which no configured peer can have minted anything that is not applied here,
+   * milliseconds since the Unix epoch; -Infinity when a peer was never heard, Infinity without peers.
+   */
+  settledClockMs(): number {
+    let settledMs = Number.POSITIVE_INFINITY
+    for (const { peer } of this.#members.values()) {
+      const { regionId } = peer
+      if (regionId === undefined) return Number.NEGATIVE_INFINITY
+      settledMs = Math.min(settledMs, peer.settled.settledMs(regionId, this.#host.applied))
+    }
+    return settledMs
+  }
+
+  /** How many peers have acknowledged all of `target` as fsynced. */
+  durableCount(target: VersionVector): number {
+    let count = 0
+    for (const { peer } of this.#members.values()) if (peer.durable?.covers(target)) count++
+    return count
+  }
+
+  /**
+   * Waits until every connected peer has fsynced all of `target`, and makes them hurry.
+   *
+   * @param timeoutMs  0 waits without end
+   * @param done  called once, later: with the number of peers that have it
+   */
+  awaitDurable(target: VersionVector, timeoutMs: number, done: (count: number) => void): { cancel(): void } {
+    const wait: DurableWait = { target, done, timer: undefined }
+    this.#waits.add(wait)
+    if (this.#isMet(wait)) {
+      wait.timer = this.#env.after(0, () => this.#finish(wait))
+    } else {
+      if (timeoutMs > 0) wait.timer = this.#env.after(timeoutMs, () => this.#finish(wait))
+      this.#pump()
+      for (const { server, peer } of this.#members.values()) {
+        if (!peer.durable?.covers(target)) server?.hurry(target)
+      }
+    }
+    return {
+      cancel: () => {
+        wait.timer?.cancel()
+        this.#waits.delete(wait)
+      },
+    }
+  }
+
+  #isMet({ target }: DurableWait): boolean {
+    for (const { server, peer } of this.#members.values()) {
+      if (server !== undefined && !peer.durable?.covers(target)) return false
+    }
+    return true
+  }
+
+  #finish(wait: DurableWait): void {
+    wait.timer?.cancel()
+    if (this.#waits.delete(wait)) wait.done(this.durableCount(wait.target))
+  }
+
+  #finishMet(): void {
+    for (const wait of this.#waits) if (this.#isMet(wait)) this.#finish(wait)
+  }
+
+  #setMember(member: Member, up: boolean): void {
+    const { peer, puller } = member
+    if (peer.paused === !up) return
+    peer.paused = !up
+    if (up) {
+      if (this.#state === 'running') puller.start()
+      return
+    }
+    const why = this.#linkDown(peer.name)
+    puller.stop(why)
+    member.server?.end(why)
+  }
+
+  #linkDown(region: string): Reason {
+    const own = this.#host.identity.region
+    return reason(
+      'link-down',
+      `the link between regions ${own} and ${region} was cut by an operator in ${own}`,
+    )
+  }
+
+  #accept(link: Link): LinkEvents {
+    if (this.#state === 'stopped' || this.#strangers.size >= this.#settings.handshakesMax) {
+      link.close('too-many-handshakes')
+      return { message: () => {}, drained: () => {}, closed: () => {} }
+    }
+    const server = new ServerLink(link, {
+      host: this.#host,
+      env: this.#env,
+      settings: this.#settings,
+      frames: this.#frames,
+      judge: (identity) => this.#judgePuller(identity),
+      accepted: (accepted, identity) => this.#accepted(accepted, identity),
+      acknowledged: (from, ack) => this.#credit(from, ack),
+      ended: (ended, why) => this.#serverEnded(ended, why),
+    })
+    this.#strangers.add(server)
+    return server.events
+  }
+
+  #judgePuller(identity: Identity): Reason | undefined {
+    const objection = judgePeer(this.#host.identity, identity, this.#linkedNodes())
+    if (objection !== undefined) return this.#refused(identity.region, objection)
+    const member = this.#members.get(identity.region)
+    if (member === undefined) {
+      const own = this.#host.identity.region
+      return reason(
+        'unknown-region',
+        `region ${identity.region} is not a peer of region ${own}: add it to the peers of ${own}`,
+      )
+    }
+    return member.peer.paused ? this.#linkDown(identity.region) : undefined
+  }
+
+  #judgeServer(peer: Peer, identity: Identity): Reason | undefined {
+    const objection = judgePeer(this.#host.identity, identity, this.#linkedNodes())
+    if (objection !== undefined || identity.region === peer.name) return objection
+    return reason(
+      'wrong-region',
+      `at the address of region ${peer.name} region ${identity.region} answers: correct the peers`,
+    )
+  }
+
+  /** Shows the refusal in this node's own status as well. */
+  #refused(region: string, why: Reason): Reason {
+    const member = this.#members.get(region)
+    if (member !== undefined) member.peer.lastError = why
+    return why
+  }
+
+  *#linkedNodes(): IterableIterator<Identity> {
+    for (const { puller, server } of this.#members.values()) {
+      if (puller.identity !== undefined) yield puller.identity
+      if (server?.identity !== undefined) yield server.identity
+    }
+  }
+
+  #accepted(server: ServerLink, identity: Identity): void {
+    this.#strangers.delete(server)
+    const member = this.#members.get(identity.region)!
+    const { peer } = member
+    const older = member.server
+    member.server = server
+    older?.end(reason('superseded', `region ${identity.region} has opened a newer link`))
+    server.connection.traffic = peer.traffic
+    peer.regionId = identity.regionId
+    // A peer that reached us can be reached: no need to wait out the backoff.
+    member.puller.redial()
+  }
+
+  #serverEnded(server: ServerLink, why: Reason): void {
+    this.#strangers.delete(server)
+    const region = server.identity?.region
+    const member = region === undefined ? undefined : this.#members.get(region)
+    if (member?.server !== server) return
+    member.server = undefined
+    member.peer.lastError = why
+    this.#finishMet()
+  }
+
+  #credit(server: ServerLink, ack: Ack): void {
+    const { peer } = this.#members.get(server.identity!.region)!
+    const { origins, identity } = this.#host
+    const applied = VersionVector.fromWire(origins, ack.applied)
+    const nowMs = this.#env.monoMs()
+    peer.announce(applied, ack.clockMs)
+    peer.durable = VersionVector.fromWire(origins, ack.durable)
+    peer.lag.applied(opsOfRegion(applied, identity.regionId))
+    if (ack.echoMs > 0) {
+      peer.roundTripMs = Math.max(0, Math.round(nowMs - ack.echoMs))
+      peer.skewMs = Math.round(ack.wallMs + peer.roundTripMs / 2 - this.#env.wallMs())
+    }
+    server.hasAll(applied)
+    this.#finishMet()
+  }
+
+  #pump(): void {
+    this.#linger?.cancel()
+    this.#linger = undefined
+    const nowMs = this.#env.monoMs()
+    const opCount = opsOfRegion(this.#host.applied, this.#host.identity.regionId)
+    for (const { peer, server } of this.#members.values()) {
+      peer.lag.minted(opCount, nowMs, this.#settings.ackLingerMs)
+      server?.pump()
+    }
+  }
+
+  #took(): void {
+    for (const { puller } of this.#members.values()) puller.hurryAlong()
+    this.#acknowledgeSoon()
+    if (!this.#inbox.hasReady || this.#release !== undefined || this.#state !== 'running') return
+    this.#release = this.#env.after(0, () => {
+      this.#release = undefined
+      this.#inbox.release()
+      this.#took()
+    })
+  }
+
+  #acknowledgeSoon(): void {
+    if (this.#ackLinger !== undefined || this.#state !== 'running') return
+    this.#ackLinger = this.#env.after(this.#settings.ackLingerMs, () => {
+      this.#ackLinger = undefined
+      for (const { puller } of this.#members.values()) puller.acknowledge()
+    })
+  }
+
+  #beatLater(): void {
+    this.#heartbeat = this.#env.after(this.#settings.heartbeatMs, () => {
+      const nowMs = this.#env.monoMs()
+      for (const stranger of this.#strangers) stranger.beat(nowMs)
+      for (const { puller, server } of this.#members.values()) {
+        puller.beat(nowMs)
+        server?.beat(nowMs)
+      }
+      this.#replanNow()
+      if (this.#state === 'running') this.#beatLater()
+    })
+  }
+
+  #replanNow(): void {
+    if (this.#state !== 'running') return
+    this.#replan?.cancel()
+    this.#replan = undefined
+    const candidates = [...this.#members.values()].map(({ peer, puller }) => ({
+      name: peer.name,
+      regionId: peer.regionId,
+      open: puller.streaming,
+      announced: peer.applied,
+    }))
+    const checkAfterMs = this.#plan.update(candidates, this.#host.applied, this.#env.monoMs(), this.#settings)
+    if (checkAfterMs < Number.POSITIVE_INFINITY) {
+      this.#replan = this.#env.after(checkAfterMs, () => this.#replanNow())
+    }
+    for (const { puller } of this.#members.values()) puller.adjust()
+  }
+
+  #statusOf({ peer, puller, server }: Member): LinkStatus {
+    const { applied, identity } = this.#host
+    const known = peer.applied
+    return {
+      region: peer.name,
+      regionId: peer.regionId,
+      url: peer.url,
+      pull: puller.state,
+      serve: server === undefined ? 'absent' : 'streaming',
+      paused: peer.paused,
+      relays: this.#plan.relayedBy(peer.name),
+      lagOps: known === undefined ? undefined : opsBeyond(known, applied, identity.regionId),
+      lagMs: Math.round(peer.lag.lagMs(this.#env.monoMs())),
+      behindOps:
+        known === undefined || peer.regionId === undefined ? 0 : opsBeyond(applied, known, peer.regionId),
+      skewMs: peer.skewMs,
+      roundTripMs: peer.roundTripMs,
+      ...peer.traffic,
+      lastError: peer.lastError,
+      acknowledged: peer.durable,
+    }
+  }
+}

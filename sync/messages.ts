@@ -1,0 +1,350 @@
+/**
+ * messages.ts: what two nodes say to each other, as types and as bytes. PROTOCOL.md is the document.
+ *
+ * A message is one type byte and a body. `ops` carries whole log records, one behind the other, exactly
+ * as they are on disk; every other body is a MessagePack array of fields in a fixed order. A later
+ * version may append fields: a reader takes those it knows.
+ *
+ * Invariant: decoding checks every field. What it returns is well-formed whoever sent it, and origin ids
+ * in vectors can be interned. Anything else is a ProtocolViolation.
+ */
+import { Packr } from 'msgpackr'
+import { unreachable } from '../crdt/assert.ts'
+import { REGION_ID_MAX } from '../crdt/origin.ts'
+import type { WireVector } from '../crdt/version-vector.ts'
+import { checkControlBytes } from './control-bytes.ts'
+import type { Identity } from './ports.ts'
+import { ProtocolViolation } from './reason.ts'
+
+/** Raised with every change of the wire. */
+export const PROTOCOL_VERSION = 1
+/** Oldest version still spoken. */
+export const PROTOCOL_VERSION_MIN = 1
+
+/** In a relay list: every region. */
+export const EVERY_REGION = 0
+
+/** Largest control message, bytes. */
+const CONTROL_BYTES_MAX = 4 * 1024 * 1024
+const TEXT_LENGTH_MAX = 4096
+const VECTOR_LENGTH_MAX = 65_536
+const CONFIGURATION_LENGTH_MAX = 1024
+const PARTITIONS_MAX = 1024
+const ORIGIN_ID = /^[1-9][0-9]{0,3}-[0-9a-f]{12}$/
+
+/** Server to puller, first on the link: who I am; prove that you know the secret. */
+export interface Challenge {
+  readonly type: 'challenge'
+  readonly versionMin: number
+  readonly versionMax: number
+  readonly nonce: string
+  readonly identity: Identity
+}
+
+/** What a puller wants from a server's log. */
+export interface Wanted {
+  /** Everything up to here is applied at the puller. */
+  readonly vector: WireVector
+  /** Ids of the regions to relay, besides the server's and the puller's own; or `EVERY_REGION`. */
+  readonly relay: readonly number[]
+}
+
+/** Puller to server: who I am, the proof, and what I want. */
+export interface Hello extends Wanted {
+  readonly type: 'hello'
+  readonly version: number
+  readonly nonce: string
+  readonly proof: string
+  readonly identity: Identity
+  /** Largest message the puller takes, bytes. */
+  readonly frameBytesMax: number
+}
+
+/** Server to puller: my proof; ops follow. */
+export interface Welcome {
+  readonly type: 'welcome'
+  readonly proof: string
+  readonly applied: WireVector
+}
+
+/** Either way: no link between us, and why. */
+export interface Refuse {
+  readonly type: 'refuse'
+  readonly code: string
+  readonly sentence: string
+}
+
+/** Server to puller: whole log records from `RECORDS_AT` on. */
+export interface Ops {
+  readonly type: 'ops'
+  readonly bytes: Uint8Array
+}
+
+/** Puller to server: what I have. Sent after ops, after fsyncs, and as a sign of life. */
+export interface Ack {
+  readonly type: 'ack'
+  readonly applied: WireVector
+  readonly durable: WireVector
+  /** The puller's expiry clock, milliseconds since the Unix epoch. */
+  readonly clockMs: number
+  /** The puller's wall clock, milliseconds since the Unix epoch. */
+  readonly wallMs: number
+  /** `atMs` of the last status, plus the milliseconds since it arrived; 0 when there was none. */
+  readonly echoMs: number
+}
+
+/** Server to puller: what exists here. A sign of life. */
+export interface Status {
+  readonly type: 'status'
+  readonly applied: WireVector
+  readonly clockMs: number
+  /** The server's monotonic clock, milliseconds: comes back in an ack. */
+  readonly atMs: number
+}
+
+/** Puller to server: from now on, this is what I want. */
+export interface Relay extends Wanted {
+  readonly type: 'relay'
+}
+
+/** Server to puller: somebody waits until you have this durably. */
+export interface Hurry {
+  readonly type: 'hurry'
+  readonly until: WireVector
+}
+
+/** Either way: I close the link, and why. */
+export interface Bye {
+  readonly type: 'bye'
+  readonly code: string
+  readonly sentence: string
+}
+
+export type ControlMessage = Challenge | Hello | Welcome | Refuse | Ack | Status | Relay | Hurry | Bye
+export type Message = ControlMessage | Ops
+
+const TYPE_BYTE = {
+  challenge: 1,
+  hello: 2,
+  welcome: 3,
+  refuse: 4,
+  ops: 5,
+  ack: 6,
+  status: 7,
+  relay: 8,
+  hurry: 9,
+  bye: 10,
+} as const satisfies Record<Message['type'], number>
+
+/** Where the records begin in an ops message. */
+export const RECORDS_AT = 1
+
+const packr = new Packr({ useRecords: false })
+
+export function encodeMessage(message: ControlMessage): Uint8Array {
+  const body = packr.pack(fieldsOf(message))
+  const bytes = new Uint8Array(1 + body.length)
+  bytes[0] = TYPE_BYTE[message.type]
+  bytes.set(body, 1)
+  return bytes
+}
+
+/** One ops message of these records. */
+export function encodeOps(records: readonly Uint8Array[]): Uint8Array {
+  let length = RECORDS_AT
+  for (const record of records) length += record.length
+  const bytes = new Uint8Array(length)
+  bytes[0] = TYPE_BYTE.ops
+  let at = RECORDS_AT
+  for (const record of records) {
+    bytes.set(record, at)
+    at += record.length
+  }
+  return bytes
+}
+
+/** @throws ProtocolViolation */
+export function decodeMessage(bytes: Uint8Array): Message {
+  if (bytes[0] === TYPE_BYTE.ops) return { type: 'ops', bytes }
+  if (bytes.length > CONTROL_BYTES_MAX) throw malformed('a control message that is too long')
+  checkControlBytes(bytes, 1)
+  const body: unknown = packr.unpack(bytes.subarray(1))
+  return readMessage(bytes[0], new Fields(body))
+}
+
+function fieldsOf(message: ControlMessage): unknown[] {
+  switch (message.type) {
+    case 'challenge':
+      return [message.versionMin, message.versionMax, message.nonce, identityFields(message.identity)]
+    case 'hello':
+      return [
+        message.version,
+        message.nonce,
+        message.proof,
+        identityFields(message.identity),
+        message.frameBytesMax,
+        message.vector,
+        message.relay,
+      ]
+    case 'welcome':
+      return [message.proof, message.applied]
+    case 'refuse':
+    case 'bye':
+      return [message.code, message.sentence]
+    case 'ack':
+      return [message.applied, message.durable, message.clockMs, message.wallMs, message.echoMs]
+    case 'status':
+      return [message.applied, message.clockMs, message.atMs]
+    case 'relay':
+      return [message.vector, message.relay]
+    case 'hurry':
+      return [message.until]
+    default:
+      return unreachable(message)
+  }
+}
+
+function readMessage(type: number | undefined, from: Fields): ControlMessage {
+  switch (type) {
+    case TYPE_BYTE.challenge:
+      return {
+        type: 'challenge',
+        versionMin: from.count(),
+        versionMax: from.count(),
+        nonce: from.text(),
+        identity: from.identity(),
+      }
+    case TYPE_BYTE.hello:
+      return {
+        type: 'hello',
+        version: from.count(),
+        nonce: from.text(),
+        proof: from.text(),
+        identity: from.identity(),
+        frameBytesMax: from.count(),
+        vector: from.vector(),
+        relay: from.regions(),
+      }
+    case TYPE_BYTE.welcome:
+      return { type: 'welcome', proof: from.text(), applied: from.vector() }
+    case TYPE_BYTE.refuse:
+      return { type: 'refuse', code: from.code(), sentence: from.text() }
+    case TYPE_BYTE.ack:
+      return {
+        type: 'ack',
+        applied: from.vector(),
+        durable: from.vector(),
+        clockMs: from.count(),
+        wallMs: from.count(),
+        echoMs: from.count(),
+      }
+    case TYPE_BYTE.status:
+      return { type: 'status', applied: from.vector(), clockMs: from.count(), atMs: from.count() }
+    case TYPE_BYTE.relay:
+      return { type: 'relay', vector: from.vector(), relay: from.regions() }
+    case TYPE_BYTE.hurry:
+      return { type: 'hurry', until: from.vector() }
+    case TYPE_BYTE.bye:
+      return { type: 'bye', code: from.code(), sentence: from.text() }
+    default:
+      throw malformed(`a message of the unknown type ${type}`)
+  }
+}
+
+/** An identity as it travels and as the proofs cover it. */
+export function identityFields(identity: Identity): unknown[] {
+  const { region, regionId, nodeId, partitions, version } = identity
+  const settings = Object.entries(identity.configuration).sort(([a], [b]) => (a < b ? -1 : 1))
+  return [region, regionId, nodeId, partitions, version, settings]
+}
+
+/** Takes the fields of a body one by one, each checked. */
+class Fields {
+  readonly #values: readonly unknown[]
+  #at = 0
+
+  constructor(body: unknown) {
+    this.#values = arrayOf(body, TEXT_LENGTH_MAX)
+  }
+
+  /** A whole number from 0 to 2^53 - 1. */
+  count(): number {
+    return countOf(this.#next())
+  }
+
+  text(): string {
+    return textOf(this.#next())
+  }
+
+  code(): string {
+    const code = this.text()
+    if (!/^[a-z][a-z-]{0,63}$/.test(code)) throw malformed('a reason that is not a code')
+    return code
+  }
+
+  vector(): WireVector {
+    return arrayOf(this.#next(), VECTOR_LENGTH_MAX).map((entry) => {
+      const [id, seq] = pairOf(entry)
+      const origin = textOf(id)
+      if (!ORIGIN_ID.test(origin) || Number.parseInt(origin, 10) > REGION_ID_MAX) {
+        throw malformed('a vector entry that names no origin')
+      }
+      return [origin, countOf(seq)] as const
+    })
+  }
+
+  regions(): readonly number[] {
+    return arrayOf(this.#next(), REGION_ID_MAX + 1).map((id) => countOf(id, REGION_ID_MAX))
+  }
+
+  identity(): Identity {
+    const from = new Fields(this.#next())
+    const region = from.text()
+    const regionId = countOf(from.#next(), REGION_ID_MAX)
+    const nodeId = from.text()
+    const partitions = countOf(from.#next(), PARTITIONS_MAX)
+    const version = from.text()
+    if (region === '' || regionId === 0 || nodeId === '' || partitions === 0) {
+      throw malformed('an identity with an empty field')
+    }
+    const settings = arrayOf(from.#next(), CONFIGURATION_LENGTH_MAX).map((entry) => {
+      const [name, value] = pairOf(entry)
+      return [textOf(name), textOf(value)] as const
+    })
+    return { region, regionId, nodeId, partitions, version, configuration: Object.fromEntries(settings) }
+  }
+
+  #next(): unknown {
+    if (this.#at === this.#values.length) throw malformed('a message with too few fields')
+    return this.#values[this.#at++]
+  }
+}
+
+function arrayOf(value: unknown, lengthMax: number): readonly unknown[] {
+  if (!Array.isArray(value)) throw malformed('a field that should be a list')
+  if (value.length > lengthMax) throw malformed('a list that is too long')
+  return value
+}
+
+function pairOf(value: unknown): readonly [unknown, unknown] {
+  const pair = arrayOf(value, 2)
+  if (pair.length !== 2) throw malformed('a field that should be a pair')
+  return [pair[0], pair[1]]
+}
+
+function countOf(value: unknown, max = Number.MAX_SAFE_INTEGER): number {
+  if (typeof value !== 'number' || !Number.isInteger(value) || value < 0 || value > max) {
+    throw malformed('a field that should be a whole number in its range')
+  }
+  return value
+}
+
+function textOf(value: unknown): string {
+  if (typeof value !== 'string') throw malformed('a field that should be text')
+  if (value.length > TEXT_LENGTH_MAX) throw malformed('a text that is too long')
+  return value
+}
+
+function malformed(sentence: string): ProtocolViolation {
+  return new ProtocolViolation('malformed-message', sentence)
+}

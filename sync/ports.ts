@@ -1,0 +1,120 @@
+/**
+ * ports.ts: what sync asks of its host, and what it asks of a transport.
+ *
+ * Sync owns no clock, log or socket. The node supplies them; the simulator supplies others.
+ */
+import type { BatchReader, BatchSpan } from '../crdt/codec/batch.ts'
+import type { Origin, OriginTable } from '../crdt/origin.ts'
+import type { VersionVector } from '../crdt/version-vector.ts'
+
+export interface Timer {
+  cancel(): void
+}
+
+/** Clock, timers and chance. No task runs before the call that gave it has returned. */
+export interface SyncEnv {
+  /** Wall clock, integer milliseconds since the Unix epoch. May jump either way. */
+  wallMs(): number
+  /** Monotonic clock, milliseconds since an arbitrary moment. */
+  monoMs(): number
+  /** A random number in [0, 1). */
+  random(): number
+  /** Runs `task` once after `delayMs`. */
+  after(delayMs: number, task: () => void): Timer
+}
+
+/** Who this node is, as peers check it. */
+export interface Identity {
+  readonly region: string
+  readonly regionId: number
+  /** Random name of the data folder, for ever: two folders that claim one region id are told apart by it. */
+  readonly nodeId: string
+  readonly partitions: number
+  /** Every database-wide setting as text: a difference refuses the link and is named. */
+  readonly configuration: Readonly<Record<string, string>>
+  readonly version: string
+}
+
+/** A byte offset in the whole log, counted from its first record ever. Grows for ever. */
+export type LogPosition = number
+
+export interface LogRecord {
+  /** The record as it is on disk: length, checksum, batch. Never changed afterwards; may be sent without a copy. */
+  readonly bytes: Uint8Array
+  readonly span: BatchSpan
+}
+
+/** The node's log as a subscriber sees it: only what may travel (written; under `always`: durable). */
+export interface LogStream {
+  /**
+   * Where to begin reading for one who has `vector`: everything it lacks lies at or behind it.
+   * @throws Error when a part of that has been trimmed away
+   */
+  seek(vector: VersionVector, wanted?: (origin: Origin) => boolean): LogPosition
+  /**
+   * Whole records from `position` on, at least one if there is one, then more up to `bytesMax`.
+   * Recent ones come from memory, older ones from disk. `next` is where to go on.
+   * @throws Error when the position has been trimmed away
+   */
+  read(
+    position: LogPosition,
+    bytesMax: number,
+  ): { readonly records: readonly LogRecord[]; readonly next: LogPosition }
+  /** Behind the last record that may travel. */
+  readonly end: LogPosition
+}
+
+export interface SyncHost {
+  readonly identity: Identity
+  readonly origins: OriginTable
+  /** How words are read from the batches handed to `apply`; portable when absent. */
+  readonly latin1?: Latin1
+  readonly log: LogStream
+  /** What this node has applied: live, changes in place. */
+  readonly applied: VersionVector
+  /** What of it is fsynced here. Changes only in steps; an acknowledgement names this one. */
+  readonly durable: VersionVector
+  /** The node's expiry clock (wall clock made monotone), milliseconds since the Unix epoch. */
+  expiryClockMs(): number
+  /**
+   * Applies a batch whose deps are covered and whose first op is the next one of its origin (a batch
+   * that is covered in part is applied from there on), and appends its record to the log as it is.
+   * @throws DecodeError when the effects inside do not decode: nothing was applied then
+   */
+  apply(record: Uint8Array, batch: BatchReader): void
+  /** Asks for an fsync soon: somebody waits for an acknowledgement. */
+  hurryDurable(): void
+  /** HMAC-SHA-256. */
+  hmac(secret: string, message: string): string
+  /** Random text, fresh on every call. */
+  nonce(): string
+}
+
+/** One open connection to a peer, as the transport gives it. Messages arrive whole and in order. */
+export interface Link {
+  /** Queues a message. Never throws; a link that broke reports `closed`. */
+  send(message: Uint8Array): void
+  /** Bytes queued here and not yet taken by the network. */
+  readonly unsentBytes: number
+  /** Bytes that have arrived so far, those of a message that is not whole yet included: a sign of life. */
+  readonly receivedBytes: number
+  /** For people: the address of the other end. */
+  readonly remote: string
+  close(reason: string): void
+}
+
+export interface LinkEvents {
+  message(bytes: Uint8Array): void
+  /** Some of the queued bytes went out; `unsentBytes` may be lower now. */
+  drained(): void
+  /** Once, at the end of the link, however it ended. */
+  closed(reason: string): void
+}
+
+export interface Transport {
+  /** Dials a peer. `opened` gets the link, or `failed` the reason; at most one of them, later. */
+  dial(url: string, opened: (link: Link) => LinkEvents, failed: (reason: string) => void): void
+  /** Accepts peers until closed. */
+  listen(accept: (link: Link) => LinkEvents): Promise<void>
+  close(): Promise<void>
+}

@@ -1,0 +1,110 @@
+/**
+ * pull-session.ts: the end of a link that wants ops. See session.ts.
+ *
+ *   greeting --challenge--> proving --welcome--> streaming --> ended
+ *
+ * Invariants: (1) the vector sent in the hello is read at that moment, not when dialing began. (2) The
+ * server is trusted only after its own proof: a stranger at the peer's address gets ours, which fits
+ * this one exchange, and can give nothing back.
+ */
+import { commonVersion, type Exchange, proofText, sameProof, wrongSecret, wrongVersion } from './handshake.ts'
+import type { Challenge, Message, Wanted, Welcome } from './messages.ts'
+import type { Identity } from './ports.ts'
+import {
+  type Action,
+  bye,
+  type Judge,
+  misplaced,
+  receive,
+  refuse,
+  type SessionHost,
+  send,
+} from './session.ts'
+
+type Phase =
+  | { readonly name: 'greeting' }
+  | { readonly name: 'proving'; readonly exchange: Exchange }
+  | { readonly name: 'streaming' }
+  | { readonly name: 'ended' }
+
+export interface PullTerms {
+  readonly secret: string
+  readonly frameBytesMax: number
+  readonly judge: Judge
+  /** What to ask for, as of now. */
+  wanted(): Wanted
+}
+
+export class PullSession {
+  readonly #host: SessionHost
+  readonly #terms: PullTerms
+  #phase: Phase = { name: 'greeting' }
+
+  constructor(host: SessionHost, terms: PullTerms) {
+    this.#host = host
+    this.#terms = terms
+  }
+
+  get streaming(): boolean {
+    return this.#phase.name === 'streaming'
+  }
+
+  receive(bytes: Uint8Array): readonly Action[] {
+    if (this.#phase.name === 'ended') return []
+    const actions = receive(bytes, (message) => this.#answer(message))
+    if (actions.some((action) => action.do === 'end')) this.#phase = { name: 'ended' }
+    return actions
+  }
+
+  #answer(message: Message): readonly Action[] {
+    if (message.type === 'refuse' || message.type === 'bye') {
+      return [{ do: 'end', reason: { code: message.code, sentence: message.sentence } }]
+    }
+    switch (this.#phase.name) {
+      case 'greeting':
+        if (message.type === 'challenge') return this.#prove(message)
+        break
+      case 'proving':
+        if (message.type === 'welcome') return this.#open(message, this.#phase.exchange)
+        break
+      case 'streaming':
+        if (message.type === 'ops') return [{ do: 'take', bytes: message.bytes }]
+        if (message.type === 'status') return [{ do: 'learn', status: message }]
+        if (message.type === 'hurry') return [{ do: 'hurry', hurry: message }]
+        break
+    }
+    throw misplaced(message)
+  }
+
+  #prove({ versionMin, versionMax, nonce: serverNonce, identity: server }: Challenge): readonly Action[] {
+    const version = commonVersion(versionMin, versionMax)
+    if (version === undefined) {
+      return refuse(wrongVersion(server.region, `versions ${versionMin} to ${versionMax}`))
+    }
+    const { identity: puller } = this.#host
+    const exchange: Exchange = { version, serverNonce, pullerNonce: this.#host.nonce(), server, puller }
+    const { secret, frameBytesMax } = this.#terms
+    this.#phase = { name: 'proving', exchange }
+    return [
+      send({
+        type: 'hello',
+        version,
+        nonce: exchange.pullerNonce,
+        proof: this.#host.hmac(secret, proofText('puller', exchange)),
+        identity: puller,
+        frameBytesMax,
+        ...this.#terms.wanted(),
+      }),
+    ]
+  }
+
+  #open(welcome: Welcome, exchange: Exchange): readonly Action[] {
+    const peer: Identity = exchange.server
+    const expected = this.#host.hmac(this.#terms.secret, proofText('server', exchange))
+    if (!sameProof(welcome.proof, expected)) return refuse(wrongSecret(this.#host.identity, peer))
+    const objection = this.#terms.judge(peer)
+    if (objection !== undefined) return bye(objection)
+    this.#phase = { name: 'streaming' }
+    return [{ do: 'opened', peer, welcome }]
+  }
+}

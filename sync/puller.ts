@@ -1,0 +1,375 @@
+/**
+ * puller.ts: keeps one link open by which this node pulls from a peer.
+ *
+ * Dials, redials with exponential backoff and jitter, and carries out what the pull session asks for.
+ * The backoff is reset by the first sign of life behind a welcome, not by the welcome: a link that breaks
+ * right after it was opened must not be redialled without a pause.
+ *
+ * Invariants: (1) at most one attempt or link at a time; what a former attempt still reports is ignored.
+ * (2) What the peer announced but did not send is asked for again: a status is behind all ops sent
+ * before it, so two in a row with the same op missing and no ops between mean that it will not come.
+ */
+import type { Origin } from '../crdt/origin.ts'
+import { VersionVector } from '../crdt/version-vector.ts'
+import { Connection } from './connection.ts'
+import type { Inbox, Source } from './inbox.ts'
+import { EVERY_REGION, type Hurry, type Status, type Wanted } from './messages.ts'
+import type { Peer } from './peer.ts'
+import type { Identity, Link, LinkEvents, SyncEnv, SyncHost, Timer, Transport } from './ports.ts'
+import { PullSession } from './pull-session.ts'
+import { ProtocolViolation, type Reason, reason } from './reason.ts'
+import type { Action, Judge } from './session.ts'
+import type { SyncSettings } from './settings.ts'
+
+/** What a puller shares with the others of its node. */
+export interface PullerParts {
+  readonly host: SyncHost
+  readonly env: SyncEnv
+  readonly transport: Transport
+  readonly settings: SyncSettings
+  readonly inbox: Inbox<Puller>
+  /** What forbids a link with the peer that answered. */
+  readonly judge: Judge
+  /** Regions that the peer should relay, as planned now. */
+  relays(): readonly number[]
+  /** The link opened, ended, or brought news of what exists where. */
+  changed(): void
+  /** Ops were applied, or wait to be released. */
+  took(): void
+  /** The peer delivered ops of that origin up to `seq`. */
+  delivered(origin: Origin, seq: number): void
+}
+
+export type PullState = 'stopped' | 'waiting' | 'dialing' | 'greeting' | 'streaming'
+
+export class Puller implements Source {
+  readonly peer: Peer
+  readonly #parts: PullerParts
+  #running = false
+  #failures = 0
+  #redial: Timer | undefined
+  /** Names the present attempt; an event with another number is stale. */
+  #attempt = 0
+  #dialing = false
+  #connection: Connection | undefined
+  #session: PullSession | undefined
+  #identity: Identity | undefined
+  /** What the last subscription asked to relay. */
+  #asked: readonly number[] = []
+  /** The causal buffer was full: ask for every region until this link has caught up. */
+  #everything = false
+  /** What the peer had applied when the link was opened. */
+  #welcomeVector: VersionVector | undefined
+  /** A status that announced ops we lack, no ops having come since. */
+  #suspect: VersionVector | undefined
+  #askedAgainMs = Number.NEGATIVE_INFINITY
+  #lastStatus: { readonly atMs: number; readonly heardMs: number } | undefined
+  /** Somebody at the peer waits until we have this durably. */
+  #hurry: VersionVector | undefined
+
+  constructor(peer: Peer, parts: PullerParts) {
+    this.peer = peer
+    this.#parts = parts
+  }
+
+  get state(): PullState {
+    if (this.streaming) return 'streaming'
+    if (this.#connection !== undefined) return 'greeting'
+    if (this.#dialing) return 'dialing'
+    return this.#running ? 'waiting' : 'stopped'
+  }
+
+  get streaming(): boolean {
+    return this.#session?.streaming ?? false
+  }
+
+  /** The node at the other end, while the link is open. */
+  get identity(): Identity | undefined {
+    return this.streaming ? this.#identity : undefined
+  }
+
+  start(): void {
+    this.#running = true
+    this.#failures = 0
+    this.redial()
+  }
+
+  /** Dials at once if it was waiting to. */
+  redial(): void {
+    if (!this.#running || this.#connection !== undefined || this.#dialing) return
+    this.#redial?.cancel()
+    this.#redial = undefined
+    this.#dialing = true
+    const attempt = ++this.#attempt
+    this.#parts.transport.dial(
+      this.peer.url,
+      (link) => this.#opened(link, attempt),
+      (sentence) => {
+        if (attempt === this.#attempt) this.#lost(reason('lost', sentence))
+      },
+    )
+  }
+
+  /** Closes the link and dials no more. */
+  stop(why: Reason): void {
+    this.#running = false
+    this.#redial?.cancel()
+    this.#redial = undefined
+    this.#dialing = false
+    this.#end(why)
+    // An attempt that still runs finds itself outdated.
+    this.#attempt++
+  }
+
+  /** Sends an acknowledgement; also the sign of life on this link. */
+  acknowledge(): void {
+    if (!this.streaming) return
+    const { host, env } = this.#parts
+    const { applied, durable } = host
+    this.#connection?.send({
+      type: 'ack',
+      applied: applied.toWire(),
+      durable: durable.toWire(),
+      clockMs: host.expiryClockMs(),
+      wallMs: env.wallMs(),
+      echoMs: this.#echoMs(),
+    })
+    if (this.#hurry !== undefined && durable.covers(this.#hurry)) this.#hurry = undefined
+  }
+
+  #echoMs(): number {
+    if (this.#lastStatus === undefined) return 0
+    const { atMs, heardMs } = this.#lastStatus
+    return atMs + Math.max(0, Math.round(this.#parts.env.monoMs() - heardMs))
+  }
+
+  /** Somebody at the peer waits for our acknowledgement. */
+  get isHurried(): boolean {
+    return this.#hurry !== undefined
+  }
+
+  /** Asks for an fsync when all that somebody waits for is applied and not yet durable. */
+  hurryAlong(): void {
+    if (this.#hurry === undefined) return
+    const { host } = this.#parts
+    if (host.applied.covers(this.#hurry) && !host.durable.covers(this.#hurry)) host.hurryDurable()
+  }
+
+  /** Called once per heartbeat. */
+  beat(nowMs: number): void {
+    const why = this.#connection?.judge(nowMs, this.streaming, this.#parts.settings)
+    if (why !== undefined) this.#end(why)
+    else this.acknowledge()
+  }
+
+  /** Tells the peer when the plan or the state of the buffer wants something else relayed. */
+  adjust(): void {
+    if (!this.streaming) return
+    const { inbox, host } = this.#parts
+    const caughtUp = this.#welcomeVector !== undefined && host.applied.covers(this.#welcomeVector)
+    if (caughtUp && inbox.waitingBatches === 0) this.#everything = false
+    const wanted = this.#relays()
+    if (wanted.length === this.#asked.length && wanted.every((id, i) => id === this.#asked[i])) return
+    this.#subscribe()
+  }
+
+  delivered(origin: Origin, seq: number): void {
+    this.#parts.delivered(origin, seq)
+  }
+
+  applied(opCount: number): void {
+    this.peer.traffic.opsIn += opCount
+  }
+
+  accused(why: Reason): void {
+    this.#end(why)
+  }
+
+  #opened(link: Link, attempt: number): LinkEvents {
+    if (attempt !== this.#attempt || !this.#dialing) {
+      link.close('stopping')
+      return { message: () => {}, drained: () => {}, closed: () => {} }
+    }
+    const { host, env, settings, judge } = this.#parts
+    this.#dialing = false
+    const connection = new Connection(link, env.monoMs())
+    connection.traffic = this.peer.traffic
+    const session = new PullSession(host, {
+      secret: settings.secret,
+      frameBytesMax: settings.frameBytesMax,
+      judge,
+      wanted: () => this.#wanted(),
+    })
+    this.#connection = connection
+    this.#session = session
+    return {
+      message: (bytes) => {
+        if (!connection.isOpen) return
+        connection.received(bytes)
+        for (const action of session.receive(bytes)) this.#perform(action, connection)
+      },
+      drained: () => {},
+      closed: (sentence) => {
+        if (!connection.isOpen) return
+        connection.ended()
+        this.#lost(reason('lost', sentence))
+      },
+    }
+  }
+
+  #perform(action: Action, connection: Connection): void {
+    switch (action.do) {
+      case 'send':
+        return connection.send(action.message)
+      case 'end':
+        return this.#closed(action.reason)
+      case 'opened':
+        return this.#welcomed(
+          action.peer,
+          VersionVector.fromWire(this.#parts.host.origins, action.welcome.applied),
+        )
+      case 'take':
+        return this.#take(action.bytes)
+      case 'learn':
+        return this.#learn(action.status)
+      case 'hurry':
+        return this.#hurried(action.hurry)
+    }
+  }
+
+  #welcomed(identity: Identity, applied: VersionVector): void {
+    this.#identity = identity
+    this.peer.regionId = identity.regionId
+    this.peer.applied = applied
+    this.#welcomeVector = applied
+    this.peer.lastError = undefined
+    this.acknowledge()
+    this.#parts.changed()
+  }
+
+  #take(bytes: Uint8Array): void {
+    this.#suspect = undefined
+    try {
+      const { full, gap } = this.#parts.inbox.take(bytes, this)
+      if (full) this.#overflow()
+      else if (gap) this.#askAgain()
+    } catch (error) {
+      if (!(error instanceof ProtocolViolation)) throw error
+      this.#end({ code: error.code, sentence: error.message })
+    }
+    this.#parts.took()
+  }
+
+  /**
+   * The link is closed and what it delivered dropped. When it is back it asks for every region: a log
+   * in its own order, nothing left out, never has to wait for anything.
+   */
+  #overflow(): void {
+    const { inbox, settings } = this.#parts
+    this.#everything = true
+    inbox.discard(this)
+    this.#end(
+      reason(
+        'buffer-full',
+        `ops wait for others they depend on, and the limit of ${settings.causalBufferBytesMax} bytes is reached`,
+      ),
+    )
+  }
+
+  #learn(status: Status): void {
+    const { host, env } = this.#parts
+    const announced = VersionVector.fromWire(host.origins, status.applied)
+    this.#failures = 0
+    this.#lastStatus = { atMs: status.atMs, heardMs: env.monoMs() }
+    this.peer.announce(announced, status.clockMs)
+    if (this.#suspect !== undefined && this.#lacks(this.#suspect)) this.#askAgain()
+    this.#suspect = this.#lacks(announced) ? announced : undefined
+    this.#parts.changed()
+  }
+
+  /** An op that this link should bring is announced, and is neither applied nor waits. */
+  #lacks(announced: VersionVector): boolean {
+    const { host, inbox } = this.#parts
+    for (const [origin, seq] of announced.entries()) {
+      if (seq <= host.applied.get(origin) || inbox.holds(origin, seq)) continue
+      if (this.#isExpected(origin.region)) return true
+    }
+    return false
+  }
+
+  #isExpected(region: number): boolean {
+    return (
+      region === this.peer.regionId ||
+      region === this.#parts.host.identity.regionId ||
+      this.#asked.includes(region) ||
+      this.#asked.includes(EVERY_REGION)
+    )
+  }
+
+  #askAgain(): void {
+    const nowMs = this.#parts.env.monoMs()
+    if (nowMs - this.#askedAgainMs < this.#parts.settings.heartbeatMs) return
+    this.#askedAgainMs = nowMs
+    this.#subscribe()
+  }
+
+  #subscribe(): void {
+    this.#suspect = undefined
+    this.#connection?.send({ type: 'relay', ...this.#wanted() })
+  }
+
+  #wanted(): Wanted {
+    this.#asked = this.#relays()
+    return { vector: this.#parts.host.applied.toWire(), relay: this.#asked }
+  }
+
+  #relays(): readonly number[] {
+    return this.#everything ? [EVERY_REGION] : this.#parts.relays()
+  }
+
+  #hurried({ until }: Hurry): void {
+    const target = VersionVector.fromWire(this.#parts.host.origins, until)
+    if (this.#hurry === undefined) this.#hurry = target
+    else this.#hurry.join(target)
+    if (this.#parts.host.durable.covers(this.#hurry)) this.acknowledge()
+    else this.hurryAlong()
+  }
+
+  /** Ends the link from this side, and says why. */
+  #end(why: Reason): void {
+    if (this.#connection === undefined) return
+    this.#connection.send({ type: 'bye', ...why })
+    this.#closed(why)
+  }
+
+  #closed(why: Reason): void {
+    this.#connection?.close(why)
+    this.#lost(why)
+  }
+
+  /** The attempt or link is over: waits and dials again. */
+  #lost(why: Reason): void {
+    const wasStreaming = this.streaming
+    this.#connection = undefined
+    this.#session = undefined
+    this.#dialing = false
+    this.#suspect = undefined
+    this.#welcomeVector = undefined
+    this.#lastStatus = undefined
+    this.#hurry = undefined
+    this.peer.lastError = why
+    if (this.#running) {
+      const delayMs = this.#backoffMs()
+      this.#redial = this.#parts.env.after(delayMs, () => this.redial())
+    }
+    if (wasStreaming) this.#parts.changed()
+  }
+
+  #backoffMs(): number {
+    const { redialMsMin, redialMsMax } = this.#parts.settings
+    const delayMs = Math.min(redialMsMax, redialMsMin * 2 ** Math.min(this.#failures, 30))
+    this.#failures++
+    // Half of it is chance, so that pullers that lost a peer together do not come back together.
+    return delayMs * (0.5 + this.#parts.env.random() / 2)
+  }
+}

@@ -1,0 +1,56 @@
+/**
+ * reason.ts: why a link ended, by name.
+ *
+ * The one list of codes; PROTOCOL.md explains each to people, and a test compares the two. A code is for
+ * programs, the sentence beside it for whoever reads the status of a link.
+ */
+export const REASON_CODES = [
+  // Refusals of the handshake.
+  'protocol-version',
+  'wrong-secret',
+  'same-node',
+  'same-region',
+  'duplicate-region-id',
+  'partition-count',
+  'configuration',
+  'unknown-region',
+  'wrong-region',
+  'link-down',
+  'log-trimmed',
+  // Ends of a link.
+  'malformed-message',
+  'unexpected-message',
+  'malformed-record',
+  'record-too-large',
+  'buffer-full',
+  'silent',
+  'handshake-timeout',
+  'too-many-handshakes',
+  'superseded',
+  'stopping',
+  'lost',
+] as const
+
+export type ReasonCode = (typeof REASON_CODES)[number]
+
+export interface Reason {
+  /** One of `REASON_CODES`, or a code that a newer peer knows. */
+  readonly code: string
+  /** One sentence for people, without a secret in it. */
+  readonly sentence: string
+}
+
+export function reason(code: ReasonCode, sentence: string): Reason {
+  return { code, sentence }
+}
+
+/** A peer's bytes that mean nothing here: the link ends, the node goes on. */
+export class ProtocolViolation extends Error {
+  readonly code: ReasonCode
+
+  constructor(code: ReasonCode, sentence: string) {
+    super(sentence)
+    this.name = 'ProtocolViolation'
+    this.code = code
+  }
+}

@@ -1,0 +1,40 @@
+/**
+ * settled-clock.ts: up to when a peer can no longer have extended a TTL behind our back.
+ *
+ * A peer announces its expiry clock together with its vector. Once all ops of its own region in that
+ * vector are applied here, nothing it minted before that clock is unknown to us: the clock has settled.
+ * Announcements come faster than ops under load, so two are kept: the oldest that has not settled, and
+ * the newest, which takes its place.
+ *
+ * Invariant: the settled clock never goes back.
+ * Source: the expiry rule of this project: a removal is minted when no member can still extend.
+ */
+import type { VersionVector } from '../crdt/version-vector.ts'
+import { coversRegion } from './region-vector.ts'
+
+interface Announcement {
+  readonly applied: VersionVector
+  readonly clockMs: number
+}
+
+export class SettledClock {
+  #settledMs = Number.NEGATIVE_INFINITY
+  #oldest: Announcement | undefined
+  #newest: Announcement | undefined
+
+  announce(applied: VersionVector, clockMs: number): void {
+    const announcement = { applied, clockMs }
+    if (this.#oldest === undefined) this.#oldest = announcement
+    else this.#newest = announcement
+  }
+
+  /** The settled clock, milliseconds since the Unix epoch; -Infinity until there is one. */
+  settledMs(region: number, applied: VersionVector): number {
+    while (this.#oldest !== undefined && coversRegion(applied, this.#oldest.applied, region)) {
+      this.#settledMs = Math.max(this.#settledMs, this.#oldest.clockMs)
+      this.#oldest = this.#newest
+      this.#newest = undefined
+    }
+    return this.#settledMs
+  }
+}

@@ -1,0 +1,71 @@
+/**
+ * subscription.ts: one puller's way through the log.
+ *
+ * A position in the log, and a vector of what the puller has or was sent. A record is due when its
+ * origin's region is wanted and its last op is beyond that vector. So a puller that comes back costs
+ * the ops it lacks and no others, and what it delivered here itself is not sent back to it.
+ *
+ * Invariant: records of one origin are handed out in order and without a gap, because the log holds
+ * them so and the vector only ever covers a prefix.
+ */
+import { lastSeq } from '../crdt/codec/batch.ts'
+import type { Origin, OriginTable } from '../crdt/origin.ts'
+import { VersionVector, type WireVector } from '../crdt/version-vector.ts'
+import type { LogPosition, LogStream } from './ports.ts'
+
+export interface Slice {
+  readonly records: readonly Uint8Array[]
+  readonly opCount: number
+}
+
+export class Subscription {
+  readonly #log: LogStream
+  readonly #wants: (region: number) => boolean
+  /** What the puller has or was sent. */
+  readonly #given: VersionVector
+  #position: LogPosition
+
+  /** @throws Error when the log no longer reaches back to `vector` */
+  constructor(log: LogStream, origins: OriginTable, vector: WireVector, wants: (region: number) => boolean) {
+    this.#log = log
+    this.#wants = wants
+    this.#given = VersionVector.fromWire(origins, vector)
+    this.#position = log.seek(this.#given)
+  }
+
+  /** Everything that may travel was looked at. */
+  get caughtUp(): boolean {
+    return this.#position >= this.#log.end
+  }
+
+  /**
+   * Reads on by one slice of the log.
+   * @returns what of it is due; nothing does not mean that nothing follows
+   * @throws Error when the log was trimmed beyond this position
+   */
+  next(bytesMax: number): Slice {
+    const { records, next } = this.#log.read(this.#position, bytesMax)
+    this.#position = next
+    const due: Uint8Array[] = []
+    let opCount = 0
+    for (const { bytes, header } of records) {
+      const last = lastSeq(header)
+      const given = this.#given.get(header.origin)
+      if (last <= given || !this.#wants(header.origin.region)) continue
+      this.#given.advance(header.origin, last)
+      due.push(bytes)
+      opCount += last - Math.max(given, header.firstSeq - 1)
+    }
+    return { records: due, opCount }
+  }
+
+  /** The puller has the origin up to there, from elsewhere. */
+  has(origin: Origin, seq: number): void {
+    this.#given.advance(origin, seq)
+  }
+
+  /** The puller has all of this. */
+  hasAll(vector: VersionVector): void {
+    this.#given.join(vector)
+  }
+}

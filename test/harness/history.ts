@@ -1,0 +1,261 @@
+/**
+ * history.ts: random histories of several writers, and their delivery in any causal order.
+ *
+ * A history is a list of steps: a writer changes keys in one op, a writer takes a part of what another one
+ * has, a writer's clock jumps. Each writer is a real engine, so that what an effect says about the past
+ * (`seen`, `creates`, `run`, `total`) is what a node would say. Two of the writers belong to one region:
+ * that is what a failover or a restart leaves behind.
+ *
+ * Steps speak the language of `Writes`, one level below the commands: what a command would refuse
+ * (WRONGTYPE, a value that is no number) is left out when the step runs.
+ */
+import fc from 'fast-check'
+import { type Amount, Decimal, parseAmount } from '../../crdt/amount.ts'
+import { openRecord } from '../../crdt/codec/batch.ts'
+import { OriginTable, originId } from '../../crdt/origin.ts'
+import { type CommandContext, defineCommands, NO_KEYS } from '../../region-node/commands/command.ts'
+import type { Services } from '../../region-node/commands/services.ts'
+import { Session } from '../../region-node/commands/session.ts'
+import { CommandTable } from '../../region-node/commands/table.ts'
+import { ConflictLog } from '../../region-node/engine/conflict-log.ts'
+import { Engine } from '../../region-node/engine/engine.ts'
+import { oracleOps } from './observe.ts'
+import type { OracleOp } from './oracle.ts'
+import { Prng } from './prng.ts'
+import { KeptJournal, START_MS } from './test-engine.ts'
+
+export type Write =
+  | { readonly kind: 'set'; readonly key: string; readonly value: string; readonly deadlineMs: number }
+  | { readonly kind: 'put'; readonly key: string; readonly value: string }
+  | { readonly kind: 'increment'; readonly key: string; readonly delta: Amount }
+  | { readonly kind: 'hset'; readonly key: string; readonly pairs: readonly string[] }
+  | { readonly kind: 'hincrement'; readonly key: string; readonly field: string; readonly delta: Amount }
+  | { readonly kind: 'hdel'; readonly key: string; readonly fields: readonly string[] }
+  | { readonly kind: 'sadd'; readonly key: string; readonly members: readonly string[] }
+  | { readonly kind: 'srem'; readonly key: string; readonly members: readonly string[] }
+  | { readonly kind: 'deadline'; readonly key: string; readonly deadlineMs: number }
+  | { readonly kind: 'del'; readonly key: string }
+  | { readonly kind: 'flush'; readonly all: boolean }
+
+export type Step =
+  /** One op; `closes` ends the batch behind it, as the end of a turn does. */
+  | { readonly kind: 'op'; readonly writer: number; readonly db: number; readonly writes: readonly Write[]; readonly closes: boolean }
+  /** `to` applies at most `count` records that `from` has and it lacks. */
+  | { readonly kind: 'pull'; readonly from: number; readonly to: number; readonly count: number }
+  | { readonly kind: 'clock'; readonly writer: number; readonly ms: number }
+
+/** The region of each writer. */
+const WRITER_REGIONS = [1, 2, 3, 1] as const
+/** A region that only receives. */
+const READER_REGION = 9
+
+/** One engine of a history. */
+export class Writer {
+  readonly origins = new OriginTable()
+  readonly journal = new KeptJournal()
+  readonly engine: Engine
+  readonly #session = new Session(1, '', '', START_MS, true)
+  #wallMs = START_MS
+  #task: (ctx: CommandContext) => void = () => {}
+
+  constructor(region: number, incarnation: number) {
+    const perform = defineCommands([
+      {
+        name: 'perform',
+        arity: 1,
+        flags: ['write'],
+        keys: NO_KEYS,
+        group: 'causeway',
+        since: '0.1.0',
+        summary: 'Runs the task of the test.',
+        run: (ctx) => this.#task(ctx),
+      },
+    ])
+    const conflicts = new ConflictLog(() => 128)
+    this.engine = new Engine({
+      origins: this.origins,
+      origin: this.origins.intern(originId(region, new Uint8Array([0, 0, 0, 0, 0, incarnation]))),
+      table: new CommandTable([perform]),
+      journal: this.journal,
+      services: {} as Services,
+      conflicts,
+      wallMs: () => this.#wallMs,
+      random: () => 0,
+      driftMaxMs: () => 60_000,
+    })
+  }
+
+  write(db: number, writes: readonly Write[]): void {
+    this.#task = (ctx) => {
+      for (const write of writes) perform(write, ctx)
+    }
+    this.#session.db = db
+    this.engine.execute(this.#session, ['perform'])
+  }
+
+  jump(ms: number): void {
+    this.#wallMs += ms
+  }
+
+  /** Applies at most `count` of the records that `from` has and this lacks, in its order. */
+  pull(from: Writer, count: number): void {
+    from.engine.endBatch()
+    let left = count
+    for (const { record } of from.journal.records) {
+      if (left === 0) return
+      if (this.receive(record)) left--
+    }
+  }
+
+  /** @returns false when all of it was known */
+  receive(record: Uint8Array): boolean {
+    const batch = openRecord(record, this.origins)
+    const { origin, firstSeq, opCount } = batch.header
+    if (firstSeq + opCount - 1 <= this.engine.applied.get(origin)) return false
+    this.engine.applyReceived(record, batch)
+    return true
+  }
+
+  get vector(): ReadonlyMap<string, number> {
+    return new Map(this.engine.applied.toWire())
+  }
+}
+
+function perform(write: Write, ctx: CommandContext): void {
+  const { write: writes } = ctx
+  if (write.kind === 'flush') return writes.flush(write.all ? 'all' : ctx.db)
+  const { key } = write
+  const state = ctx.state(key)
+  const fits = (type: string) => state === undefined || state.type === type
+  switch (write.kind) {
+    case 'set':
+      return writes.set(key, write.value, write.deadlineMs)
+    case 'put':
+      if (fits('string')) writes.put(key, write.value)
+      return
+    case 'increment':
+      if (fits('string') && isNumber(ctx.text(key))) writes.increment(key, write.delta)
+      return
+    case 'hset':
+      if (fits('hash')) writes.putFields(key, write.pairs)
+      return
+    case 'hincrement':
+      if (fits('hash') && isNumber(ctx.hash(key)?.get(write.field))) writes.incrementField(key, write.field, write.delta)
+      return
+    case 'hdel': {
+      const fields = fits('hash') ? write.fields.filter((field) => ctx.hash(key)?.get(field) !== undefined) : []
+      if (fields.length > 0) writes.removeFields(key, fields)
+      return
+    }
+    case 'sadd':
+      if (fits('set')) writes.addMembers(key, write.members)
+      return
+    case 'srem': {
+      const members = fits('set') ? write.members.filter((member) => ctx.set(key)?.has(member)) : []
+      if (members.length > 0) writes.removeMembers(key, members)
+      return
+    }
+    case 'deadline':
+      if (state !== undefined) writes.setDeadline(key, write.deadlineMs)
+      return
+    case 'del':
+      writes.clear(key)
+  }
+}
+
+function isNumber(text: string | undefined): boolean {
+  return text === undefined || parseAmount(text) !== undefined
+}
+
+/** Runs a history. @returns the writers as it leaves them, their open batches ended */
+export function play(steps: readonly Step[]): Writer[] {
+  const writers = WRITER_REGIONS.map((region, i) => new Writer(region, i))
+  for (const step of steps) {
+    if (step.kind === 'clock') {
+      writers[step.writer]!.jump(step.ms)
+    } else if (step.kind === 'pull') {
+      writers[step.to]!.pull(writers[step.from]!, step.count)
+    } else {
+      const writer = writers[step.writer]!
+      writer.write(step.db, step.writes)
+      if (step.closes) writer.engine.endBatch()
+    }
+  }
+  for (const writer of writers) writer.engine.endBatch()
+  return writers
+}
+
+/** Every record that some writer minted, each once. */
+export function recordsOf(writers: readonly Writer[]): Uint8Array[] {
+  return writers.flatMap((writer) =>
+    writer.journal.records.filter(({ span }) => span.origin === writer.engine.origin).map(({ record }) => record),
+  )
+}
+
+export function opsOf(records: readonly Uint8Array[]): OracleOp[] {
+  return records.flatMap(oracleOps)
+}
+
+/** A replica that receives the records in some causal order; `seed` says in which. */
+export function deliver(records: readonly Uint8Array[], seed: number): Writer {
+  const prng = new Prng(seed)
+  const reader = new Writer(READER_REGION, 0)
+  const waiting = [...records]
+  while (waiting.length > 0) {
+    const ready = waiting.filter((record) => isReady(record, reader))
+    const next = prng.pick(ready)
+    waiting.splice(waiting.indexOf(next), 1)
+    reader.receive(next)
+  }
+  return reader
+}
+
+function isReady(record: Uint8Array, { engine, origins }: Writer): boolean {
+  const { origin, firstSeq, deps } = openRecord(record, origins).header
+  return engine.applied.covers(deps) && engine.applied.get(origin) === firstSeq - 1
+}
+
+const KEYS = ['k', 'l', 'm']
+const NAMES = ['a', 'b', 'c']
+const WORDS = ['', 'text', '10', '-3', '0', '0.5', '1e2', '007', '-0', '9223372036854775807', '\xff\x00\xfe']
+const DELTAS: Amount[] = [1, 1, 2, -2, 0, 7, Number.MAX_SAFE_INTEGER, new Decimal(2n ** 63n - 1n, 0, false), new Decimal(1n, 1, true), new Decimal(-25n, 2, true)]
+
+const key = fc.constantFrom(...KEYS)
+const name = fc.constantFrom(...NAMES)
+const names = fc.uniqueArray(name, { minLength: 1, maxLength: 2 })
+const word = fc.constantFrom(...WORDS)
+const delta = fc.constantFrom(...DELTAS)
+const deadlineMs = fc.oneof(
+  { weight: 1, arbitrary: fc.constant(Number.POSITIVE_INFINITY) },
+  { weight: 3, arbitrary: fc.integer({ min: -50, max: 200 }).map((ms) => START_MS + ms) },
+)
+const pairs = names.chain((fields) => fc.tuple(...fields.map((field) => fc.tuple(fc.constant(field), word)))).map((list) => list.flat())
+
+/** Every kind of write, by name: a property draws from the kinds it is about. */
+export const writeOf = {
+  set: fc.record({ kind: fc.constant('set' as const), key, value: word, deadlineMs: fc.constant(Number.POSITIVE_INFINITY) }),
+  setWithDeadline: fc.record({ kind: fc.constant('set' as const), key, value: word, deadlineMs }),
+  put: fc.record({ kind: fc.constant('put' as const), key, value: word }),
+  increment: fc.record({ kind: fc.constant('increment' as const), key, delta }),
+  hset: fc.record({ kind: fc.constant('hset' as const), key, pairs }),
+  hincrement: fc.record({ kind: fc.constant('hincrement' as const), key, field: name, delta }),
+  hdel: fc.record({ kind: fc.constant('hdel' as const), key, fields: names }),
+  sadd: fc.record({ kind: fc.constant('sadd' as const), key, members: names }),
+  srem: fc.record({ kind: fc.constant('srem' as const), key, members: names }),
+  deadline: fc.record({ kind: fc.constant('deadline' as const), key, deadlineMs }),
+  del: fc.record({ kind: fc.constant('del' as const), key }),
+  flush: fc.record({ kind: fc.constant('flush' as const), all: fc.boolean() }),
+} satisfies Record<string, fc.Arbitrary<Write>>
+
+/** Histories of such writes. */
+export function historyOf(kinds: readonly (keyof typeof writeOf)[]): fc.Arbitrary<Step[]> {
+  const writer = fc.nat({ max: WRITER_REGIONS.length - 1 })
+  const writes = fc.array(fc.oneof(...kinds.map((kind) => writeOf[kind] as fc.Arbitrary<Write>)), { minLength: 1, maxLength: 3 })
+  const op = fc.record({ kind: fc.constant('op' as const), writer, db: fc.constantFrom(0, 0, 0, 1), writes, closes: fc.boolean() })
+  const pull = fc.record({ kind: fc.constant('pull' as const), from: writer, to: writer, count: fc.integer({ min: 1, max: 5 }) })
+  const clock = fc.record({ kind: fc.constant('clock' as const), writer, ms: fc.integer({ min: -20, max: 60 }) })
+  return fc.array(
+    fc.oneof({ weight: 5, arbitrary: op }, { weight: 3, arbitrary: pull }, { weight: 1, arbitrary: clock }),
+    { maxLength: 30 },
+  )
+}

@@ -1,0 +1,109 @@
+/**
+ * test-engine.ts: an engine without a server, for tests of commands and types.
+ *
+ * Time stands where the test puts it; ops are kept as records, so that two engines can be brought
+ * together by hand.
+ */
+import { type BatchSpan, BatchWriter, openRecord } from '../../crdt/codec/batch.ts'
+import { OriginTable, originId } from '../../crdt/origin.ts'
+import { commandTable } from '../../region-node/commands/families.ts'
+import type { Services } from '../../region-node/commands/services.ts'
+import { Session } from '../../region-node/commands/session.ts'
+import { ConflictLog } from '../../region-node/engine/conflict-log.ts'
+import { Engine } from '../../region-node/engine/engine.ts'
+import type { Journal } from '../../region-node/engine/journal.ts'
+import { ReplyParser } from '../../region-node/resp/parse-reply.ts'
+
+export class KeptJournal implements Journal {
+  readonly writer = new BatchWriter()
+  readonly records: { record: Uint8Array; span: BatchSpan }[] = []
+
+  minted(record: Uint8Array, span: BatchSpan): void {
+    this.records.push({ record: record.slice(), span })
+  }
+
+  received(record: Uint8Array, span: BatchSpan): void {
+    this.records.push({ record: record.slice(), span })
+  }
+}
+
+/** A fixed start, so that expected stamps and deadlines can be written down: 2024-01-01T00:00:00Z. */
+export const START_MS = 1_704_067_200_000
+
+export class TestEngine {
+  readonly origins = new OriginTable()
+  readonly journal = new KeptJournal()
+  readonly conflicts = new ConflictLog(() => 128)
+  readonly engine: Engine
+  wallMs = START_MS
+  #seed: number
+  readonly #sessions = new Map<number, { session: Session; parser: ReplyParser }>()
+
+  /** @param services  what the commands under test need of the node; anything else throws when touched */
+  constructor(regionId = 1, services: Partial<Services> = {}) {
+    this.#seed = regionId
+    const origin = this.origins.intern(originId(regionId, new Uint8Array([0, 0, 0, 0, 0, regionId])))
+    const defaults: Partial<Services> = {
+      databaseCount: 16,
+      stringBytesMax: 512 * 1024 * 1024,
+      password: '',
+      conflicts: this.conflicts,
+      wallMs: () => this.wallMs,
+    }
+    this.engine = new Engine({
+      origins: this.origins,
+      origin,
+      table: commandTable,
+      journal: this.journal,
+      services: Object.assign(defaults, services) as Services,
+      conflicts: this.conflicts,
+      wallMs: () => this.wallMs,
+      random: () => this.#random(),
+      driftMaxMs: () => 60_000,
+    })
+  }
+
+  /** mulberry32 */
+  #random(): number {
+    this.#seed = (this.#seed + 0x6d2b79f5) | 0
+    let t = Math.imul(this.#seed ^ (this.#seed >>> 15), 1 | this.#seed)
+    t = (t + Math.imul(t ^ (t >>> 7), 61 | t)) ^ t
+    return ((t ^ (t >>> 14)) >>> 0) / 2 ** 32
+  }
+
+  session(client = 1): Session {
+    const known = this.#sessions.get(client)
+    if (known !== undefined) return known.session
+    const session = new Session(client, `127.0.0.1:${40000 + client}`, '127.0.0.1:7101', this.wallMs, true)
+    this.#sessions.set(client, { session, parser: new ReplyParser() })
+    return session
+  }
+
+  /** Runs a command as a client and returns its reply as JavaScript values; a RespError is returned, not thrown. */
+  run(...words: string[]): unknown {
+    return this.runAs(1, ...words)
+  }
+
+  runAs(client: number, ...words: string[]): unknown {
+    this.engine.execute(this.session(client), words)
+    return this.reply(client)
+  }
+
+  /** The next reply that waits; undefined when there is none (a blocked command, CLIENT REPLY OFF). */
+  reply(client = 1): unknown {
+    const session = this.session(client)
+    const { parser } = this.#sessions.get(client)!
+    parser.feed(session.out.take())
+    return parser.next()?.value
+  }
+
+  /** Applies what `other` has and this lacks, in its order. */
+  pullFrom(other: TestEngine): void {
+    other.engine.endBatch()
+    for (const { record } of other.journal.records) {
+      const batch = openRecord(record, this.origins)
+      const { origin, firstSeq, opCount } = batch.header
+      if (firstSeq + opCount - 1 > this.engine.applied.get(origin)) this.engine.applyReceived(record, batch)
+    }
+  }
+}
