@@ -4,22 +4,17 @@
  * `redis_version` is the level of compatibility that clients decide by; what runs is `causeway_version`.
  * Fields that Redis has and that mean nothing here are left out, except the few that tools insist on.
  */
-import { CONFLICT_RULES } from './engine/conflict-log.ts'
 import type { NodeCore } from './core.ts'
+import { CONFLICT_RULES } from './engine/conflict-log.ts'
+import type { ProcessFacts } from './process-facts.ts'
 
 export const REDIS_VERSION = '7.2.5'
 
-/** Facts about the process and its clients, which the core does not know. */
+/** What the core does not know: the process and its clients. */
 export interface HostFacts {
-  readonly pid: number
-  readonly platform: string
-  readonly runtime: string
+  readonly process: ProcessFacts
   readonly port: number
   readonly uptimeMs: number
-  readonly memory: { readonly rss: number; readonly heapUsed: number; readonly heapLimit: number }
-  /** Seconds of processor time since the start. */
-  readonly cpu: { readonly system: number; readonly user: number }
-  readonly rssPeak: number
   readonly clients: {
     readonly connected: number
     readonly blocked: number
@@ -29,7 +24,7 @@ export interface HostFacts {
     readonly inputBytes: number
     readonly outputBytes: number
   }
-  /** Ops per second over the last seconds. */
+  /** Over the last seconds. */
   readonly commandsPerSecond: number
 }
 
@@ -65,10 +60,10 @@ function server(core: NodeCore, facts: HostFacts): Lines {
     ['redis_version', REDIS_VERSION],
     ['redis_mode', 'standalone'],
     ['causeway_version', identity.version],
-    ['os', facts.platform],
+    ['os', facts.process.platform],
     ['arch_bits', 64],
-    ['runtime', facts.runtime],
-    ['process_id', facts.pid],
+    ['runtime', facts.process.runtime],
+    ['process_id', facts.process.pid],
     ['run_id', identity.nodeId.padEnd(40, '0')],
     ['tcp_port', facts.port],
     ['server_time_usec', Math.floor(core.expiryClockMs() * 1000)],
@@ -87,14 +82,14 @@ function clients(_core: NodeCore, facts: HostFacts): Lines {
 }
 
 function memory(core: NodeCore, facts: HostFacts): Lines {
-  const { rss, heapUsed, heapLimit } = facts.memory
+  const { rss, rssPeak, heapUsed, heapLimit } = facts.process
   return [
     ['used_memory', heapUsed],
     ['used_memory_human', human(heapUsed)],
     ['used_memory_rss', rss],
     ['used_memory_rss_human', human(rss)],
-    ['used_memory_peak', facts.rssPeak],
-    ['used_memory_peak_human', human(facts.rssPeak)],
+    ['used_memory_peak', rssPeak],
+    ['used_memory_peak_human', human(rssPeak)],
     ['heap_limit', heapLimit],
     ['maxmemory', core.settings.values.maxmemory],
     ['maxmemory_policy', core.settings.values['maxmemory-policy']],
@@ -142,10 +137,10 @@ function replication(core: NodeCore): Lines {
   ]
 }
 
-function cpu(_core: NodeCore, { cpu: used }: HostFacts): Lines {
+function cpu(_core: NodeCore, facts: HostFacts): Lines {
   return [
-    ['used_cpu_sys', used.system.toFixed(6)],
-    ['used_cpu_user', used.user.toFixed(6)],
+    ['used_cpu_sys', facts.process.cpuSystem.toFixed(6)],
+    ['used_cpu_user', facts.process.cpuUser.toFixed(6)],
   ]
 }
 
@@ -177,8 +172,8 @@ function crdt(core: NodeCore): Lines {
   for (const link of core.mesh.links()) {
     lines.push([
       `link_${link.region}`,
-      `state=${link.state},paused=${Number(link.paused)},lag_ops=${link.lagOps},lag_ms=${link.lagMs},` +
-        `skew_ms=${link.skewMs ?? 0},bytes_in=${link.bytesIn},bytes_out=${link.bytesOut}`,
+      `pull=${link.pull},serve=${link.serve},paused=${Number(link.paused)},lag_ops=${link.lagOps ?? 0},` +
+        `lag_ms=${link.lagMs},skew_ms=${link.skewMs ?? 0},bytes_in=${link.bytesIn},bytes_out=${link.bytesOut}`,
     ])
   }
   return lines

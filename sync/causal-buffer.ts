@@ -82,7 +82,7 @@ export class CausalBuffer<Source> {
    * @returns false when it does not fit below `bytesMax`; the buffer is as before then
    */
   add(record: Uint8Array, header: BatchHeader, source: Source, bytesMax: number): boolean {
-    const held = (this.#held[header.origin.index] ??= new Map())
+    const held = this.#heldOf(header.origin)
     const twinFirstSeq = held.get(lastSeq(header))
     if (twinFirstSeq !== undefined && twinFirstSeq <= header.firstSeq) return true
     if (this.#bytes + record.length + ENTRY_BYTES > bytesMax) return false
@@ -93,14 +93,20 @@ export class CausalBuffer<Source> {
     return true
   }
 
+  #heldOf({ index }: Origin): Map<number, number> {
+    const held = this.#held[index] ?? new Map<number, number>()
+    this.#held[index] = held
+    return held
+  }
+
   #place(waiting: Waiting<Source>): void {
     const dot = this.missing(waiting.header)
     if (dot === undefined) {
       this.#ready.push(waiting)
       return
     }
-    const queue = (this.#queues[dot.origin.index] ??= new WaitQueue())
-    queue.push(dot.seq, waiting)
+    this.#queues[dot.origin.index] ??= new WaitQueue()
+    this.#queues[dot.origin.index]!.push(dot.seq, waiting)
   }
 
   /** An origin was applied up to `seq`: whoever waited for it moves on. */

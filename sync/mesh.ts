@@ -46,6 +46,8 @@ export interface LinkStatus {
   readonly lagMs: number
   /** Ops of the peer's region that it announced and that are not applied here. */
   readonly behindOps: number
+  /** Milliseconds since an announcement of which an op is still missing here; 0 for none. */
+  readonly behindMs: number
   /** The peer's wall clock minus ours, milliseconds. */
   readonly skewMs: number | undefined
   readonly roundTripMs: number | undefined
@@ -71,8 +73,6 @@ interface Member {
   readonly puller: Puller
   server: ServerLink | undefined
 }
-
-const STOPPED = reason('stopping', 'the node is stopping')
 
 export class Mesh {
   readonly #host: SyncHost
@@ -130,19 +130,23 @@ export class Mesh {
     for (const { puller, peer } of this.#members.values()) if (!peer.paused) puller.start()
   }
 
-  /** Sends what has lingered, says goodbye and closes every link. */
-  async stop(): Promise<void> {
+  /**
+   * Sends what has lingered, says goodbye and closes every link.
+   * @param why  a sentence for the people at the other ends
+   */
+  async stop(why = 'the node is stopping'): Promise<void> {
     if (this.#state === 'stopped') return
+    const goodbye = reason('stopping', why)
     for (const { server } of this.#members.values()) server?.pump()
     this.#state = 'stopped'
     for (const timer of [this.#heartbeat, this.#linger, this.#ackLinger, this.#release, this.#replan])
       timer?.cancel()
     for (const wait of this.#waits) wait.timer?.cancel()
     this.#waits.clear()
-    for (const stranger of this.#strangers) stranger.end(STOPPED)
+    for (const stranger of this.#strangers) stranger.end(goodbye)
     for (const { puller, server } of this.#members.values()) {
-      puller.stop(STOPPED)
-      server?.end(STOPPED)
+      puller.stop(goodbye)
+      server?.end(goodbye)
     }
     await this.#transport.close()
   }
@@ -174,6 +178,11 @@ export class Mesh {
       this.#setMember(member, up)
     }
     return true
+  }
+
+  /** Received batches that wait for ops they depend on. */
+  get waitingBatches(): number {
+    return this.#inbox.waitingBatches
   }
 
   links(): LinkStatus[] {
@@ -353,7 +362,7 @@ export class Mesh {
     const { origins, identity } = this.#host
     const applied = VersionVector.fromWire(origins, ack.applied)
     const nowMs = this.#env.monoMs()
-    peer.announce(applied, ack.clockMs)
+    peer.announce(applied, ack.clockMs, nowMs)
     peer.durable = VersionVector.fromWire(origins, ack.durable)
     peer.lag.applied(opsOfRegion(applied, identity.regionId))
     if (ack.echoMs > 0) {
@@ -426,19 +435,21 @@ export class Mesh {
 
   #statusOf({ peer, puller, server }: Member): LinkStatus {
     const { applied, identity } = this.#host
-    const known = peer.applied
+    const { applied: known, regionId } = peer
+    const nowMs = this.#env.monoMs()
+    const sinceMs = regionId === undefined ? undefined : peer.settled.behindSinceMs(regionId, applied)
     return {
       region: peer.name,
-      regionId: peer.regionId,
+      regionId,
       url: peer.url,
       pull: puller.state,
       serve: server === undefined ? 'absent' : 'streaming',
       paused: peer.paused,
       relays: this.#plan.relayedBy(peer.name),
       lagOps: known === undefined ? undefined : opsBeyond(known, applied, identity.regionId),
-      lagMs: Math.round(peer.lag.lagMs(this.#env.monoMs())),
-      behindOps:
-        known === undefined || peer.regionId === undefined ? 0 : opsBeyond(applied, known, peer.regionId),
+      lagMs: Math.round(peer.lag.lagMs(nowMs)),
+      behindOps: known === undefined || regionId === undefined ? 0 : opsBeyond(applied, known, regionId),
+      behindMs: sinceMs === undefined ? 0 : Math.round(nowMs - sinceMs),
       skewMs: peer.skewMs,
       roundTripMs: peer.roundTripMs,
       ...peer.traffic,

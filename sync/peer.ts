@@ -36,8 +36,8 @@ export class Peer {
   }
 
   /** The peer says what it has applied, and its expiry clock at that moment. */
-  announce(applied: VersionVector, clockMs: number): void {
+  announce(applied: VersionVector, clockMs: number, heardMs: number): void {
     this.applied = applied
-    this.settled.announce(applied, clockMs)
+    this.settled.announce(applied, clockMs, heardMs)
   }
 }

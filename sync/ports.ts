@@ -4,6 +4,7 @@
  * Sync owns no clock, log or socket. The node supplies them; the simulator supplies others.
  */
 import type { BatchReader, BatchSpan } from '../crdt/codec/batch.ts'
+import type { Latin1 } from '../crdt/codec/bytes.ts'
 import type { Origin, OriginTable } from '../crdt/origin.ts'
 import type { VersionVector } from '../crdt/version-vector.ts'
 

@@ -13,7 +13,7 @@ import type { Origin } from '../crdt/origin.ts'
 import { VersionVector } from '../crdt/version-vector.ts'
 import { Connection } from './connection.ts'
 import type { Inbox, Source } from './inbox.ts'
-import { EVERY_REGION, type Hurry, type Status, type Wanted } from './messages.ts'
+import { EVERY_REGION, type Hurry, type Status, type Wanted, type Welcome } from './messages.ts'
 import type { Peer } from './peer.ts'
 import type { Identity, Link, LinkEvents, SyncEnv, SyncHost, Timer, Transport } from './ports.ts'
 import { PullSession } from './pull-session.ts'
@@ -220,27 +220,32 @@ export class Puller implements Source {
   #perform(action: Action, connection: Connection): void {
     switch (action.do) {
       case 'send':
-        return connection.send(action.message)
+        connection.send(action.message)
+        break
       case 'end':
-        return this.#closed(action.reason)
+        this.#closed(action.reason)
+        break
       case 'opened':
-        return this.#welcomed(
-          action.peer,
-          VersionVector.fromWire(this.#parts.host.origins, action.welcome.applied),
-        )
+        this.#welcomed(action.peer, action.welcome)
+        break
       case 'take':
-        return this.#take(action.bytes)
+        this.#take(action.bytes)
+        break
       case 'learn':
-        return this.#learn(action.status)
+        this.#learn(action.status)
+        break
       case 'hurry':
-        return this.#hurried(action.hurry)
+        this.#hurried(action.hurry)
+        break
     }
   }
 
-  #welcomed(identity: Identity, applied: VersionVector): void {
+  #welcomed(identity: Identity, welcome: Welcome): void {
+    const applied = VersionVector.fromWire(this.#parts.host.origins, welcome.applied)
     this.#identity = identity
     this.peer.regionId = identity.regionId
     this.peer.applied = applied
+    this.peer.settled.restart()
     this.#welcomeVector = applied
     this.peer.lastError = undefined
     this.acknowledge()
@@ -281,7 +286,7 @@ export class Puller implements Source {
     const announced = VersionVector.fromWire(host.origins, status.applied)
     this.#failures = 0
     this.#lastStatus = { atMs: status.atMs, heardMs: env.monoMs() }
-    this.peer.announce(announced, status.clockMs)
+    this.peer.announce(announced, status.clockMs, env.monoMs())
     if (this.#suspect !== undefined && this.#lacks(this.#suspect)) this.#askAgain()
     this.#suspect = this.#lacks(announced) ? announced : undefined
     this.#parts.changed()

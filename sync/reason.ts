@@ -16,7 +16,7 @@ export const REASON_CODES = [
   'unknown-region',
   'wrong-region',
   'link-down',
-  'log-trimmed',
+  'log-unavailable',
   // Ends of a link.
   'malformed-message',
   'unexpected-message',

@@ -144,7 +144,7 @@ export class ServerLink {
     try {
       return subscription.next(this.#parts.settings.sliceBytesMax)
     } catch (error) {
-      this.#logTrimmed(error)
+      this.#logUnavailable(error)
       return undefined
     }
   }
@@ -153,13 +153,14 @@ export class ServerLink {
     for (const record of records) {
       const length = record.length + RECORDS_AT
       if (length > this.#frameBytesMax) {
-        return this.end(
+        this.end(
           reason(
             'record-too-large',
             `a batch of ${length} bytes is due, and the peer takes ${this.#frameBytesMax}: ` +
               'raise its sync-frame-bytes-max',
           ),
         )
+        return
       }
       this.connection.sendBytes(this.#parts.frames.of([record]))
     }
@@ -197,7 +198,7 @@ export class ServerLink {
     try {
       this.#subscription = new Subscription(host.log, host.origins, vector, wants)
     } catch (error) {
-      this.#logTrimmed(error)
+      this.#logUnavailable(error)
       return
     }
     this.pump()
@@ -208,10 +209,12 @@ export class ServerLink {
     this.#subscription?.hasAll(vector)
   }
 
-  #logTrimmed(error: unknown): void {
+  #logUnavailable(error: unknown): void {
     const { region } = this.#parts.host.identity
     const detail = error instanceof Error ? error.message : String(error)
-    this.end(reason('log-trimmed', `the log of region ${region} cannot serve what is asked for: ${detail}`))
+    this.end(
+      reason('log-unavailable', `the log of region ${region} cannot serve what is asked for: ${detail}`),
+    )
   }
 
   #finish(why: Reason): void {

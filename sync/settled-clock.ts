@@ -15,6 +15,7 @@ import { coversRegion } from './region-vector.ts'
 interface Announcement {
   readonly applied: VersionVector
   readonly clockMs: number
+  readonly heardMs: number
 }
 
 export class SettledClock {
@@ -22,10 +23,17 @@ export class SettledClock {
   #oldest: Announcement | undefined
   #newest: Announcement | undefined
 
-  announce(applied: VersionVector, clockMs: number): void {
-    const announcement = { applied, clockMs }
+  /** @param heardMs  our monotonic clock */
+  announce(applied: VersionVector, clockMs: number, heardMs: number): void {
+    const announcement = { applied, clockMs, heardMs }
     if (this.#oldest === undefined) this.#oldest = announcement
     else this.#newest = announcement
+  }
+
+  /** Forgets what has not settled: the peer came back, perhaps without the last ops it had announced. */
+  restart(): void {
+    this.#oldest = undefined
+    this.#newest = undefined
   }
 
   /** The settled clock, milliseconds since the Unix epoch; -Infinity until there is one. */
@@ -36,5 +44,11 @@ export class SettledClock {
       this.#newest = undefined
     }
     return this.#settledMs
+  }
+
+  /** When the oldest announcement was heard of which an op is still missing here; undefined for none. */
+  behindSinceMs(region: number, applied: VersionVector): number | undefined {
+    this.settledMs(region, applied)
+    return this.#oldest?.heardMs
   }
 }

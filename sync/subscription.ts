@@ -30,7 +30,7 @@ export class Subscription {
     this.#log = log
     this.#wants = wants
     this.#given = VersionVector.fromWire(origins, vector)
-    this.#position = log.seek(this.#given)
+    this.#position = log.seek(this.#given, ({ region }) => wants(region))
   }
 
   /** Everything that may travel was looked at. */
@@ -48,13 +48,13 @@ export class Subscription {
     this.#position = next
     const due: Uint8Array[] = []
     let opCount = 0
-    for (const { bytes, header } of records) {
-      const last = lastSeq(header)
-      const given = this.#given.get(header.origin)
-      if (last <= given || !this.#wants(header.origin.region)) continue
-      this.#given.advance(header.origin, last)
+    for (const { bytes, span } of records) {
+      const last = lastSeq(span)
+      const given = this.#given.get(span.origin)
+      if (last <= given || !this.#wants(span.origin.region)) continue
+      this.#given.advance(span.origin, last)
       due.push(bytes)
-      opCount += last - Math.max(given, header.firstSeq - 1)
+      opCount += last - Math.max(given, span.firstSeq - 1)
     }
     return { records: due, opCount }
   }

@@ -55,12 +55,7 @@ const METRICS: readonly Metric[] = [
   counter('causeway_commands_total', 'Commands run for clients.', (status) => status.ops.commands),
   counter('causeway_ops_minted_total', 'Ops minted here.', (status) => status.ops.minted),
   counter('causeway_ops_applied_total', 'Ops of other regions applied here.', (status) => status.ops.applied),
-  counter(
-    'causeway_ops_duplicate_total',
-    'Ops received again and dropped.',
-    (status) => status.ops.duplicates,
-  ),
-  gauge('causeway_ops_waiting', 'Ops waiting for ops they depend on.', (status) => status.ops.waiting),
+  gauge('causeway_ops_waiting', 'Batches received that wait for ops they depend on.', (status) => status.ops.waiting),
   {
     type: 'counter',
     name: 'causeway_conflicts_total',

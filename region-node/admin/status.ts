@@ -51,9 +51,7 @@ export interface OpsStatus {
   readonly minted: number
   /** Ops of other regions applied here. */
   readonly applied: number
-  /** Ops received again and dropped. */
-  readonly duplicates: number
-  /** Ops received that wait for ops they depend on, now. */
+  /** Batches received that wait for ops they depend on, now. */
   readonly waiting: number
 }
 

@@ -5,6 +5,7 @@ import { closest, distance } from 'fastest-levenshtein'
 import { VERSION } from '../version.ts'
 import { HELP, nodeHelp } from './help.ts'
 import type { CliHost } from './host.ts'
+import { LOG_HELP, runLog } from './log.ts'
 import { runNode } from './node.ts'
 
 /** Runs a subcommand until it is done; what it returns is the exit code. */
@@ -17,6 +18,7 @@ interface SubcommandEntry {
 
 const SUBCOMMANDS: ReadonlyMap<string, SubcommandEntry> = new Map([
   ['node', { run: runNode, help: nodeHelp }],
+  ['log', { run: runLog, help: () => LOG_HELP }],
 ])
 
 /** @param argv the words after `causeway`  @returns the exit code */

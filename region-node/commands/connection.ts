@@ -1,6 +1,198 @@
 /**
- * connection.ts: to be written.
+ * connection.ts: PING, HELLO, AUTH and what else concerns one connection.
+ *
+ * There is one user, `default`; its password is `requirepass`.
  */
-import { defineCommands } from './command.ts'
+import { errors } from '../errors.ts'
+import { REDIS_VERSION } from '../redis-version.ts'
+import { checkClientName, clientCommand } from './client.ts'
+import { type CommandContext, type CommandDef, defineCommands, NO_KEYS } from './command.ts'
+import { parseInt64, parseWithin } from './parse.ts'
 
-export const connectionCommands = defineCommands([])
+const INT32_MAX = 2n ** 31n - 1n
+
+function ping({ session, out }: CommandContext, words: readonly string[]): void {
+  if (words.length > 2) throw errors.wrongArity('ping')
+  const isSubscriber = session.subscriptions > 0 && out.protocol === 2
+  if (isSubscriber) out.words(['pong', words[1] ?? ''])
+  else if (words.length === 2) out.bulk(words[1]!)
+  else out.simple('PONG')
+}
+
+/** @throws CommandError WRONGPASS */
+function authenticate({ session, services }: CommandContext, user: string, password: string): void {
+  const { password: expected } = services
+  const isRight = expected === '' || sameSecret(password, expected)
+  if (user !== 'default' || !isRight) throw errors.wrongPass
+  session.authenticated = true
+}
+
+/** Takes as long for a wrong guess as for a right one: how much of it was right cannot be timed. */
+function sameSecret(given: string, expected: string): boolean {
+  let difference = given.length ^ expected.length
+  for (let i = 0; i < given.length; i++) {
+    difference |= given.charCodeAt(i) ^ expected.charCodeAt(i % expected.length)
+  }
+  return difference === 0
+}
+
+function auth(ctx: CommandContext, words: readonly string[]): void {
+  if (words.length > 3) throw errors.syntax
+  if (words.length === 2) {
+    if (ctx.services.password === '') throw errors.noPassword
+    authenticate(ctx, 'default', words[1]!)
+  } else {
+    authenticate(ctx, words[1]!, words[2]!)
+  }
+  ctx.out.ok()
+}
+
+function parseProtocol(word: string): 2 | 3 {
+  const version = parseInt64(word, errors.protoNotInteger)
+  if (version !== 2 && version !== 3) throw errors.noProto
+  return version
+}
+
+function hello(ctx: CommandContext, words: readonly string[]): void {
+  const { session, out } = ctx
+  const protocol = words.length > 1 ? parseProtocol(words[1]!) : undefined
+  let credentials: readonly [user: string, password: string] | undefined
+  let name: string | undefined
+  for (let i = 2; i < words.length; i++) {
+    const option = words[i]!.toLowerCase()
+    if (option === 'auth' && i + 2 < words.length) {
+      credentials = [words[i + 1]!, words[i + 2]!]
+      i += 2
+    } else if (option === 'setname' && i + 1 < words.length) {
+      name = words[++i]!
+      checkClientName(name)
+    } else {
+      throw errors.helloOption(words[i]!)
+    }
+  }
+  if (credentials !== undefined) authenticate(ctx, credentials[0], credentials[1])
+  if (!session.authenticated) throw errors.helloNoAuth
+  if (name !== undefined) session.name = name
+  if (protocol !== undefined) out.protocol = protocol
+  out.map(7)
+  out.bulk('server')
+  out.bulk('redis')
+  out.bulk('version')
+  out.bulk(REDIS_VERSION)
+  out.bulk('proto')
+  out.integer(out.protocol)
+  out.bulk('id')
+  out.integer(session.id)
+  out.bulk('mode')
+  out.bulk('standalone')
+  out.bulk('role')
+  out.bulk('master')
+  out.bulk('modules')
+  out.array(0)
+}
+
+function select({ session, services, out }: CommandContext, words: readonly string[]): void {
+  const index = Number(parseWithin(words[1]!, -INT32_MAX - 1n, INT32_MAX))
+  if (index < 0 || index >= services.databaseCount) throw errors.dbOutOfRange
+  session.db = index
+  out.ok()
+}
+
+function reset({ session, services, transaction, out }: CommandContext): void {
+  session.queue = undefined
+  session.queueBroken = false
+  transaction.unwatch(session)
+  session.db = 0
+  session.name = ''
+  session.noEvict = false
+  session.replyMode = 'on'
+  session.authenticated = services.password === ''
+  out.protocol = 2
+  out.simple('RESET')
+}
+
+const ALWAYS_ALLOWED: CommandDef['flags'] = ['noscript', 'loading', 'stale', 'fast', 'no_auth']
+
+export const connectionCommands = defineCommands([
+  {
+    name: 'ping',
+    arity: -1,
+    flags: ['fast'],
+    keys: NO_KEYS,
+    group: 'connection',
+    since: '1.0.0',
+    summary: "Returns the server's liveliness response.",
+    complexity: 'O(1)',
+    run: ping,
+  },
+  {
+    name: 'echo',
+    arity: 2,
+    flags: ['loading', 'stale', 'fast'],
+    keys: NO_KEYS,
+    group: 'connection',
+    since: '1.0.0',
+    summary: 'Returns the given string.',
+    complexity: 'O(1)',
+    run: ({ out }, words) => out.bulk(words[1]!),
+  },
+  {
+    name: 'hello',
+    arity: -1,
+    flags: ALWAYS_ALLOWED,
+    keys: NO_KEYS,
+    group: 'connection',
+    since: '6.0.0',
+    summary: 'Handshakes with the Redis server.',
+    complexity: 'O(1)',
+    run: hello,
+  },
+  {
+    name: 'auth',
+    arity: -2,
+    flags: ALWAYS_ALLOWED,
+    keys: NO_KEYS,
+    group: 'connection',
+    since: '1.0.0',
+    summary: 'Authenticates the connection.',
+    complexity: 'O(N) where N is the number of passwords defined for the user',
+    run: auth,
+  },
+  {
+    name: 'select',
+    arity: 2,
+    flags: ['loading', 'stale', 'fast'],
+    keys: NO_KEYS,
+    group: 'connection',
+    since: '1.0.0',
+    summary: 'Changes the selected database.',
+    complexity: 'O(1)',
+    run: select,
+  },
+  {
+    name: 'quit',
+    arity: -1,
+    flags: ALWAYS_ALLOWED,
+    keys: NO_KEYS,
+    group: 'connection',
+    since: '1.0.0',
+    summary: 'Closes the connection.',
+    complexity: 'O(1)',
+    run: ({ session, out }) => {
+      session.closing = true
+      out.ok()
+    },
+  },
+  {
+    name: 'reset',
+    arity: 1,
+    flags: ALWAYS_ALLOWED,
+    keys: NO_KEYS,
+    group: 'connection',
+    since: '6.2.0',
+    summary: 'Resets the connection.',
+    complexity: 'O(1)',
+    run: reset,
+  },
+  clientCommand,
+])

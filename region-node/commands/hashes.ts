@@ -4,14 +4,14 @@
  * A field is an add-wins entry whose value follows the string rule: HSET writes a register, HINCRBY and
  * HINCRBYFLOAT add to a counter, HDEL takes what it saw of both.
  */
-import { integerAmount, parseAmount } from '../../crdt/amount.ts'
+import { integerAmount } from '../../crdt/amount.ts'
 import type { HashState } from '../../crdt/hash-aw.ts'
 import { errors } from '../errors.ts'
 import { type CommandContext, defineCommands, ONE_KEY } from './command.ts'
 import { drawDistinct, drawPosition, drawRepeated, parseDrawCount } from './draws.ts'
 import { globMatch } from './glob.ts'
-import { addInt64, parseIncrement, parseInt64 } from './parse.ts'
-import { parseCursor, parseScanOptions, scanNames } from './scan.ts'
+import { addInt64, parseDecimal, parseInt64 } from './parse.ts'
+import { parseCursor, parseScanOptions, scanNames, writeScanHead } from './scan.ts'
 
 /** Counts beyond this are refused with WITHVALUES, as the reply would have twice as many elements. */
 const PAIRED_COUNT_MAX = 2 ** 62
@@ -133,9 +133,9 @@ function hincrby(ctx: CommandContext, words: readonly string[]): void {
 function hincrbyfloat(ctx: CommandContext, words: readonly string[]): void {
   const key = words[1]!
   const field = words[2]!
-  const delta = parseIncrement(words[3]!, errors.floatNotFinite)
+  const delta = parseDecimal(words[3]!, errors.floatNotFinite, errors.notFloat)
   const text = ctx.hash(key)?.get(field)
-  if (text !== undefined && parseAmount(text) === undefined) throw notAddable(text)
+  if (text !== undefined) parseDecimal(text, errors.notFinite, errors.hashNotFloat)
   ctx.write.incrementField(key, field, delta)
   ctx.out.bulk(ctx.hash(key)!.get(field)!)
 }
@@ -174,17 +174,197 @@ function hscan(ctx: CommandContext, words: readonly string[]): void {
   const { out } = ctx
   const start = parseCursor(words[2]!)
   const hash = ctx.hash(words[1]!)
-  out.array(2)
   if (hash === undefined) {
     // Redis answers before it looks at the options.
-    out.bulk('0')
-    out.array(0)
+    writeScanHead(out, 0, 0)
     return
   }
   const { count, match } = parseScanOptions(words, 3)
-  const { names, cursor } = scanNames({ names: hash.fields, get index() { return hash.index } }, start, count)
+  const { names, cursor } = scanNames(hash.fields, hash, start, count)
   const fields = match === undefined ? names : names.filter((field) => globMatch(match, field))
-  out.bulk(String(cursor))
-  out.array(2 * fields.length)
+  writeScanHead(out, cursor, 2 * fields.length)
   for (const field of fields) writePair(ctx, hash, field)
 }
+
+export const hashCommands = defineCommands([
+  {
+    name: 'hset',
+    arity: -4,
+    flags: ['write', 'denyoom', 'fast'],
+    keys: ONE_KEY,
+    group: 'hash',
+    since: '2.0.0',
+    summary: 'Creates or modifies the value of a field in a hash.',
+    complexity:
+      'O(1) for each field/value pair added, so O(N) to add N field/value pairs when the command is called with multiple field/value pairs.',
+    run: hset,
+  },
+  {
+    name: 'hmset',
+    arity: -4,
+    flags: ['write', 'denyoom', 'fast'],
+    keys: ONE_KEY,
+    group: 'hash',
+    since: '2.0.0',
+    summary: 'Sets the values of multiple fields.',
+    complexity: 'O(N) where N is the number of fields being set.',
+    run: hmset,
+  },
+  {
+    name: 'hsetnx',
+    arity: 4,
+    flags: ['write', 'denyoom', 'fast'],
+    keys: ONE_KEY,
+    group: 'hash',
+    since: '2.0.0',
+    summary: "Sets the value of a field in a hash only when the field doesn't exist.",
+    complexity: 'O(1)',
+    run: hsetnx,
+  },
+  {
+    name: 'hget',
+    arity: 3,
+    flags: ['readonly', 'fast'],
+    keys: ONE_KEY,
+    group: 'hash',
+    since: '2.0.0',
+    summary: 'Returns the value of a field in a hash.',
+    complexity: 'O(1)',
+    run: hget,
+  },
+  {
+    name: 'hmget',
+    arity: -3,
+    flags: ['readonly', 'fast'],
+    keys: ONE_KEY,
+    group: 'hash',
+    since: '2.0.0',
+    summary: 'Returns the values of all fields in a hash.',
+    complexity: 'O(N) where N is the number of fields being requested.',
+    run: hmget,
+  },
+  {
+    name: 'hgetall',
+    arity: 2,
+    flags: ['readonly'],
+    keys: ONE_KEY,
+    group: 'hash',
+    since: '2.0.0',
+    summary: 'Returns all fields and values in a hash.',
+    complexity: 'O(N) where N is the size of the hash.',
+    run: hgetall,
+  },
+  {
+    name: 'hkeys',
+    arity: 2,
+    flags: ['readonly'],
+    keys: ONE_KEY,
+    group: 'hash',
+    since: '2.0.0',
+    summary: 'Returns all fields in a hash.',
+    complexity: 'O(N) where N is the size of the hash.',
+    run: hkeys,
+  },
+  {
+    name: 'hvals',
+    arity: 2,
+    flags: ['readonly'],
+    keys: ONE_KEY,
+    group: 'hash',
+    since: '2.0.0',
+    summary: 'Returns all values in a hash.',
+    complexity: 'O(N) where N is the size of the hash.',
+    run: hvals,
+  },
+  {
+    name: 'hdel',
+    arity: -3,
+    flags: ['write', 'fast'],
+    keys: ONE_KEY,
+    group: 'hash',
+    since: '2.0.0',
+    summary: 'Deletes one or more fields and their values from a hash. Deletes the hash if no fields remain.',
+    complexity: 'O(N) where N is the number of fields to be removed.',
+    run: hdel,
+  },
+  {
+    name: 'hlen',
+    arity: 2,
+    flags: ['readonly', 'fast'],
+    keys: ONE_KEY,
+    group: 'hash',
+    since: '2.0.0',
+    summary: 'Returns the number of fields in a hash.',
+    complexity: 'O(1)',
+    run: hlen,
+  },
+  {
+    name: 'hexists',
+    arity: 3,
+    flags: ['readonly', 'fast'],
+    keys: ONE_KEY,
+    group: 'hash',
+    since: '2.0.0',
+    summary: 'Determines whether a field exists in a hash.',
+    complexity: 'O(1)',
+    run: hexists,
+  },
+  {
+    name: 'hstrlen',
+    arity: 3,
+    flags: ['readonly', 'fast'],
+    keys: ONE_KEY,
+    group: 'hash',
+    since: '3.2.0',
+    summary: 'Returns the length of the value of a field.',
+    complexity: 'O(1)',
+    run: hstrlen,
+  },
+  {
+    name: 'hincrby',
+    arity: 4,
+    flags: ['write', 'denyoom', 'fast'],
+    keys: ONE_KEY,
+    group: 'hash',
+    since: '2.0.0',
+    summary:
+      "Increments the integer value of a field in a hash by a number. Uses 0 as initial value if the field doesn't exist.",
+    complexity: 'O(1)',
+    run: hincrby,
+  },
+  {
+    name: 'hincrbyfloat',
+    arity: 4,
+    flags: ['write', 'denyoom', 'fast'],
+    keys: ONE_KEY,
+    group: 'hash',
+    since: '2.6.0',
+    summary:
+      "Increments the floating point value of a field by a number. Uses 0 as initial value if the field doesn't exist.",
+    complexity: 'O(1)',
+    run: hincrbyfloat,
+  },
+  {
+    name: 'hrandfield',
+    arity: -2,
+    flags: ['readonly'],
+    keys: ONE_KEY,
+    group: 'hash',
+    since: '6.2.0',
+    summary: 'Returns one or more random fields from a hash.',
+    complexity: 'O(N) where N is the number of fields returned',
+    run: hrandfield,
+  },
+  {
+    name: 'hscan',
+    arity: -3,
+    flags: ['readonly'],
+    keys: ONE_KEY,
+    group: 'hash',
+    since: '2.8.0',
+    summary: 'Iterates over fields and values of a hash.',
+    complexity:
+      'O(1) for every call. O(N) for a complete iteration, including enough command calls for the cursor to return back to 0. N is the number of elements inside the collection.',
+    run: hscan,
+  },
+])

@@ -1,6 +1,282 @@
 /**
- * keys.ts: to be written.
+ * keys.ts: commands on keys of any type: existence, types, walks, and moving values about.
+ *
+ * RENAME and COPY write what the source shows at the destination as new writes, after an
+ * observed-remove of what the destination held, all in one op (semantics.md, Key-level rules).
  */
-import { defineCommands } from './command.ts'
+import { assert } from '../../crdt/assert.ts'
+import { cellText, ManyCell } from '../../crdt/cell.ts'
+import { HashState } from '../../crdt/hash-aw.ts'
+import { deadlineOf, type KeyEntry, visibleState } from '../../crdt/key.ts'
+import { Register } from '../../crdt/register.ts'
+import { SetState } from '../../crdt/set-aw.ts'
+import { errors } from '../errors.ts'
+import { type CommandContext, defineCommands, NO_KEYS, ONE_KEY } from './command.ts'
+import { globMatch } from './glob.ts'
+import { parseWithin } from './parse.ts'
+import { parseCursor, parseScanOptions, scanKeys, writeScanHead } from './scan.ts'
 
-export const keyCommands = defineCommands([])
+function del(ctx: CommandContext, words: readonly string[]): void {
+  let removed = 0
+  for (let i = 1; i < words.length; i++) if (ctx.write.clear(words[i]!)) removed++
+  ctx.out.integer(removed)
+}
+
+/** EXISTS and TOUCH: a key named twice counts twice. */
+function exists(ctx: CommandContext, words: readonly string[]): void {
+  let count = 0
+  for (let i = 1; i < words.length; i++) if (ctx.entry(words[i]!) !== undefined) count++
+  ctx.out.integer(count)
+}
+
+function type(ctx: CommandContext, words: readonly string[]): void {
+  ctx.out.simple(ctx.state(words[1]!)?.type ?? 'none')
+}
+
+/** A stored entry is a key that reads can see. */
+function isShown(ctx: CommandContext, entry: KeyEntry): boolean {
+  return visibleState(entry) !== undefined && !ctx.isDue(entry)
+}
+
+function keys(ctx: CommandContext, words: readonly string[]): void {
+  const pattern = words[1]!
+  const matchesAll = pattern === '*'
+  const found: string[] = []
+  for (const [key, entry] of ctx.keyspace.db(ctx.db).entries()) {
+    if ((matchesAll || globMatch(pattern, key)) && isShown(ctx, entry)) found.push(key)
+  }
+  ctx.out.words(found)
+}
+
+function scan(ctx: CommandContext, words: readonly string[]): void {
+  const start = parseCursor(words[1]!)
+  const { count, match, type } = parseScanOptions(words, 2, true)
+  const { names, cursor } = scanKeys(ctx.keyspace.db(ctx.db), start, count)
+  const found = names.filter((key) => {
+    if (match !== undefined && !globMatch(match, key)) return false
+    const state = ctx.state(key)
+    return state !== undefined && (type === undefined || state.type === type)
+  })
+  writeScanHead(ctx.out, cursor, found.length)
+  for (const key of found) ctx.out.bulk(key)
+}
+
+function randomkey(ctx: CommandContext): void {
+  const database = ctx.keyspace.db(ctx.db)
+  ctx.out.bulkOrNil(database.randomKey(ctx.nowMs, ctx.random, (entry) => isShown(ctx, entry)))
+}
+
+/** What a key shows, taken out of its state, which the writes to come may change in place. */
+type ShownValue =
+  | { readonly type: 'string'; readonly text: string }
+  | { readonly type: 'hash'; readonly pairs: readonly string[] }
+  | { readonly type: 'set'; readonly members: readonly string[] }
+
+function shownValue(entry: KeyEntry): ShownValue {
+  const state = visibleState(entry)
+  if (state instanceof Register || state instanceof ManyCell) return { type: 'string', text: cellText(state) }
+  if (state instanceof SetState) return { type: 'set', members: [...state.members.keys()] }
+  assert(state instanceof HashState, 'a key that is shown is of a known type')
+  const pairs: string[] = []
+  for (const [field, cell] of state.fields) pairs.push(field, cellText(cell))
+  return { type: 'hash', pairs }
+}
+
+/** Puts a value and a deadline in place of whatever the key holds. */
+function replace(ctx: CommandContext, key: string, db: number, value: ShownValue, deadlineMs: number): void {
+  if (value.type === 'string') {
+    ctx.write.set(key, value.text, deadlineMs, db)
+    return
+  }
+  ctx.write.clear(key, db)
+  if (value.type === 'hash') ctx.write.putFields(key, value.pairs, db)
+  else ctx.write.addMembers(key, value.members, db)
+  if (deadlineMs !== Number.POSITIVE_INFINITY) ctx.write.setDeadline(key, deadlineMs, db)
+}
+
+function rename(ctx: CommandContext, words: readonly string[]): void {
+  move(ctx, words[1]!, words[2]!, true)
+  ctx.out.ok()
+}
+
+function renamenx(ctx: CommandContext, words: readonly string[]): void {
+  ctx.out.integer(move(ctx, words[1]!, words[2]!, false) ? 1 : 0)
+}
+
+/** @returns false when the destination is taken and not to be replaced */
+function move(ctx: CommandContext, from: string, to: string, replaces: boolean): boolean {
+  const entry = ctx.entry(from)
+  if (entry === undefined) throw errors.noSuchKey
+  if (from === to) return replaces
+  if (!replaces && ctx.entry(to) !== undefined) return false
+  const value = shownValue(entry)
+  const deadlineMs = deadlineOf(entry)
+  ctx.write.clear(from)
+  replace(ctx, to, ctx.db, value, deadlineMs)
+  return true
+}
+
+function copy(ctx: CommandContext, words: readonly string[]): void {
+  const { db, replaces } = parseCopyOptions(ctx, words)
+  const from = words[1]!
+  const to = words[2]!
+  if (from === to && db === ctx.db) throw errors.sameObject
+  const entry = ctx.entry(from)
+  const isDone = entry !== undefined && (replaces || ctx.entry(to, db) === undefined)
+  if (isDone) replace(ctx, to, db, shownValue(entry), deadlineOf(entry))
+  ctx.out.integer(isDone ? 1 : 0)
+}
+
+const INT32_MAX = 2n ** 31n - 1n
+
+function parseCopyOptions(ctx: CommandContext, words: readonly string[]): { db: number; replaces: boolean } {
+  let { db } = ctx
+  let replaces = false
+  for (let at = 3; at < words.length; at++) {
+    const option = words[at]!.toLowerCase()
+    if (option === 'replace') {
+      replaces = true
+    } else if (option === 'db' && at + 1 < words.length) {
+      at++
+      db = Number(parseWithin(words[at]!, -INT32_MAX - 1n, INT32_MAX))
+      if (db < 0 || db >= ctx.services.databaseCount) throw errors.dbOutOfRange
+    } else {
+      throw errors.syntax
+    }
+  }
+  return { db, replaces }
+}
+
+/** DEL and its like: every word behind the name is a key. */
+const ALL_KEYS = { first: 1, last: -1, step: 1 }
+const TWO_KEYS = { first: 1, last: 2, step: 1 }
+
+export const keyCommands = defineCommands([
+  {
+    name: 'del',
+    arity: -2,
+    flags: ['write'],
+    keys: ALL_KEYS,
+    group: 'generic',
+    since: '1.0.0',
+    summary: 'Deletes one or more keys.',
+    complexity:
+      'O(N) where N is the number of keys that will be removed. When a key to remove holds a value other than a string, the individual complexity for this key is O(M) where M is the number of elements in the list, set, sorted set or hash. Removing a single key that holds a string value is O(1).',
+    run: del,
+  },
+  {
+    name: 'unlink',
+    arity: -2,
+    flags: ['write', 'fast'],
+    keys: ALL_KEYS,
+    group: 'generic',
+    since: '4.0.0',
+    summary: 'Asynchronously deletes one or more keys.',
+    complexity:
+      'O(1) for each key removed regardless of its size. Then the command does O(N) work in a different thread in order to reclaim memory, where N is the number of allocations the deleted objects where composed of.',
+    run: del,
+  },
+  {
+    name: 'exists',
+    arity: -2,
+    flags: ['readonly', 'fast'],
+    keys: ALL_KEYS,
+    group: 'generic',
+    since: '1.0.0',
+    summary: 'Determines whether one or more keys exist.',
+    complexity: 'O(N) where N is the number of keys to check.',
+    run: exists,
+  },
+  {
+    name: 'touch',
+    arity: -2,
+    flags: ['readonly', 'fast'],
+    keys: ALL_KEYS,
+    group: 'generic',
+    since: '3.2.1',
+    summary:
+      'Returns the number of existing keys out of those specified after updating the time they were last accessed.',
+    complexity: 'O(N) where N is the number of keys that will be touched.',
+    run: exists,
+  },
+  {
+    name: 'type',
+    arity: 2,
+    flags: ['readonly', 'fast'],
+    keys: ONE_KEY,
+    group: 'generic',
+    since: '1.0.0',
+    summary: 'Determines the type of value stored at a key.',
+    complexity: 'O(1)',
+    run: type,
+  },
+  {
+    name: 'keys',
+    arity: 2,
+    flags: ['readonly'],
+    keys: NO_KEYS,
+    group: 'generic',
+    since: '1.0.0',
+    summary: 'Returns all key names that match a pattern.',
+    complexity:
+      'O(N) with N being the number of keys in the database, under the assumption that the key names in the database and the given pattern have limited length.',
+    run: keys,
+  },
+  {
+    name: 'scan',
+    arity: -2,
+    flags: ['readonly'],
+    keys: NO_KEYS,
+    group: 'generic',
+    since: '2.8.0',
+    summary: 'Iterates over the key names in the database.',
+    complexity:
+      'O(1) for every call. O(N) for a complete iteration, including enough command calls for the cursor to return back to 0. N is the number of elements inside the collection.',
+    run: scan,
+  },
+  {
+    name: 'randomkey',
+    arity: 1,
+    flags: ['readonly'],
+    keys: NO_KEYS,
+    group: 'generic',
+    since: '1.0.0',
+    summary: 'Returns a random key name from the database.',
+    complexity: 'O(1)',
+    run: randomkey,
+  },
+  {
+    name: 'rename',
+    arity: 3,
+    flags: ['write'],
+    keys: TWO_KEYS,
+    group: 'generic',
+    since: '1.0.0',
+    summary: 'Renames a key and overwrites the destination.',
+    complexity: 'O(1)',
+    run: rename,
+  },
+  {
+    name: 'renamenx',
+    arity: 3,
+    flags: ['write', 'fast'],
+    keys: TWO_KEYS,
+    group: 'generic',
+    since: '1.0.0',
+    summary: "Renames a key only when the target key name doesn't exist.",
+    complexity: 'O(1)',
+    run: renamenx,
+  },
+  {
+    name: 'copy',
+    arity: -3,
+    flags: ['write', 'denyoom'],
+    keys: TWO_KEYS,
+    group: 'generic',
+    since: '6.2.0',
+    summary: 'Copies the value of a key to a new key.',
+    complexity:
+      'O(N) worst case for collections, where N is the number of nested items. O(1) for string values.',
+    run: copy,
+  },
+])

@@ -7,11 +7,11 @@
  * Invariant: a deadline is at least 0 and at most DEADLINE_MS_MAX, the largest integer the op codec
  * carries; Redis's own range ends some 292 million years later, and what lies between is cut to it.
  */
-import { parseInteger } from '../../crdt/amount.ts'
-import { type CommandError, errors } from '../errors.ts'
+import { type Decimal, parseFractional, parseInteger } from '../../crdt/amount.ts'
+import { type CommandError, commandError, errors } from '../errors.ts'
 
-/** In the year 287396. */
-export const DEADLINE_MS_MAX = Number.MAX_SAFE_INTEGER
+/** In the year 287396. The codec adds one to a deadline, and must stay a safe integer with it. */
+export const DEADLINE_MS_MAX = Number.MAX_SAFE_INTEGER - 1
 
 const INT64_MAX = 2n ** 63n - 1n
 const INT64_MIN = -(2n ** 63n)
@@ -54,6 +54,27 @@ export function parseCount(word: string, otherwise: CommandError = errors.notInt
   return Number(parseInt64(word, otherwise))
 }
 
+/** A 64-bit integer between two bounds, both included. @throws CommandError */
+export function parseWithin(word: string, low: bigint, high: bigint): number | bigint {
+  const value = parseInt64(word)
+  if (value < low || value > high) {
+    throw commandError(`ERR value is out of range, value must between ${low} and ${high}`)
+  }
+  return value
+}
+
+const INFINITE = /^[+-]?inf(inity)?$/i
+
+/**
+ * A decimal for INCRBYFLOAT and HINCRBYFLOAT, exact.
+ * @throws CommandError `infinite` for an infinity, `otherwise` for what is no number at all
+ */
+export function parseDecimal(word: string, infinite: CommandError, otherwise: CommandError): Decimal {
+  const decimal = parseFractional(word)
+  if (decimal !== undefined) return decimal
+  throw INFINITE.test(word) ? infinite : otherwise
+}
+
 /** a + b; undefined when it leaves the 64-bit range. */
 export function addInt64(a: number | bigint, b: number | bigint): number | bigint | undefined {
   if (typeof a === 'number' && typeof b === 'number') {
@@ -86,7 +107,7 @@ export function momentAt(value: number | bigint, unit: ExpiryUnit, nowMs: number
   const base = unit.isRelative ? nowMs : 0
   if (typeof value === 'number') {
     const moment = value * unit.unitMs + base
-    if (Number.isSafeInteger(moment)) return moment
+    if (Number.isSafeInteger(moment)) return Math.min(moment, DEADLINE_MS_MAX)
   }
   const moment = BigInt(value) * BigInt(unit.unitMs) + BigInt(Math.trunc(base))
   if (moment > INT64_MAX || moment < INT64_MIN) return undefined

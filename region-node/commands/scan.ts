@@ -22,6 +22,7 @@ import type { MemberIndex } from '../../crdt/member-index.ts'
 import type { Database } from '../engine/keyspace.ts'
 import { SLOT_COUNT } from '../engine/slot.ts'
 import { errors } from '../errors.ts'
+import type { ReplyWriter } from '../resp/reply.ts'
 import { parseCount } from './parse.ts'
 
 export interface ScanOptions {
@@ -85,16 +86,20 @@ export function parseScanOptions(words: readonly string[], first: number, takesT
   return options
 }
 
-/** Names in no order, and, on demand, by position. */
-export interface Scannable {
-  readonly names: ReadonlyMap<string, unknown>
+/** Who has an index of its names, or makes one when it is first asked for. */
+interface Indexed {
   readonly index: MemberIndex
 }
 
-/** One step through a set or a hash. */
-export function scanNames(from: Scannable, cursor: number, count: number): ScanStep {
+/** One step through the names of a set or a hash. */
+export function scanNames(
+  all: ReadonlyMap<string, unknown>,
+  owner: Indexed,
+  cursor: number,
+  count: number,
+): ScanStep {
   const names: string[] = []
-  return { names, cursor: walk(from, WHOLE_SIZE_MAX, cursor, count, names) }
+  return { names, cursor: walk(all, owner, WHOLE_SIZE_MAX, cursor, count, names) }
 }
 
 /** One step through the keys of a database: all that are stored, due ones included. */
@@ -106,13 +111,7 @@ export function scanKeys(database: Database, cursor: number, count: number): Sca
     const keys = database.slot(slot)
     if (keys !== undefined && keys.size > 0) {
       if (names.length >= count) return { names, cursor: slot }
-      const scannable = {
-        names: keys,
-        get index() {
-          return database.slotIndex(slot)
-        },
-      }
-      position = walk(scannable, wholeMax, position, count - names.length, names)
+      position = walk(keys, new SlotNames(database, slot), wholeMax, position, count - names.length, names)
       if (position > 0) return { names, cursor: position * SLOT_COUNT + slot }
     }
     position = 0
@@ -120,16 +119,44 @@ export function scanKeys(database: Database, cursor: number, count: number): Sca
   return { names, cursor: 0 }
 }
 
+class SlotNames implements Indexed {
+  readonly #database: Database
+  readonly #slot: number
+
+  constructor(database: Database, slot: number) {
+    this.#database = database
+    this.#slot = slot
+  }
+
+  get index(): MemberIndex {
+    return this.#database.slotIndex(this.#slot)
+  }
+}
+
 /** @returns the position above the next one to look at; 0: all names have been seen */
-function walk(from: Scannable, wholeMax: number, above: number, count: number, into: string[]): number {
-  const { size } = from.names
+function walk(
+  all: ReadonlyMap<string, unknown>,
+  owner: Indexed,
+  wholeMax: number,
+  above: number,
+  count: number,
+  into: string[],
+): number {
+  const { size } = all
   if (size <= wholeMax) {
-    for (const name of from.names.keys()) into.push(name)
+    for (const name of all.keys()) into.push(name)
     return 0
   }
-  const { index } = from
+  const { index } = owner
   const top = above === 0 ? size : Math.min(above, size)
   const bottom = Math.max(0, top - count)
   for (let position = top - 1; position >= bottom; position--) into.push(index.at(position))
   return bottom
+}
+
+/** The head of a reply: the cursor and the header of the elements that follow. */
+export function writeScanHead(out: ReplyWriter, cursor: number, elements: number): void {
+  out.array(2)
+  out.bulk(String(cursor))
+  out.array(elements)
 }

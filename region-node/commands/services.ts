@@ -10,17 +10,27 @@ import type { Session } from './session.ts'
 
 export interface LinkState {
   readonly region: string
-  /** `up`, `down`, `connecting`, `paused` and the like, for both directions. */
+  /** Undefined until the peer was reached once. */
+  readonly regionId: number | undefined
+  /** The link by which this node pulls from the peer: `streaming` when it works. */
   readonly pull: string
+  /** The link by which the peer pulls from this node: `streaming` or `absent`. */
   readonly serve: string
+  /** Cut by CRDT.LINK DOWN. */
   readonly paused: boolean
-  /** Ops of that region known to exist and not applied here. */
-  readonly lagOps: number
-  /** Milliseconds since this node last had all that the peer announced; 0 when it has. */
+  /** Ops of this region that the peer has not said it has applied; undefined until it was heard. */
+  readonly lagOps: number | undefined
+  /** Age of the oldest of them, milliseconds. */
   readonly lagMs: number
+  /** Ops of the peer's region that it announced and that are not applied here. */
+  readonly behindOps: number
+  /** Milliseconds since an announcement of which an op is still missing here; 0 for none. */
+  readonly behindMs: number
   /** The peer's wall clock minus ours, milliseconds. */
-  readonly skewMs: number
-  readonly lastError: string
+  readonly skewMs: number | undefined
+  readonly bytesIn: number
+  readonly bytesOut: number
+  readonly lastError: { readonly code: string; readonly sentence: string } | undefined
 }
 
 export interface Services {

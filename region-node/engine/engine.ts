@@ -100,7 +100,23 @@ export class Engine implements ConflictSink, TransactionControl {
       options.driftMaxMs,
     )
     const nobody = new Session(0, '', '', 0, true)
-    this.#ctx = new Context(nobody, this.keyspace, this.#minter, this.clock, services, this, options.random)
+    this.#ctx = new Context(
+      nobody,
+      this.keyspace,
+      this.#minter,
+      this.clock,
+      services,
+      options.table,
+      this,
+      options.random,
+    )
+  }
+
+  /** CONFIG RESETSTAT. */
+  resetStatistics(): void {
+    this.commandCount = 0
+    this.errorCount = 0
+    this.expiredCount = 0
   }
 
   /** Settles the origin, once recovery knows it and before anything is minted. */

@@ -13,10 +13,19 @@ import { Fingerprint } from '../../crdt/digest.ts'
 import type { OpPoint } from '../../crdt/dot.ts'
 import { TAG } from '../../crdt/effects/effect.ts'
 import { applyClear, EVERY_DB, type FlushEffect } from '../../crdt/effects/key-effects.ts'
-import { collectSeen, deadlineOf, fingerprintKey, type KeyEntry, KeyState, visibleState } from '../../crdt/key.ts'
+import {
+  collectSeen,
+  deadlineOf,
+  fingerprintKey,
+  type KeyEntry,
+  KeyState,
+  visibleState,
+} from '../../crdt/key.ts'
+import { MemberIndex } from '../../crdt/member-index.ts'
 import { applyEffect, type Effect, type KeyEffect } from '../../crdt/registry.ts'
 import { NOTHING_SEEN, type SeenCounter } from '../../crdt/state.ts'
 import { DueKeys } from './due-keys.ts'
+import { KeyDraw } from './key-draw.ts'
 import { SLOT_COUNT, slotOf } from './slot.ts'
 
 const NEVER = Number.POSITIVE_INFINITY
@@ -31,6 +40,11 @@ export class Database {
   size = 0
   /** Of them, those with a finite deadline. */
   volatileSize = 0
+  /** How often a key came to be or went. */
+  changes = 0
+  /** Keys by position, of the slots somebody walks in parts or draws from: see `slotIndex`. */
+  #indexes: Map<SlotMap, MemberIndex> | undefined = undefined
+  #draw: KeyDraw | undefined = undefined
   // A command reads a key and then writes it: the second time the slot is known.
   #lastKey: string | undefined = undefined
   #lastSlot: SlotMap | undefined = undefined
@@ -42,6 +56,23 @@ export class Database {
   /** The keys of one slot; undefined when there are none. */
   slot(slot: number): SlotMap | undefined {
     return this.#slots[slot]
+  }
+
+  /** The keys of one slot by position; made when it is first asked for, and kept until the slot is empty. */
+  slotIndex(slot: number): MemberIndex {
+    const keys = this.#slots[slot] ?? new Map<string, KeyEntry>()
+    this.#indexes ??= new Map()
+    const known = this.#indexes.get(keys)
+    if (known !== undefined) return known
+    const made = new MemberIndex(keys.keys())
+    if (keys.size > 0) this.#indexes.set(keys, made)
+    return made
+  }
+
+  /** Any key of those `isShown` lets pass, all equally likely; undefined when there is none at `nowMs`. */
+  randomKey(nowMs: number, random: () => number, isShown: (entry: KeyEntry) => boolean): string | undefined {
+    this.#draw ??= new KeyDraw(this)
+    return this.#draw.draw(nowMs, random, isShown)
   }
 
   #slotFor(key: string): SlotMap | undefined {
@@ -75,7 +106,10 @@ export class Database {
     const exists = visibleState(after) !== undefined
     const deadline = exists ? deadlineOf(after!) : NEVER
     this.#store(key, after)
-    this.size += Number(exists) - Number(existed)
+    if (exists !== existed) {
+      this.size += exists ? 1 : -1
+      this.changes++
+    }
     const wasDeadline = existed ? oldDeadline : NEVER
     if (deadline === wasDeadline) return
     this.volatileSize += Number(deadline !== NEVER) - Number(wasDeadline !== NEVER)
@@ -84,6 +118,7 @@ export class Database {
 
   #store(key: string, entry: KeyEntry | undefined): void {
     const slot = this.#slotFor(key)
+    if (this.#indexes !== undefined && slot !== undefined) this.#keepIndexed(this.#indexes, slot, key, entry)
     if (entry === undefined) {
       slot?.delete(key)
     } else if (slot !== undefined) {
@@ -92,6 +127,19 @@ export class Database {
       this.#lastSlot = new Map([[key, entry]])
       this.#slots[slotOf(key)] = this.#lastSlot
     }
+  }
+
+  #keepIndexed(
+    indexes: Map<SlotMap, MemberIndex>,
+    slot: SlotMap,
+    key: string,
+    entry: KeyEntry | undefined,
+  ): void {
+    const index = indexes.get(slot)
+    if (index === undefined) return
+    if (entry !== undefined) index.add(key)
+    else index.remove(key)
+    if (index.size === 0) indexes.delete(slot)
   }
 
   /** Takes away what the op at `at` had seen of every key. */

@@ -30,7 +30,7 @@ const STATUS: NodeStatus = {
   keys: 5,
   log: { bytes: 4096, segments: 1 },
   clients: { connected: 2, blocked: 1, accepted: 7, refused: 0 },
-  ops: { commands: 100, minted: 12, applied: 30, duplicates: 1, waiting: 0 },
+  ops: { commands: 100, minted: 12, applied: 30, waiting: 0 },
   conflicts: { 'register-concurrent': 4 },
   peers: [PEER],
 }

@@ -1,0 +1,254 @@
+/**
+ * client.ts: CLIENT, the connection as its client and its operator see it.
+ *
+ * The line of a client has every field that Redis 7.2 shows, because tools parse it by name. Buffers and
+ * memory belong to the connection, of which a session knows nothing: they show as 0.
+ */
+import { commandError, errors } from '../errors.ts'
+import { type CommandContext, type CommandDef, NO_KEYS } from './command.ts'
+import { container, helpOf } from './container.ts'
+import { parseCount } from './parse.ts'
+import type { Session } from './session.ts'
+
+const NAME = /^[!-~]*$/
+
+/** @throws CommandError when the name would break the line of a client in two */
+export function checkClientName(name: string): void {
+  if (!NAME.test(name)) throw errors.clientName
+}
+
+function clientFlags(session: Session): string {
+  let flags = ''
+  if (session.subscriptions > 0) flags += 'P'
+  if (session.queue !== undefined) flags += 'x'
+  if (session.blocked !== undefined) flags += 'b'
+  if (session.watchDirty) flags += 'd'
+  if (session.closing) flags += 'c'
+  if (session.noEvict) flags += 'e'
+  return flags === '' ? 'N' : flags
+}
+
+function clientLine(session: Session, nowMs: number): string {
+  const age = Math.floor((nowMs - session.createdMs) / 1000)
+  const idle = Math.floor((nowMs - session.lastActiveMs) / 1000)
+  return (
+    `id=${session.id} addr=${session.address} laddr=${session.localAddress} fd=-1 name=${session.name} ` +
+    `age=${Math.max(0, age)} idle=${Math.max(0, idle)} flags=${clientFlags(session)} db=${session.db} ` +
+    `sub=${session.subscriptions} psub=0 ssub=0 multi=${session.queue?.length ?? -1} ` +
+    'qbuf=0 qbuf-free=0 argv-mem=0 multi-mem=0 rbs=0 rbp=0 ' +
+    `obl=0 oll=0 omem=0 tot-mem=0 events=r cmd=${session.lastCommand} user=default redir=-1 ` +
+    `resp=${session.out.protocol} lib-name=${session.libName} lib-ver=${session.libVersion}\n`
+  )
+}
+
+const CLIENT_TYPES: ReadonlySet<string> = new Set(['normal', 'master', 'replica', 'slave', 'pubsub'])
+
+/** Which clients CLIENT LIST is asked for. */
+function listFilter(words: readonly string[]): (session: Session) => boolean {
+  const kind = words[2]?.toLowerCase()
+  if (words.length === 2) return () => true
+  if (words.length === 4 && kind === 'type') {
+    const type = words[3]!.toLowerCase()
+    if (!CLIENT_TYPES.has(type)) throw errors.unknownClientType(words[3]!)
+    // Peers and replicas do not come in as clients.
+    if (type === 'normal') return (session) => session.subscriptions === 0
+    return (session) => type === 'pubsub' && session.subscriptions > 0
+  }
+  if (words.length > 3 && kind === 'id') {
+    const ids = new Set(words.slice(3).map((word) => parseCount(word, errors.invalidClientId)))
+    return (session) => ids.has(session.id)
+  }
+  throw errors.syntax
+}
+
+function list({ out, services }: CommandContext, words: readonly string[]): void {
+  const isWanted = listFilter(words)
+  const nowMs = services.wallMs()
+  let text = ''
+  for (const session of services.sessions) if (isWanted(session)) text += clientLine(session, nowMs)
+  out.verbatim('txt', text)
+}
+
+function setInfo({ session, out }: CommandContext, words: readonly string[]): void {
+  const attribute = words[2]!
+  const value = words[3]!
+  const name = attribute.toLowerCase()
+  if (name !== 'lib-name' && name !== 'lib-ver') throw commandError(`ERR Unrecognized option '${attribute}'`)
+  if (!NAME.test(value)) {
+    throw commandError(`ERR ${attribute} cannot contain spaces, newlines or special characters.`)
+  }
+  if (name === 'lib-name') session.libName = value
+  else session.libVersion = value
+  out.ok()
+}
+
+/** @throws CommandError when the word is neither ON nor OFF */
+function isOn(word: string): boolean {
+  const value = word.toLowerCase()
+  if (value !== 'on' && value !== 'off') throw errors.syntax
+  return value === 'on'
+}
+
+function reply({ session, out }: CommandContext, words: readonly string[]): void {
+  const mode = words[2]!.toLowerCase()
+  if (mode === 'on') {
+    session.replyMode = 'on'
+    out.ok()
+  } else if (mode === 'off') {
+    session.replyMode = 'off'
+  } else if (mode === 'skip') {
+    if (session.replyMode !== 'off') session.replyMode = 'skip-next'
+  } else {
+    throw errors.syntax
+  }
+}
+
+const ANYBODY: CommandDef['flags'] = ['noscript', 'loading', 'stale']
+const OPERATOR: CommandDef['flags'] = ['admin', 'noscript', 'loading', 'stale']
+
+const HELP = [
+  'GETNAME',
+  '    Return the name of the current connection.',
+  'ID',
+  '    Return the ID of the current connection.',
+  'INFO',
+  '    Return information about the current client connection.',
+  'LIST [options ...]',
+  '    Return information about client connections. Options:',
+  '    * TYPE (NORMAL|MASTER|REPLICA|PUBSUB)',
+  '      Return clients of specified type.',
+  '    * ID <id> [<id> ...]',
+  '      Return clients of specified IDs only.',
+  'NO-EVICT (ON|OFF)',
+  '    Protect current client connection from eviction.',
+  'NO-TOUCH (ON|OFF)',
+  '    Will not touch LRU/LFU stats when this mode is on.',
+  'REPLY (ON|OFF|SKIP)',
+  '    Control the replies sent to the current connection.',
+  'SETINFO <option> <value>',
+  '    Set client meta attr. Options are:',
+  '    * LIB-NAME: the client lib name.',
+  '    * LIB-VER: the client lib version.',
+  'SETNAME <name>',
+  '    Assign the name <name> to the current connection.',
+]
+
+export const clientCommand = container({
+  name: 'client',
+  group: 'connection',
+  since: '2.4.0',
+  summary: 'A container for client connection commands.',
+  subcommands: [
+    {
+      name: 'client|id',
+      arity: 2,
+      flags: ANYBODY,
+      keys: NO_KEYS,
+      group: 'connection',
+      since: '5.0.0',
+      summary: 'Returns the unique client ID of the connection.',
+      complexity: 'O(1)',
+      run: ({ session, out }) => out.integer(session.id),
+    },
+    {
+      name: 'client|info',
+      arity: 2,
+      flags: ANYBODY,
+      keys: NO_KEYS,
+      group: 'connection',
+      since: '6.2.0',
+      summary: 'Returns information about the connection.',
+      complexity: 'O(1)',
+      run: ({ session, out, services }) => out.verbatim('txt', clientLine(session, services.wallMs())),
+    },
+    {
+      name: 'client|list',
+      arity: -2,
+      flags: OPERATOR,
+      keys: NO_KEYS,
+      group: 'connection',
+      since: '2.4.0',
+      summary: 'Lists open connections.',
+      complexity: 'O(N) where N is the number of client connections',
+      run: list,
+    },
+    {
+      name: 'client|setname',
+      arity: 3,
+      flags: ANYBODY,
+      keys: NO_KEYS,
+      group: 'connection',
+      since: '2.6.9',
+      summary: 'Sets the connection name.',
+      complexity: 'O(1)',
+      run: ({ session, out }, words) => {
+        checkClientName(words[2]!)
+        session.name = words[2]!
+        out.ok()
+      },
+    },
+    {
+      name: 'client|getname',
+      arity: 2,
+      flags: ANYBODY,
+      keys: NO_KEYS,
+      group: 'connection',
+      since: '2.6.9',
+      summary: 'Returns the name of the connection.',
+      complexity: 'O(1)',
+      run: ({ session, out }) => out.bulkOrNil(session.name === '' ? undefined : session.name),
+    },
+    {
+      name: 'client|setinfo',
+      arity: 4,
+      flags: ANYBODY,
+      keys: NO_KEYS,
+      group: 'connection',
+      since: '7.2.0',
+      summary: 'Sets information specific to the client or connection.',
+      complexity: 'O(1)',
+      run: setInfo,
+    },
+    {
+      name: 'client|no-evict',
+      arity: 3,
+      flags: OPERATOR,
+      keys: NO_KEYS,
+      group: 'connection',
+      since: '7.0.0',
+      summary: 'Sets the client eviction mode of the connection.',
+      complexity: 'O(1)',
+      run: ({ session, out }, words) => {
+        session.noEvict = isOn(words[2]!)
+        out.ok()
+      },
+    },
+    {
+      name: 'client|no-touch',
+      arity: 3,
+      flags: ANYBODY,
+      keys: NO_KEYS,
+      group: 'connection',
+      since: '7.2.0',
+      summary: 'Controls whether commands sent by the client affect the LRU/LFU of accessed keys.',
+      complexity: 'O(1)',
+      // No key has an LRU or LFU figure here, so there is nothing to be spared.
+      run: ({ out }, words) => {
+        isOn(words[2]!)
+        out.ok()
+      },
+    },
+    {
+      name: 'client|reply',
+      arity: 3,
+      flags: ANYBODY,
+      keys: NO_KEYS,
+      group: 'connection',
+      since: '3.2.0',
+      summary: 'Instructs the server whether to reply to commands.',
+      complexity: 'O(1)',
+      run: reply,
+    },
+    helpOf('client', 'connection', '5.0.0', HELP),
+  ],
+})

@@ -1,0 +1,23 @@
+/**
+ * latin1-node.ts: Node's native copies between latin1 strings and bytes.
+ *
+ * Buffer's methods work on any byte array; they are missing from Node's type declarations. Measured
+ * against a loop over characters, the call pays from about twenty bytes on.
+ */
+import type { Latin1 } from '../crdt/codec/bytes.ts'
+
+interface NativeLatin1 {
+  latin1Write(this: Uint8Array, text: string, at: number, length: number): number
+  latin1Slice(this: Uint8Array, start: number, end: number): string
+}
+
+const { latin1Write, latin1Slice } = Buffer.prototype as unknown as NativeLatin1
+
+export const nodeLatin1: Latin1 = {
+  write(target, text, at) {
+    latin1Write.call(target, text, at, text.length)
+  },
+  read(bytes, start, end) {
+    return latin1Slice.call(bytes, start, end)
+  },
+}

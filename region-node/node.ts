@@ -1,0 +1,263 @@
+/**
+ * node.ts: builds a node that serves: the core, the RESP listener, the WebSocket transport, the admin
+ * server.
+ *
+ * Order of a start: lock and recover (core), then peers, then clients; /health answers from the start of
+ * the admin server on, /ready once clients are served. Order of a stop: no new clients, no peers, all
+ * that was written made durable, folder released.
+ */
+import { createHmac } from 'node:crypto'
+import type { LinkStatus } from '../sync/mesh.ts'
+import { WsTransport } from '../sync/transport-ws.ts'
+import type { Logger } from 'pino'
+import { type AdminServer, listenAdmin } from './admin/server.ts'
+import type { NodeStatus, PeerStatus } from './admin/status.ts'
+import type { RunningNode } from './cli/host.ts'
+import type { Session } from './commands/session.ts'
+import type { Settings } from './config.ts'
+import { NodeCore } from './core.ts'
+import type { Env } from './env.ts'
+import type { HostFacts } from './info.ts'
+import { nodeLatin1 } from './latin1-node.ts'
+import { type Front, NodeServices } from './node-services.ts'
+import { processFacts } from './process-facts.ts'
+import { ClientListener, type ListenerLimits } from './server/listener.ts'
+
+/** Words in one command. Redis's own limit. */
+const COMMAND_WORDS_MAX = 2 ** 20
+const RATE_INTERVAL_MS = 1000
+
+/** Starts a node. @throws StartError */
+export async function startNode(settings: Settings, env: Env, logger: Logger): Promise<RunningNode> {
+  const node = new Node(settings, env, logger)
+  await node.start()
+  return node
+}
+
+class Node implements RunningNode, Front {
+  readonly stopped: Promise<{ exitCode: number }>
+  readonly #settings: Settings
+  readonly #env: Env
+  readonly #logger: Logger
+  readonly #core: NodeCore
+  readonly #listener: ClientListener
+  #admin: AdminServer | undefined = undefined
+  #ready = false
+  #exit: (result: { exitCode: number }) => void = () => {}
+  #stopping: Promise<void> | undefined = undefined
+  readonly #startedMs: number
+  #rate = { commands: 0, perSecond: 0 }
+
+  constructor(settings: Settings, env: Env, logger: Logger) {
+    this.#settings = settings
+    this.#env = env
+    this.#logger = logger
+    this.#startedMs = env.monoMs()
+    this.stopped = new Promise((resolve) => {
+      this.#exit = resolve
+    })
+    const { values } = settings
+    const log = {
+      info: (sentence: string) => logger.info(sentence),
+      warn: (sentence: string) => logger.warn(sentence),
+      error: (sentence: string) => logger.error(sentence),
+    }
+    this.#core = new NodeCore(settings, {
+      env,
+      latin1: nodeLatin1,
+      transport: new WsTransport({
+        host: values.bind,
+        port: values['sync-port'],
+        frameBytesMax: values['sync-frame-bytes-max'],
+        env,
+      }),
+      hmac: (secret, message) => createHmac('sha256', secret).update(message, 'utf8').digest('hex'),
+      log,
+      services: (core) => new NodeServices(core, env, this),
+      failed: (error) => this.#crash(error),
+    })
+    this.#listener = new ClientListener(values.bind, values.port, {
+      env,
+      sink: this.#core,
+      turn: this.#core,
+      limits: clientLimits(settings),
+      log,
+    })
+  }
+
+  async start(): Promise<void> {
+    const { values } = this.#settings
+    if (values['admin-port'] !== 0) {
+      const ports = { status: () => this.#status(), ready: () => this.#readiness() }
+      this.#admin = await listenAdmin(ports, values.bind, values['admin-port'])
+    }
+    try {
+      await this.#core.start()
+      await this.#listener.listen()
+    } catch (error) {
+      await this.#close('the start failed')
+      throw error
+    }
+    this.#ready = true
+    this.#measureRate()
+    this.#logger.info(
+      `region ${values.region} serves clients on ${values.bind}:${this.#listener.port}, ` +
+        `peers on port ${values['sync-port']}, appendfsync ${values.appendfsync}`,
+    )
+  }
+
+  #measureRate(): void {
+    this.#env.after(RATE_INTERVAL_MS, () => {
+      const { commandCount } = this.#core.engine
+      this.#rate = { commands: commandCount, perSecond: Math.max(0, commandCount - this.#rate.commands) }
+      this.#measureRate()
+    })
+  }
+
+  #readiness(): { ready: boolean; reason?: string } {
+    if (this.#stopping !== undefined) return { ready: false, reason: 'the node is stopping' }
+    return this.#ready ? { ready: true } : { ready: false, reason: 'the node is starting' }
+  }
+
+  stop(reason: string): Promise<void> {
+    this.#logger.info(`stopping: ${reason}`)
+    this.#stopping ??= this.#close(reason).then(() => this.#exit({ exitCode: 0 }))
+    return this.#stopping
+  }
+
+  async #close(reason: string): Promise<void> {
+    await this.#listener.close()
+    await this.#core.stop(reason)
+    await this.#admin?.close()
+  }
+
+  /** Nothing more leaves the node; what was acknowledged is in the log. */
+  #crash(error: Error): void {
+    this.#logger.fatal({ err: error }, `the node stops: ${error.message}`)
+    this.#exit({ exitCode: 1 })
+  }
+
+  get sessions(): Iterable<Session> {
+    return Array.from(this.#listener.connections, ({ session }) => session)
+  }
+
+  shutdown(): void {
+    void this.stop('SHUTDOWN')
+  }
+
+  resetStatistics(): void {
+    this.#listener.totalConnectionsReceived = 0
+    this.#listener.rejectedConnections = 0
+    this.#listener.traffic.inputBytes = 0
+    this.#listener.traffic.outputBytes = 0
+  }
+
+  facts(): HostFacts {
+    const listener = this.#listener
+    return {
+      process: processFacts(),
+      port: listener.port,
+      uptimeMs: this.#env.monoMs() - this.#startedMs,
+      clients: {
+        connected: listener.connectedClients,
+        blocked: this.#blockedCount(),
+        max: this.#settings.values.maxclients,
+        received: listener.totalConnectionsReceived,
+        rejected: listener.rejectedConnections,
+        inputBytes: listener.traffic.inputBytes,
+        outputBytes: listener.traffic.outputBytes,
+      },
+      commandsPerSecond: this.#rate.perSecond,
+    }
+  }
+
+  #blockedCount(): number {
+    let blocked = 0
+    for (const { blocked: one } of this.sessions) if (one !== undefined) blocked++
+    return blocked
+  }
+
+  #status(): NodeStatus {
+    const core = this.#core
+    const listener = this.#listener
+    let keys = 0
+    for (const database of core.engine.keyspace.databases()) keys += database.size
+    return {
+      region: core.identity.region,
+      regionId: core.identity.regionId,
+      version: core.identity.version,
+      origin: core.engine.origin.id,
+      uptimeMs: this.#env.monoMs() - this.#startedMs,
+      role: 'primary',
+      vector: Object.fromEntries(core.applied.toWire()),
+      durableVector: Object.fromEntries(core.durable.toWire()),
+      keys,
+      log: { bytes: core.log.bytes, segments: core.log.segments.length },
+      clients: {
+        connected: listener.connectedClients,
+        blocked: this.#blockedCount(),
+        accepted: listener.totalConnectionsReceived,
+        refused: listener.rejectedConnections,
+      },
+      ops: {
+        commands: core.engine.commandCount,
+        minted: core.engine.mintedCount,
+        applied: core.engine.receivedCount,
+        waiting: core.mesh.waitingBatches,
+      },
+      conflicts: core.conflicts.counts,
+      peers: core.mesh.links().map(peerStatus),
+    }
+  }
+}
+
+function peerStatus(link: LinkStatus): PeerStatus {
+  return {
+    region: link.region,
+    ...(link.regionId === undefined ? {} : { regionId: link.regionId }),
+    url: link.url,
+    state: peerState(link),
+    lagOps: link.lagOps ?? 0,
+    lagMs: link.lagMs,
+    ...(link.skewMs === undefined ? {} : { clockSkewMs: link.skewMs }),
+    bytesSent: link.bytesOut,
+    bytesReceived: link.bytesIn,
+    ...(link.lastError === undefined ? {} : { lastError: `${link.lastError.code}: ${link.lastError.sentence}` }),
+  }
+}
+
+function peerState({ pull, behindOps }: LinkStatus): PeerStatus['state'] {
+  if (pull === 'streaming') return behindOps > 0 ? 'catching-up' : 'streaming'
+  return pull === 'dialing' || pull === 'greeting' ? 'connecting' : 'disconnected'
+}
+
+/** Limits as the listener reads them: through, so that CONFIG SET takes effect at once. */
+function clientLimits({ values }: Settings): ListenerLimits {
+  return {
+    wordsMax: COMMAND_WORDS_MAX,
+    get bulkBytesMax() {
+      return values['proto-max-bulk-len']
+    },
+    get queryBytesMax() {
+      return values['client-query-buffer-limit']
+    },
+    get outputBytesMax() {
+      return values['client-output-buffer-limit'].normal.hardBytes
+    },
+    get outputSoftBytesMax() {
+      return values['client-output-buffer-limit'].normal.softBytes
+    },
+    get outputSoftSeconds() {
+      return values['client-output-buffer-limit'].normal.softSeconds
+    },
+    get idleSecondsMax() {
+      return values.timeout
+    },
+    get clientsMax() {
+      return values.maxclients
+    },
+    get keepaliveSeconds() {
+      return values['tcp-keepalive']
+    },
+  }
+}

@@ -1,0 +1,226 @@
+/**
+ * transport-ws.ts: links over WebSocket. The only file that knows it.
+ *
+ * WebSocket gives message frames, a limit on their size and a way through proxies that end TLS. Messages
+ * are binary; compression is off, because values are often compressed already and the CPU is ours.
+ *
+ * Invariants: (1) whatever a peer sends, no exception leaves this file: a text frame, a frame too large
+ * or bytes that are no WebSocket at all end that one connection. (2) `closed` is reported once per link.
+ */
+import { createServer, type IncomingMessage, type Server } from 'node:http'
+import type { Socket } from 'node:net'
+import { WebSocket, WebSocketServer } from 'ws'
+import type { Link, LinkEvents, SyncEnv, Transport } from './ports.ts'
+
+export interface WsOptions {
+  /** Address to listen on. */
+  readonly host: string
+  /** 0 takes any free port; see `WsTransport.port`. */
+  readonly port: number
+  /** Largest message taken, bytes. */
+  readonly frameBytesMax: number
+  readonly env: Pick<SyncEnv, 'after'>
+}
+
+/** Milliseconds for a dialed peer to answer. */
+const DIAL_MS_MAX = 5000
+/** Milliseconds for the other end to take a close before the socket is cut. */
+const CLOSE_MS_MAX = 1000
+/** Close codes of RFC 6455, section 7.4.1. */
+const CODE_NORMAL = 1000
+const CODE_UNSUPPORTED_DATA = 1003
+/** A close frame has room for 123 bytes of reason. */
+const CLOSE_REASON_LENGTH_MAX = 120
+
+export class WsTransport implements Transport {
+  readonly #options: WsOptions
+  readonly #links = new Set<WsLink>()
+  #http: Server | undefined
+  #server: WebSocketServer | undefined
+  #port: number | undefined
+  #closed = false
+
+  constructor(options: WsOptions) {
+    this.#options = options
+  }
+
+  /** The port it listens on, or undefined. */
+  get port(): number | undefined {
+    return this.#port
+  }
+
+  dial(url: string, opened: (link: Link) => LinkEvents, failed: (reason: string) => void): void {
+    const socket = this.#connect(url)
+    if (socket === undefined) {
+      this.#options.env.after(0, () => failed(`not an address of a peer: ${url}`))
+      return
+    }
+    let tcp: Socket | undefined
+    let reason = `no answer from ${url}`
+    const early = (error: Error): void => {
+      reason = `cannot reach ${url}: ${error.message || codeOf(error)}`
+    }
+    const never = (): void => failed(reason)
+    socket.once('error', early)
+    socket.once('close', never)
+    socket.once('upgrade', (response: IncomingMessage) => {
+      tcp = response.socket
+    })
+    socket.once('open', () => {
+      socket.off('error', early)
+      socket.off('close', never)
+      this.#attach(socket, tcp, url, opened)
+    })
+  }
+
+  /** Undefined when the text is no address. */
+  #connect(url: string): WebSocket | undefined {
+    try {
+      return new WebSocket(url, {
+        perMessageDeflate: false,
+        maxPayload: this.#options.frameBytesMax,
+        handshakeTimeout: DIAL_MS_MAX,
+      })
+    } catch {
+      return undefined
+    }
+  }
+
+  /** @throws Error that names the address when it cannot be listened on */
+  async listen(accept: (link: Link) => LinkEvents): Promise<void> {
+    const { host, port, frameBytesMax } = this.#options
+    const http = createServer((_request, response) => {
+      // Somebody opened the address in a browser.
+      response
+        .writeHead(426, { connection: 'close' })
+        .end('This port speaks the sync protocol over WebSocket.\n')
+    })
+    const server = new WebSocketServer({ server: http, perMessageDeflate: false, maxPayload: frameBytesMax })
+    server.on('connection', (socket, request) => {
+      const { remoteAddress, remotePort } = request.socket
+      this.#attach(socket, request.socket, `${remoteAddress}:${remotePort}`, accept)
+    })
+    await new Promise<void>((resolve, reject) => {
+      const refused = (error: Error): void => {
+        reject(new Error(`cannot listen for peers on ${host}:${port}: ${inWords(error)}`))
+      }
+      server.once('error', refused)
+      http.listen(port, host, () => {
+        server.off('error', refused)
+        server.on('error', () => {})
+        resolve()
+      })
+    })
+    const address = http.address()
+    this.#port = typeof address === 'object' && address !== null ? address.port : undefined
+    this.#server = server
+    this.#http = http
+  }
+
+  async close(): Promise<void> {
+    if (this.#closed) return
+    this.#closed = true
+    for (const link of this.#links) link.close('stopping')
+    const http = this.#http
+    this.#server?.close()
+    if (http === undefined) return
+    await new Promise<void>((resolve) => {
+      http.close(() => resolve())
+      http.closeAllConnections()
+    })
+  }
+
+  #attach(
+    socket: WebSocket,
+    tcp: Socket | undefined,
+    remote: string,
+    opened: (link: Link) => LinkEvents,
+  ): void {
+    tcp?.setNoDelay(true)
+    const link = new WsLink(socket, tcp, remote, this.#options.env)
+    if (this.#closed) {
+      socket.on('error', () => {})
+      link.close('stopping')
+      return
+    }
+    this.#links.add(link)
+    link.start(opened(link), () => this.#links.delete(link))
+  }
+}
+
+class WsLink implements Link {
+  readonly remote: string
+  readonly #socket: WebSocket
+  readonly #tcp: Socket | undefined
+  readonly #env: Pick<SyncEnv, 'after'>
+  #reason = 'the connection was lost'
+  #events: LinkEvents | undefined
+
+  constructor(socket: WebSocket, tcp: Socket | undefined, remote: string, env: Pick<SyncEnv, 'after'>) {
+    this.#socket = socket
+    this.#tcp = tcp
+    this.remote = remote
+    this.#env = env
+  }
+
+  get unsentBytes(): number {
+    return this.#socket.bufferedAmount
+  }
+
+  get receivedBytes(): number {
+    return this.#tcp?.bytesRead ?? 0
+  }
+
+  start(events: LinkEvents, ended: () => void): void {
+    const socket = this.#socket
+    socket.on('message', (data, isBinary) => {
+      if (!isBinary || !(data instanceof Uint8Array)) {
+        this.#reason = 'a text message, where only binary ones belong'
+        socket.close(CODE_UNSUPPORTED_DATA, this.#reason)
+        return
+      }
+      // A plain view: a Buffer's own methods differ from those of other byte arrays.
+      events.message(new Uint8Array(data.buffer, data.byteOffset, data.byteLength))
+    })
+    this.#events = events
+    socket.on('error', (error) => {
+      this.#reason = error.message
+    })
+    socket.on('close', (_code, text) => {
+      ended()
+      events.closed(text.length > 0 ? text.toString('utf8') : this.#reason)
+    })
+  }
+
+  send(message: Uint8Array): void {
+    if (this.#socket.readyState !== WebSocket.OPEN) return
+    this.#socket.send(message, (error) => {
+      // What broke the socket is reported by `close`.
+      if (error === undefined || error === null) this.#events?.drained()
+    })
+  }
+
+  close(reason: string): void {
+    const socket = this.#socket
+    if (socket.readyState === WebSocket.CLOSED) return
+    socket.close(CODE_NORMAL, reason.slice(0, CLOSE_REASON_LENGTH_MAX))
+    this.#env.after(CLOSE_MS_MAX, () => socket.terminate())
+  }
+}
+
+function codeOf(error: Error): string {
+  return 'code' in error && typeof error.code === 'string' ? error.code : 'no reason given'
+}
+
+function inWords(error: Error): string {
+  switch (codeOf(error)) {
+    case 'EADDRINUSE':
+      return 'the port is in use by another process'
+    case 'EACCES':
+      return 'this user may not use the port'
+    case 'EADDRNOTAVAIL':
+      return 'this machine has no such address'
+    default:
+      return error.message
+  }
+}
