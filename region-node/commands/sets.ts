@@ -118,9 +118,14 @@ function smove(ctx: CommandContext, words: readonly string[]): void {
   const from = words[1]!
   const to = words[2]!
   const member = words[3]!
-  // Redis looks at the destination's type only when there is a source.
   const source = ctx.set(from)
-  const isThere = source !== undefined && (ctx.set(to), source.has(member))
+  if (source === undefined) {
+    ctx.out.integer(0)
+    return
+  }
+  // Redis looks at the destination's type only when there is a source.
+  ctx.set(to)
+  const isThere = source.has(member)
   if (isThere && from !== to) {
     ctx.write.removeMembers(from, [member])
     ctx.write.addMembers(to, [member])

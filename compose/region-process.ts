@@ -1,0 +1,102 @@
+/**
+ * region-process.ts: one region as a process of its own: started, stopped, killed, started again.
+ *
+ * The process stands in a group of its own, so that Ctrl-C in a terminal reaches only the one who started
+ * it, who then ends the regions in order. Its log lines go to a file beside its data folder.
+ *
+ * Invariant: `start` has resolved only when the region answers on /ready.
+ */
+import { type ChildProcess, spawn } from 'node:child_process'
+import { closeSync, openSync, readFileSync } from 'node:fs'
+import { setTimeout as delay } from 'node:timers/promises'
+import { fileURLToPath } from 'node:url'
+import type { RegionPlan } from './plan.ts'
+
+/** Longest time to get ready, recovery included. */
+const START_MS_MAX = 30_000
+/** Longest time to end in order; then the process is killed. */
+const STOP_MS_MAX = 10_000
+const POLL_MS = 20
+
+/** Seen from dist/, where this runs. */
+const program = fileURLToPath(new URL('../../bin/causeway.mjs', import.meta.url))
+
+export class RegionProcess {
+  readonly plan: RegionPlan
+  readonly #words: readonly string[]
+  readonly #nodeFlags: readonly string[]
+  #child: ChildProcess | undefined = undefined
+
+  /**
+   * @param words  settings beyond those of the plan, as on the command line
+   * @param nodeFlags  flags for Node itself
+   */
+  constructor(plan: RegionPlan, words: readonly string[] = [], nodeFlags: readonly string[] = []) {
+    this.plan = plan
+    this.#words = words
+    this.#nodeFlags = nodeFlags
+  }
+
+  get pid(): number {
+    if (this.#child?.pid === undefined) throw new Error(`region ${this.plan.name} is not running`)
+    return this.#child.pid
+  }
+
+  /** @throws Error with the region's own sentence when it cannot start */
+  async start(): Promise<void> {
+    const { plan } = this
+    const log = openSync(plan.logFile, 'a')
+    const words = [...this.#nodeFlags, program, 'node', ...plan.words, ...this.#words]
+    const child = spawn(process.execPath, words, { detached: true, stdio: ['ignore', 'ignore', log] })
+    closeSync(log)
+    this.#child = child
+    const deadline = performance.now() + START_MS_MAX
+    while (!(await isReady(plan.adminPort))) {
+      if (hasEnded(child)) throw new Error(lastWords(plan))
+      if (performance.now() > deadline) throw new Error(`region ${plan.name} is not ready after ${START_MS_MAX / 1000} s`)
+      await delay(POLL_MS)
+    }
+    // Another program may have answered on that port.
+    if (hasEnded(child)) throw new Error(lastWords(plan))
+  }
+
+  /** Ends the process in order. */
+  async stop(): Promise<void> {
+    await this.#end('SIGTERM')
+  }
+
+  /** Ends the process as a crash would: nothing of it runs any more. */
+  async kill(): Promise<void> {
+    await this.#end('SIGKILL')
+  }
+
+  async #end(signal: 'SIGTERM' | 'SIGKILL'): Promise<void> {
+    const child = this.#child
+    if (child === undefined || hasEnded(child)) return
+    const ended = new Promise((resolve) => child.once('exit', resolve))
+    const timer = setTimeout(() => child.kill('SIGKILL'), STOP_MS_MAX)
+    child.kill(signal)
+    await ended
+    clearTimeout(timer)
+  }
+}
+
+function hasEnded(child: ChildProcess): boolean {
+  return child.exitCode !== null || child.signalCode !== null
+}
+
+async function isReady(adminPort: number): Promise<boolean> {
+  try {
+    return (await fetch(`http://127.0.0.1:${adminPort}/ready`)).ok
+  } catch {
+    return false
+  }
+}
+
+/** The sentence with which a region refused to start. */
+function lastWords({ name, logFile }: RegionPlan): string {
+  const said = readFileSync(logFile, 'utf8').trimEnd().split('\n').at(-1) ?? ''
+  return said.startsWith('causeway: ')
+    ? `region ${name} did not start: ${said.slice('causeway: '.length)}`
+    : `region ${name} ended by itself; see ${logFile}`
+}

@@ -1,0 +1,81 @@
+/**
+ * region.ts: a running region and a client connected to it, and what can be asked of several at once.
+ */
+import { setTimeout as delay } from 'node:timers/promises'
+import { Redis } from 'ioredis'
+import type { RegionPlan } from './plan.ts'
+import { RegionProcess } from './region-process.ts'
+
+/** Longest time for the regions to agree. */
+const AGREE_MS_MAX = 20_000
+const POLL_MS = 2
+
+export class Region {
+  readonly plan: RegionPlan
+  readonly process: RegionProcess
+  #client: Redis | undefined = undefined
+
+  constructor(plan: RegionPlan) {
+    this.plan = plan
+    this.process = new RegionProcess(plan)
+  }
+
+  get name(): string {
+    return this.plan.name
+  }
+
+  get client(): Redis {
+    if (this.#client === undefined) throw new Error(`no client is connected to region ${this.name}`)
+    return this.#client
+  }
+
+  async start(): Promise<void> {
+    await this.process.start()
+    this.#client = await connect(this.plan.port)
+  }
+
+  /** Runs a command given as words. @throws ReplyError */
+  run(...[name, ...words]: readonly [string, ...string[]]): Promise<unknown> {
+    return this.client.call(name, words)
+  }
+
+  disconnect(): void {
+    this.#client?.disconnect()
+    this.#client = undefined
+  }
+
+  async stop(): Promise<void> {
+    this.disconnect()
+    await this.process.stop()
+  }
+
+  /** Ops applied here: origin ids with their seqs, in one text that is equal where the vectors are. */
+  async vector(): Promise<string> {
+    return ((await this.run('CRDT.VECTOR')) as (string | number)[]).join(' ')
+  }
+
+  digest(): Promise<unknown> {
+    return this.run('CRDT.DIGEST')
+  }
+}
+
+/** A client that fails instead of trying again, so that what was not answered is known. */
+export async function connect(port: number): Promise<Redis> {
+  const client = new Redis({ port, protocol: 2, lazyConnect: true, retryStrategy: null })
+  // Whoever waits for a reply learns of a lost connection by that.
+  client.on('error', () => {})
+  await client.connect()
+  return client
+}
+
+/** Waits until all have applied the same ops. @returns milliseconds it took. @throws Error when they do not */
+export async function awaitAgreement(regions: readonly Region[]): Promise<number> {
+  const start = performance.now()
+  while (new Set(await Promise.all(regions.map((region) => region.vector()))).size > 1) {
+    if (performance.now() - start > AGREE_MS_MAX) {
+      throw new Error(`the regions have not applied the same ops after ${AGREE_MS_MAX / 1000} s`)
+    }
+    await delay(POLL_MS)
+  }
+  return performance.now() - start
+}

@@ -1,0 +1,292 @@
+/**
+ * introspection.ts: COMMAND, the command table as clients read it.
+ *
+ * All of it is made from the rows; nothing about a command is written twice. Redis's ACL categories are
+ * derived from group and flags, which differs from Redis's own lists in a few corners, and argument
+ * trees are left out of COMMAND DOCS.
+ */
+import { CommandError, commandError, errors } from '../errors.ts'
+import type { ReplyWriter } from '../resp/reply.ts'
+import { type CommandContext, type CommandDef, type CommandLookup, NO_KEYS } from './command.ts'
+import { helpOf } from './container.ts'
+import { globMatch } from './glob.ts'
+import { keysOf } from './table.ts'
+
+const invalidCommand = commandError('ERR Invalid command specified')
+const noKeys = commandError('ERR The command has no key arguments')
+const invalidWordCount = commandError('ERR Invalid number of arguments specified for command')
+const invalidWords = commandError('ERR Invalid arguments specified for command')
+
+const CATEGORY_OF_GROUP: Readonly<Record<CommandDef['group'], string | undefined>> = {
+  string: 'string',
+  hash: 'hash',
+  set: 'set',
+  generic: 'keyspace',
+  connection: 'connection',
+  transactions: 'transaction',
+  server: undefined,
+  causeway: undefined,
+}
+
+function categoriesOf({ group, flags }: CommandDef): string[] {
+  const categories: string[] = []
+  const ofGroup = CATEGORY_OF_GROUP[group]
+  if (ofGroup !== undefined) categories.push(ofGroup)
+  if (flags.includes('write')) categories.push('write')
+  if (flags.includes('readonly')) categories.push('read')
+  if (flags.includes('admin')) categories.push('admin', 'dangerous')
+  if (flags.includes('blocking')) categories.push('blocking')
+  categories.push(flags.includes('fast') ? 'fast' : 'slow')
+  return categories
+}
+
+/** A top-level command, or `container|subcommand`. */
+function lookUp(table: CommandLookup, name: string): CommandDef | undefined {
+  const bar = name.indexOf('|')
+  if (bar < 0) return table.get(name)
+  const fullName = name.toLowerCase()
+  return table.get(name.slice(0, bar))?.subcommands?.find((sub) => sub.name === fullName)
+}
+
+function writeInfo(out: ReplyWriter, command: CommandDef): void {
+  const { name, arity, flags, keys, subcommands = [] } = command
+  out.array(10)
+  out.bulk(name)
+  out.integer(arity)
+  writeStatuses(out, flags)
+  out.integer(keys.first)
+  out.integer(keys.last)
+  out.integer(keys.step)
+  writeStatuses(
+    out,
+    categoriesOf(command).map((category) => `@${category}`),
+  )
+  out.set(0)
+  if (keys.first === 0) out.set(0)
+  else writeKeySpecification(out, command)
+  out.set(subcommands.length)
+  for (const subcommand of subcommands) writeInfo(out, subcommand)
+}
+
+function writeStatuses(out: ReplyWriter, words: readonly string[]): void {
+  out.set(words.length)
+  for (const word of words) out.simple(word)
+}
+
+/** One range says it all for the commands there are; where `keysOf` counts, it says what the range can. */
+function writeKeySpecification(out: ReplyWriter, { flags, keys }: CommandDef): void {
+  out.set(1)
+  out.map(3)
+  out.bulk('flags')
+  writeStatuses(out, flags.includes('write') ? ['RW', 'update'] : ['RO', 'access'])
+  out.bulk('begin_search')
+  out.map(2)
+  out.bulk('type')
+  out.bulk('index')
+  out.bulk('spec')
+  out.map(1)
+  out.bulk('index')
+  out.integer(keys.first)
+  out.bulk('find_keys')
+  out.map(2)
+  out.bulk('type')
+  out.bulk('range')
+  out.bulk('spec')
+  out.map(3)
+  out.bulk('lastkey')
+  out.integer(keys.last < 0 ? keys.last : keys.last - keys.first)
+  out.bulk('keystep')
+  out.integer(keys.step)
+  out.bulk('limit')
+  out.integer(0)
+}
+
+function writeDocs(out: ReplyWriter, command: CommandDef): void {
+  const { name, summary, since, group, complexity, subcommands } = command
+  out.bulk(name)
+  out.map(3 + (complexity === undefined ? 0 : 1) + (subcommands === undefined ? 0 : 1))
+  out.bulk('summary')
+  out.bulk(summary)
+  out.bulk('since')
+  out.bulk(since)
+  out.bulk('group')
+  out.bulk(group)
+  if (complexity !== undefined) {
+    out.bulk('complexity')
+    out.bulk(complexity)
+  }
+  if (subcommands !== undefined) {
+    out.bulk('subcommands')
+    out.map(subcommands.length)
+    for (const subcommand of subcommands) writeDocs(out, subcommand)
+  }
+}
+
+function infoOfAll({ out, commands: { commands } }: CommandContext): void {
+  out.array(commands.length)
+  for (const command of commands) writeInfo(out, command)
+}
+
+function info(ctx: CommandContext, words: readonly string[]): void {
+  if (words.length === 2) {
+    infoOfAll(ctx)
+    return
+  }
+  const { out, commands } = ctx
+  out.array(words.length - 2)
+  for (let i = 2; i < words.length; i++) {
+    const command = lookUp(commands, words[i]!)
+    if (command === undefined) out.nil()
+    else writeInfo(out, command)
+  }
+}
+
+function docs({ out, commands }: CommandContext, words: readonly string[]): void {
+  const named = words.slice(2).map((name) => lookUp(commands, name))
+  const known = words.length === 2 ? commands.commands : named.filter((command) => command !== undefined)
+  out.map(known.length)
+  for (const command of known) writeDocs(out, command)
+}
+
+/** Which commands COMMAND LIST is asked for. */
+function listFilter(words: readonly string[]): (command: CommandDef) => boolean {
+  if (words.length === 2) return () => true
+  if (words.length !== 5 || words[2]!.toLowerCase() !== 'filterby') throw errors.syntax
+  const wanted = words[4]!
+  switch (words[3]!.toLowerCase()) {
+    case 'module':
+      return () => false
+    case 'aclcat':
+      return (command) => categoriesOf(command).includes(wanted.toLowerCase())
+    case 'pattern':
+      return ({ name }) => globMatch(wanted, name, true)
+    default:
+      throw errors.syntax
+  }
+}
+
+function list({ out, commands: { commands } }: CommandContext, words: readonly string[]): void {
+  const isWanted = listFilter(words)
+  const names: string[] = []
+  for (const command of commands) {
+    if (isWanted(command)) names.push(command.name)
+    // Redis lists subcommands only when it is asked for some.
+    if (words.length === 2) continue
+    for (const subcommand of command.subcommands ?? []) if (isWanted(subcommand)) names.push(subcommand.name)
+  }
+  out.words(names)
+}
+
+function getKeys({ out, commands }: CommandContext, words: readonly string[]): void {
+  const asked = words.slice(2)
+  const command = commands.get(asked[0]!)
+  const fullName = `${command?.name}|${asked[1]?.toLowerCase()}`
+  const found =
+    command?.subcommands === undefined || asked.length < 2
+      ? command
+      : command.subcommands.find((sub) => sub.name === fullName)
+  if (found === undefined) throw invalidCommand
+  if (found.keys.first === 0 && found.keysOf === undefined) throw noKeys
+  const { arity } = found
+  if (arity > 0 ? asked.length !== arity : asked.length < -arity) throw invalidWordCount
+  out.words(keysIn(found, asked))
+}
+
+function keysIn(command: CommandDef, words: readonly string[]): string[] {
+  try {
+    return keysOf(command, words)
+  } catch (error) {
+    throw error instanceof CommandError ? invalidWords : error
+  }
+}
+
+const READ: CommandDef['flags'] = ['loading', 'stale']
+
+const HELP = [
+  '(no subcommand)',
+  '    Return details about all Redis commands.',
+  'COUNT',
+  '    Return the total number of commands in this Redis server.',
+  'LIST [FILTERBY (MODULE <name>|ACLCAT <category>|PATTERN <pattern>)]',
+  '    Return a list of all commands in this Redis server.',
+  'INFO [<command-name> ...]',
+  '    Return details about multiple Redis commands.',
+  '    If no command names are given, documentation details for all',
+  '    commands are returned.',
+  'DOCS [<command-name> ...]',
+  '    Return documentation details about multiple Redis commands.',
+  '    If no command names are given, documentation details for all',
+  '    commands are returned.',
+  'GETKEYS <full-command>',
+  '    Return the keys from a full Redis command.',
+]
+
+export const commandCommand: CommandDef = {
+  name: 'command',
+  arity: -1,
+  flags: READ,
+  keys: NO_KEYS,
+  group: 'server',
+  since: '2.8.13',
+  summary: 'Returns detailed information about all commands.',
+  complexity: 'O(N) where N is the total number of Redis commands',
+  run: infoOfAll,
+  subcommands: [
+    {
+      name: 'command|count',
+      arity: 2,
+      flags: READ,
+      keys: NO_KEYS,
+      group: 'server',
+      since: '2.8.13',
+      summary: 'Returns a count of commands.',
+      complexity: 'O(1)',
+      run: ({ out, commands: { commands } }) => out.integer(commands.length),
+    },
+    {
+      name: 'command|info',
+      arity: -2,
+      flags: READ,
+      keys: NO_KEYS,
+      group: 'server',
+      since: '2.8.13',
+      summary: 'Returns information about one, multiple or all commands.',
+      complexity: 'O(N) where N is the number of commands to look up',
+      run: info,
+    },
+    {
+      name: 'command|docs',
+      arity: -2,
+      flags: READ,
+      keys: NO_KEYS,
+      group: 'server',
+      since: '7.0.0',
+      summary: 'Returns documentary information about one, multiple or all commands.',
+      complexity: 'O(N) where N is the number of commands to look up',
+      run: docs,
+    },
+    {
+      name: 'command|list',
+      arity: -2,
+      flags: READ,
+      keys: NO_KEYS,
+      group: 'server',
+      since: '7.0.0',
+      summary: 'Returns a list of command names.',
+      complexity: 'O(N) where N is the total number of Redis commands',
+      run: list,
+    },
+    {
+      name: 'command|getkeys',
+      arity: -3,
+      flags: READ,
+      keys: NO_KEYS,
+      group: 'server',
+      since: '2.8.13',
+      summary: 'Extracts the key names from an arbitrary command.',
+      complexity: 'O(N) where N is the number of arguments to the command',
+      run: getKeys,
+    },
+    helpOf('command', 'server', '5.0.0', HELP),
+  ],
+}

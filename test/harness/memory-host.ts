@@ -1,0 +1,175 @@
+/**
+ * memory-host.ts: a node reduced to what sync sees of it: a vector and a log in memory.
+ *
+ * It judges what sync does: `apply` throws when a batch comes too early, twice or with a gap. So every
+ * test that uses it checks causal delivery on the way.
+ */
+import { createHmac } from 'node:crypto'
+import { type BatchReader, BatchWriter, lastSeq } from '../../crdt/codec/batch.ts'
+import { TAG } from '../../crdt/effects/effect.ts'
+import { hlcAt } from '../../crdt/hlc.ts'
+import { type Origin, OriginTable, originId } from '../../crdt/origin.ts'
+import { VersionVector } from '../../crdt/version-vector.ts'
+import { Mesh } from '../../sync/mesh.ts'
+import type { Identity, LogPosition, LogRecord, LogStream, SyncHost } from '../../sync/ports.ts'
+import { SYNC_DEFAULTS, type SyncSettings } from '../../sync/settings.ts'
+import type { ManualClock } from './manual-clock.ts'
+import type { MemoryNetwork } from './memory-transport.ts'
+
+class MemoryLog implements LogStream {
+  readonly records: LogRecord[] = []
+  readonly #starts: number[] = []
+  end: LogPosition = 0
+  /** Records below were trimmed away. */
+  trimmed: LogPosition = 0
+  /** Records handed out so far. */
+  readCount = 0
+
+  append(record: LogRecord): void {
+    this.records.push(record)
+    this.#starts.push(this.end)
+    this.end += record.bytes.length
+  }
+
+  seek(vector: VersionVector, wanted: (origin: Origin) => boolean = () => true): LogPosition {
+    const first = this.records.findIndex(
+      ({ span }) => wanted(span.origin) && lastSeq(span) > vector.get(span.origin),
+    )
+    const position = first < 0 ? this.end : this.#starts[first]!
+    if (position < this.trimmed) throw new Error('the log begins later')
+    return position
+  }
+
+  read(position: LogPosition, bytesMax: number): { records: LogRecord[]; next: LogPosition } {
+    if (position < this.trimmed) throw new Error('the log begins later')
+    const records: LogRecord[] = []
+    let next = position
+    for (let i = this.#starts.indexOf(position); i >= 0 && i < this.records.length; i++) {
+      const record = this.records[i]!
+      if (records.length > 0 && next - position + record.bytes.length > bytesMax) break
+      records.push(record)
+      next += record.bytes.length
+    }
+    this.readCount += records.length
+    return { records, next }
+  }
+}
+
+export class MemoryHost implements SyncHost {
+  identity: Identity
+  readonly origins: OriginTable = new OriginTable()
+  readonly log: MemoryLog = new MemoryLog()
+  readonly applied: VersionVector = new VersionVector(this.origins)
+  durable: VersionVector = this.applied.copy()
+  origin: Origin
+  hurries = 0
+  /** Told after the log grew and after `sync`. */
+  onLog: () => void = () => {}
+  onDurable: () => void = () => {}
+  readonly #clock: ManualClock
+  readonly #writer = new BatchWriter()
+  #nonces = 0
+
+  constructor(clock: ManualClock, region: string, regionId: number) {
+    this.#clock = clock
+    this.identity = {
+      region,
+      regionId,
+      nodeId: `node-${region}`,
+      partitions: 1,
+      configuration: { 'stream-id-mode': 'strict' },
+      version: '0.0.0',
+    }
+    this.origin = this.newOrigin()
+  }
+
+  newOrigin(): Origin {
+    const bytes = Uint8Array.from({ length: 6 }, () => Math.floor(this.#clock.random() * 256))
+    this.origin = this.origins.intern(originId(this.identity.regionId, bytes))
+    return this.origin
+  }
+
+  /** Mints a batch of `opCount` SETs whose value has `valueBytes` bytes. */
+  write(opCount = 1, valueBytes = 10): Uint8Array {
+    const firstSeq = this.applied.get(this.origin) + 1
+    const hlc = hlcAt(this.#clock.wallMs())
+    this.#writer.begin(0, this.origin, firstSeq, this.applied, hlc)
+    for (let i = 0; i < opCount; i++) {
+      this.#writer.beginOp(hlc)
+      this.#writer.effect({
+        tag: TAG.SET,
+        db: 0,
+        key: `key-${firstSeq + i}`,
+        value: 'v'.repeat(valueBytes),
+        deadlineMs: Number.POSITIVE_INFINITY,
+        seen: [],
+      })
+      this.#writer.endOp()
+    }
+    const bytes = this.#writer.finish().record.slice()
+    this.applied.advance(this.origin, firstSeq + opCount - 1)
+    this.log.append({ bytes, span: { partition: 0, origin: this.origin, firstSeq, opCount } })
+    this.onLog()
+    return bytes
+  }
+
+  apply(record: Uint8Array, batch: BatchReader): void {
+    const { header } = batch
+    const before = this.applied.get(header.origin)
+    if (lastSeq(header) <= before) throw new Error('a batch that is covered was applied')
+    if (header.firstSeq > before + 1) throw new Error('a batch was applied over a gap')
+    if (!this.applied.covers(header.deps)) throw new Error('a batch was applied before what it depends on')
+    batch.ops()
+    this.applied.advance(header.origin, lastSeq(header))
+    this.log.append({ bytes: record.slice(), span: header })
+    this.onLog()
+  }
+
+  /** Makes everything durable. */
+  sync(): void {
+    this.durable = this.applied.copy()
+    this.onDurable()
+  }
+
+  hurryDurable(): void {
+    this.hurries++
+    this.#clock.after(2, () => this.sync())
+  }
+
+  expiryClockMs(): number {
+    return this.#clock.wallMs()
+  }
+
+  hmac(secret: string, message: string): string {
+    return createHmac('sha256', secret).update(message).digest('hex')
+  }
+
+  nonce(): string {
+    return `${this.identity.nodeId}-${++this.#nonces}`
+  }
+}
+
+/** A host and its mesh on a memory network, at the address of its region's name. */
+export interface MemoryNode {
+  readonly host: MemoryHost
+  readonly mesh: Mesh
+}
+
+export function memoryNode(
+  clock: ManualClock,
+  network: MemoryNetwork,
+  host: MemoryHost,
+  peers: readonly string[],
+  settings: Partial<SyncSettings> = {},
+): MemoryNode {
+  const { region } = host.identity
+  const mesh = new Mesh(host, network.transport(region), clock, {
+    ...SYNC_DEFAULTS,
+    secret: 'secret',
+    peers: peers.map((name) => ({ name, url: `memory:${name}` })),
+    ...settings,
+  })
+  host.onLog = () => mesh.logAdvanced()
+  host.onDurable = () => mesh.durableAdvanced()
+  return { host, mesh }
+}
