@@ -35,7 +35,10 @@ export function planRegions(names: readonly string[], firstPort: number, folder:
       adminPort: port + ADMIN_OFFSET,
       folder: dir,
       logFile: join(folder, `${name}.log`),
-      words: [...Object.entries(settings).flatMap(([setting, value]) => [`--${setting}`, String(value)]), ...peers],
+      words: [
+        ...Object.entries(settings).flatMap(([setting, value]) => [`--${setting}`, String(value)]),
+        ...peers,
+      ],
     }
   })
 }

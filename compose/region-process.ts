@@ -4,7 +4,9 @@
  * The process stands in a group of its own, so that Ctrl-C in a terminal reaches only the one who started
  * it, who then ends the regions in order. Its log lines go to a file beside its data folder.
  *
- * Invariant: `start` has resolved only when the region answers on /ready.
+ * Invariants: (1) `start` resolves only when the process that it started answers on /ready. (2) After
+ * `stop` the process is gone and is not started again. (3) No process outlives the one who started it,
+ * unless that one is killed itself.
  */
 import { type ChildProcess, spawn } from 'node:child_process'
 import { closeSync, openSync, readFileSync } from 'node:fs'
@@ -25,7 +27,9 @@ export class RegionProcess {
   readonly plan: RegionPlan
   readonly #words: readonly string[]
   readonly #nodeFlags: readonly string[]
+  readonly #killAtExit = (): void => void this.#child?.kill('SIGKILL')
   #child: ChildProcess | undefined = undefined
+  #stopped = false
 
   /**
    * @param words  settings beyond those of the plan, as on the command line
@@ -45,23 +49,38 @@ export class RegionProcess {
   /** @throws Error with the region's own sentence when it cannot start */
   async start(): Promise<void> {
     const { plan } = this
+    if (await isReady(plan.adminPort)) {
+      throw new Error(`port ${plan.adminPort} is in use: does a demonstration run already?`)
+    }
+    const child = this.#spawn()
+    const deadline = performance.now() + START_MS_MAX
+    while (!(await isReady(plan.adminPort))) {
+      if (hasEnded(child)) throw new Error(lastWords(plan))
+      if (performance.now() > deadline) {
+        throw new Error(
+          `region ${plan.name} is not ready after ${START_MS_MAX / 1000} s; see ${plan.logFile}`,
+        )
+      }
+      await delay(POLL_MS)
+    }
+  }
+
+  #spawn(): ChildProcess {
+    const { plan } = this
+    if (this.#stopped) throw new Error(`region ${plan.name} was stopped`)
     const log = openSync(plan.logFile, 'a')
     const words = [...this.#nodeFlags, program, 'node', ...plan.words, ...this.#words]
     const child = spawn(process.execPath, words, { detached: true, stdio: ['ignore', 'ignore', log] })
     closeSync(log)
     this.#child = child
-    const deadline = performance.now() + START_MS_MAX
-    while (!(await isReady(plan.adminPort))) {
-      if (hasEnded(child)) throw new Error(lastWords(plan))
-      if (performance.now() > deadline) throw new Error(`region ${plan.name} is not ready after ${START_MS_MAX / 1000} s`)
-      await delay(POLL_MS)
-    }
-    // Another program may have answered on that port.
-    if (hasEnded(child)) throw new Error(lastWords(plan))
+    process.once('exit', this.#killAtExit)
+    child.once('exit', () => process.removeListener('exit', this.#killAtExit))
+    return child
   }
 
   /** Ends the process in order. */
   async stop(): Promise<void> {
+    this.#stopped = true
     await this.#end('SIGTERM')
   }
 

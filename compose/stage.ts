@@ -26,6 +26,7 @@ export class Stage {
   #failures = 0
   #checks = 0
   #acts = 0
+  #closed = false
 
   constructor(screen: Screen, colourful: boolean) {
     this.#screen = screen
@@ -83,12 +84,17 @@ export class Stage {
     this.#line(`  ${this.#paint('red', 'FAILED')}  ${sentence}`)
   }
 
+  /** Nothing is shown any more: the play was broken off. */
+  close(): void {
+    this.#closed = true
+  }
+
   #paint(colour: Colour, text: string): string {
     return this.#colourful ? `\u001b[${COLOURS[colour]}m${text}\u001b[0m` : text
   }
 
   #line(text = ''): void {
-    this.#screen.write(`${text.trimEnd()}\n`)
+    if (!this.#closed) this.#screen.write(`${text.trimEnd()}\n`)
   }
 }
 

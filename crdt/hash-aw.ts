@@ -40,12 +40,14 @@ export class HashState implements TypedState {
   put(field: string, value: string, seen: readonly SeenCounter[] | undefined, at: OpPoint): void {
     at.field = field
     this.fields.set(field, writeCell(this.fields.get(field), value, seen, at))
+    at.field = undefined
     this.#index?.add(field)
   }
 
   increment(field: string, increment: Increment, at: OpPoint): void {
     at.field = field
     this.fields.set(field, incrementCell(this.fields.get(field), increment, at))
+    at.field = undefined
     this.#index?.add(field)
   }
 

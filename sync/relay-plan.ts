@@ -71,10 +71,15 @@ export class RelayPlan {
         continue
       }
       const sinceMs = this.#wantingSinceMs.get(region) ?? nowMs
+      const waitMs = source === undefined ? waits.relayAfterMs : waits.relayBehindMs
+      const leftMs = sinceMs + waitMs - nowMs
+      if (leftMs <= 0 && best !== undefined) {
+        // Its own wait begins anew, so that a relay gets the time to deliver.
+        relays.set(region, best.name)
+        continue
+      }
       wantingSinceMs.set(region, sinceMs)
-      const leftMs = sinceMs + (source === undefined ? waits.relayAfterMs : waits.relayBehindMs) - nowMs
-      const chosen = leftMs <= 0 && best !== undefined ? best : relay
-      if (chosen !== undefined) relays.set(region, chosen.name)
+      if (relay !== undefined) relays.set(region, relay.name)
       if (leftMs > 0) checkAfterMs = Math.min(checkAfterMs, leftMs)
     }
     this.#relays = relays

@@ -12,9 +12,13 @@ import { agree } from './views.ts'
 
 const BEFORE_KILL_MS = 600
 const WHILE_DEAD_MS = 600
-const AFTER_RETURN_MS = 400
+/** Writes that the region acknowledges after its return, before the writers stop. */
+const AFTER_RETURN_WRITES = 500
+const AFTER_RETURN_MS_MAX = 10_000
 /** Writes of one writer that wait for their replies at a time. */
 const IN_FLIGHT = 16
+/** Between two writes of such a lane: the machine is to be busy, not drowned. */
+const PAUSE_MS = 2
 const COUNTER = 'crash:count'
 const MEMBERS = 'crash:members'
 
@@ -36,7 +40,7 @@ export async function crashOne(stage: Stage, regions: readonly Region[]): Promis
   const backMs = performance.now() - start
   const second = new Writer(victim, 'again')
   working.push(second.work())
-  await delay(AFTER_RETURN_MS)
+  await second.acknowledges(AFTER_RETURN_WRITES)
   for (const writer of [...writers, second]) writer.stop()
   await Promise.all(working)
   const agreeMs = await awaitAgreement(regions)
@@ -74,6 +78,9 @@ export async function crashOne(stage: Stage, regions: readonly Region[]): Promis
     `${victim.name} writes under a new origin (${originsAfter.length} now), so no op's name is used twice`,
   )
   stage.check(await agree(regions), 'vectors and digests are equal')
+  stage.say()
+  stage.say('(A killed process leaves what the system took for it. What a power cut may cost')
+  stage.say('depends on appendfsync: up to a second with everysec, nothing with always.)')
 }
 
 /** Sends increments and additions until it is stopped or its region is gone. */
@@ -94,6 +101,12 @@ class Writer {
     this.#stopped = true
   }
 
+  /** Waits for so many acknowledged writes, for a while. */
+  async acknowledges(writes: number): Promise<void> {
+    const deadline = performance.now() + AFTER_RETURN_MS_MAX
+    while (this.acknowledged.length < writes && performance.now() < deadline) await delay(PAUSE_MS)
+  }
+
   async work(): Promise<void> {
     const client = await connect(this.#region.plan.port)
     const lane = async (): Promise<void> => {
@@ -104,6 +117,7 @@ class Writer {
         const member = `${this.#region.name}:${this.#tag}:${this.#next++}`
         await client.sadd(MEMBERS, member)
         this.acknowledged.push(member)
+        await delay(PAUSE_MS)
       }
     }
     // A lane whose region died is over; the others die with it, one after another.

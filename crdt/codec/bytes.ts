@@ -41,6 +41,8 @@ export const portableLatin1: Latin1 = {
 const AMOUNT_INTEGER = 0
 const AMOUNT_WIDE = 1
 const AMOUNT_FRACTION = 2
+/** More than any amount can have that was read from a text; to work out more would hold the node up. */
+const AMOUNT_DIGITS_MAX = 32 * 1024
 
 export class ByteWriter {
   bytes: Uint8Array
@@ -198,6 +200,7 @@ export class ByteReader {
     if (kind !== AMOUNT_WIDE && kind !== AMOUNT_FRACTION) throw new DecodeError('an amount of an unknown kind')
     const scale = kind === AMOUNT_FRACTION ? this.varint() : 0
     const units = this.word()
+    if (scale > AMOUNT_DIGITS_MAX || units.length > AMOUNT_DIGITS_MAX) throw new DecodeError('an amount of too many digits')
     if (!/^-?[0-9]+$/.test(units)) throw new DecodeError(`not an amount: '${units}'`)
     return kind === AMOUNT_WIDE ? integerAmount(BigInt(units)) : new Decimal(BigInt(units), scale, true)
   }

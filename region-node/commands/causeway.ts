@@ -86,7 +86,11 @@ function writeLink(out: ReplyWriter, link: LinkState): void {
   writeNumber(out, 'bytes-in', link.bytesIn)
   writeNumber(out, 'bytes-out', link.bytesOut)
   const { lastError } = link
-  writeText(out, 'last-error', lastError === undefined ? undefined : `${lastError.code}: ${lastError.sentence}`)
+  writeText(
+    out,
+    'last-error',
+    lastError === undefined ? undefined : `${lastError.code}: ${lastError.sentence}`,
+  )
 }
 
 function writeText(out: ReplyWriter, name: string, text: string | undefined): void {

@@ -28,16 +28,35 @@ const CATEGORY_OF_GROUP: Readonly<Record<CommandDef['group'], string | undefined
   causeway: undefined,
 }
 
+/** Redis shows them in this order. */
+const CATEGORIES = [
+  'keyspace',
+  'read',
+  'write',
+  'set',
+  'hash',
+  'string',
+  'admin',
+  'fast',
+  'slow',
+  'blocking',
+  'dangerous',
+  'connection',
+  'transaction',
+] as const
+
 function categoriesOf({ group, flags }: CommandDef): string[] {
-  const categories: string[] = []
-  const ofGroup = CATEGORY_OF_GROUP[group]
-  if (ofGroup !== undefined) categories.push(ofGroup)
-  if (flags.includes('write')) categories.push('write')
-  if (flags.includes('readonly')) categories.push('read')
-  if (flags.includes('admin')) categories.push('admin', 'dangerous')
-  if (flags.includes('blocking')) categories.push('blocking')
-  categories.push(flags.includes('fast') ? 'fast' : 'slow')
-  return categories
+  const isAdmin = flags.includes('admin')
+  const applies: Partial<Record<string, boolean>> = {
+    read: flags.includes('readonly'),
+    write: flags.includes('write'),
+    admin: isAdmin,
+    fast: flags.includes('fast'),
+    slow: !flags.includes('fast'),
+    blocking: flags.includes('blocking'),
+    dangerous: isAdmin,
+  }
+  return CATEGORIES.filter((category) => applies[category] ?? CATEGORY_OF_GROUP[group] === category)
 }
 
 /** A top-level command, or `container|subcommand`. */

@@ -20,6 +20,7 @@ import {
   type ExpiryUnit,
   expiryUnit,
   MILLISECONDS,
+  parseCount,
   parseDeadline,
   parseDecimal,
   parseInt64,
@@ -183,7 +184,7 @@ function append(ctx: CommandContext, words: readonly string[]): void {
 function setRange(ctx: CommandContext, words: readonly string[]): void {
   const key = words[1]!
   const part = words[3]!
-  const offset = Number(parseInt64(words[2]!))
+  const offset = parseCount(words[2]!)
   if (offset < 0) throw errors.offsetOutOfRange
   const old = ctx.text(key) ?? ''
   if (part === '') {
@@ -270,8 +271,7 @@ export const stringCommands = defineCommands([
     keys: ONE_KEY,
     group: 'string',
     since: '1.0.0',
-    summary:
-      "Sets the string value of a key, ignoring its type. The key is created if it doesn't exist.",
+    summary: "Sets the string value of a key, ignoring its type. The key is created if it doesn't exist.",
     complexity: 'O(1)',
     run: set,
   },
@@ -382,8 +382,7 @@ export const stringCommands = defineCommands([
     keys: EVERY_OTHER,
     group: 'string',
     since: '1.0.1',
-    summary:
-      "Atomically modifies the string values of one or more keys only when all keys don't exist.",
+    summary: "Atomically modifies the string values of one or more keys only when all keys don't exist.",
     complexity: 'O(N) where N is the number of keys to set.',
     run: msetNx,
   },

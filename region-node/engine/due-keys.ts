@@ -6,9 +6,12 @@
  * known without a walk (DBSIZE), and so must the keys (to remove them when their time has come).
  *
  * A heap of deadlines ordered by time; entries are not taken out when a deadline changes, they are looked
- * at again when they surface. `due` holds the keys that surfaced and are still there.
+ * at again when they surface. `due` holds the keys that surfaced and are still there. A key whose
+ * deadline is put off at every request would fill the heap, so entries that are out of date are dropped
+ * once they are the larger part.
  *
- * Invariant: every key with a finite deadline is in the heap with that deadline, or in `due`.
+ * Invariants: (1) every key with a finite deadline is in the heap with that deadline, or in `due`.
+ * (2) The heap is at most twice as long as there are such keys, but for a fixed number of entries.
  */
 interface Waiting {
   readonly atMs: number
@@ -18,6 +21,24 @@ interface Waiting {
 export class DueKeys {
   readonly #heap: Waiting[] = []
   readonly #due = new Set<string>()
+
+  /** Entries in the heap that `compact` may leave out of date. */
+  static readonly spareMax = 1024
+
+  /** Entries that wait, out of date or not. */
+  get waiting(): number {
+    return this.#heap.length
+  }
+
+  /** Drops the entries that are out of date. */
+  compact(deadlineOf: (key: string) => number): void {
+    const kept = new Map<string, Waiting>()
+    for (const entry of this.#heap) if (deadlineOf(entry.key) === entry.atMs) kept.set(entry.key, entry)
+    // In order of time, which makes it a heap.
+    const ordered = [...kept.values()].sort((a, b) => a.atMs - b.atMs)
+    this.#heap.length = 0
+    for (const entry of ordered) this.#heap.push(entry)
+  }
 
   /** Keys that surfaced as due; the caller drops those that are no longer. */
   get keys(): ReadonlySet<string> {

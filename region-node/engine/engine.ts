@@ -171,9 +171,18 @@ export class Engine implements ConflictSink, TransactionControl {
     try {
       return this.#table.find(words)
     } catch (error) {
+      if (error instanceof CommandError && words[0]!.toLowerCase() === 'exec') throw this.#abort(session, error)
       if (session.queue !== undefined) session.queueBroken = true
       throw error
     }
+  }
+
+  /** An EXEC with too many words ends the transaction all the same. */
+  #abort(session: Session, { line }: CommandError): CommandError {
+    session.queue = undefined
+    session.queueBroken = false
+    this.unwatch(session)
+    return errors.execAbortBecause(line.slice('ERR '.length))
   }
 
   #queue(session: Session, queue: (readonly string[])[], command: FoundCommand, words: readonly string[]): void {

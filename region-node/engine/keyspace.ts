@@ -83,6 +83,11 @@ export class Database {
     return this.#lastSlot
   }
 
+  readonly #deadlineNow = (key: string): number => {
+    const entry = this.get(key)
+    return entry === undefined || visibleState(entry) === undefined ? NEVER : deadlineOf(entry)
+  }
+
   /** Whatever is stored under the key: also what is due, and deadlines without a value. */
   get(key: string): KeyEntry | undefined {
     return this.#slotFor(key)?.get(key)
@@ -114,6 +119,7 @@ export class Database {
     if (deadline === wasDeadline) return
     this.volatileSize += Number(deadline !== NEVER) - Number(wasDeadline !== NEVER)
     this.#due.changed(key, deadline)
+    if (this.#due.waiting > 2 * this.volatileSize + DueKeys.spareMax) this.#due.compact(this.#deadlineNow)
   }
 
   #store(key: string, entry: KeyEntry | undefined): void {
@@ -157,10 +163,7 @@ export class Database {
 
   /** Keys past their deadline at `nowMs` that are still stored. */
   dueKeys(nowMs: number): ReadonlySet<string> {
-    this.#due.advance(nowMs, (key) => {
-      const entry = this.get(key)
-      return entry === undefined || visibleState(entry) === undefined ? NEVER : deadlineOf(entry)
-    })
+    this.#due.advance(nowMs, this.#deadlineNow)
     return this.#due.keys
   }
 

@@ -28,6 +28,7 @@ export class MemoryNetwork {
   readonly #links = new Set<MemoryLink>()
   readonly #cuts = new Set<string>()
   readonly #stalls = new Set<string>()
+  readonly #crashes = new Map<string, number>()
   /** Bytes delivered so far, over all links. */
   deliveredBytes = 0
 
@@ -41,11 +42,21 @@ export class MemoryNetwork {
 
   /** The transport of the node at that address; it is dialed as `memory:<address>`. */
   transport(address: string): Transport {
+    const crashes = this.#crashesOf(address)
+    const lives = (): boolean => this.#crashesOf(address) === crashes
     return {
-      dial: (url, opened, failed) => this.#dial(address, url.replace(/^memory:/, ''), opened, failed),
+      dial: (url, opened, failed) => {
+        if (lives()) this.#dial(address, url.replace(/^memory:/, ''), lives, opened, failed)
+      },
       listen: (accept) => this.#listen(address, accept),
-      close: () => this.#close(address),
+      close: async () => {
+        if (lives()) this.#close(address)
+      },
     }
+  }
+
+  #crashesOf(address: string): number {
+    return this.#crashes.get(address) ?? 0
   }
 
   /** Breaks the links between two nodes and refuses new ones. */
@@ -74,11 +85,18 @@ export class MemoryNetwork {
     for (const link of this.#links) if (link.from === from && link.to === to) link.deliver()
   }
 
-  /** A node is gone from one moment to the next: its links break, nobody listens. */
+  /**
+   * A node is gone from one moment to the next: its links break, nobody listens, and its transport does
+   * nothing any more. A restarted node takes a new transport.
+   */
   crash(address: string): void {
+    this.#crashes.set(address, this.#crashesOf(address) + 1)
     this.#listeners.delete(address)
-    for (const link of this.#links)
-      if (link.from === address || link.to === address) link.break('the node is gone')
+    for (const link of this.#links) {
+      if (link.from !== address && link.to !== address) continue
+      if (link.from === address) link.die()
+      link.break('the node is gone')
+    }
   }
 
   async #listen(address: string, accept: (link: Link) => LinkEvents): Promise<void> {
@@ -86,7 +104,7 @@ export class MemoryNetwork {
     this.#listeners.set(address, accept)
   }
 
-  async #close(address: string): Promise<void> {
+  #close(address: string): void {
     this.#listeners.delete(address)
     for (const link of this.#links) if (link.from === address) link.close('stopping')
   }
@@ -94,10 +112,12 @@ export class MemoryNetwork {
   #dial(
     from: string,
     to: string,
+    lives: () => boolean,
     opened: (link: Link) => LinkEvents,
     failed: (reason: string) => void,
   ): void {
     this.#clock.after(this.delayMs(), () => {
+      if (!lives()) return
       const accept = this.#listeners.get(to)
       if (accept === undefined || this.#cuts.has(pair(from, to))) {
         failed(`cannot reach ${to}`)
@@ -227,6 +247,11 @@ class MemoryLink implements Link {
     this.#network.deliveredBytes += message.length
     // A closed end reads no more.
     if (!this.#closing) this.#events?.message(message)
+  }
+
+  /** Nobody is at this end any more. */
+  die(): void {
+    this.#events = undefined
   }
 
   /** The link ends at both ends, each being told a little later. */

@@ -2,10 +2,10 @@
  * three-regions.ts: regions A, B and C as real processes, each a peer of the others.
  *
  * Links are cut and healed as an operator does, by CRDT.LINK. Behind that every link leads through a gate
- * of the harness (link-gate.ts): a node that starts knows of no cut, so while it starts its gates are
- * shut, and they open only when it has been told.
+ * of the harness (link-gate.ts), so that the network itself can be cut as well, and counted. A node that
+ * starts knows of no CRDT.LINK: while it starts its gates are shut, and they open when it has been told.
  *
- * Invariant: what is cut stays cut over `restart`.
+ * Invariant: what is cut, in either way, stays cut over `restart`.
  */
 import { setTimeout as delay } from 'node:timers/promises'
 import type { Reply } from '../../region-node/resp/parse-reply.ts'
@@ -42,6 +42,8 @@ export class Regions {
   readonly #gates: ReadonlyMap<string, LinkGate>
   /** Links that are cut, as `AB` with the names in order. */
   readonly #cut = new Set<string>()
+  /** Links whose network is cut. */
+  readonly #severed = new Set<string>()
 
   private constructor(members: ReadonlyMap<RegionName, Member>, gates: ReadonlyMap<string, LinkGate>) {
     this.names = [...members.keys()]
@@ -89,7 +91,7 @@ export class Regions {
     return this.process(name).connect()
   }
 
-  /** The way by which `from` dials `to`. */
+  /** The way by which `from` dials `to`: the ops of `to` come back over it. */
   gate(from: RegionName, to: RegionName): LinkGate {
     return this.#gates.get(from + to)!
   }
@@ -133,6 +135,16 @@ export class Regions {
     await Promise.all(asked)
   }
 
+  /** Cuts or heals the network under a link. The nodes are not told, and find out by themselves. */
+  setNetwork(a: RegionName, b: RegionName, state: 'UP' | 'DOWN'): void {
+    if (state === 'DOWN') this.#severed.add(linkName(a, b))
+    else this.#severed.delete(linkName(a, b))
+    for (const gate of [this.gate(a, b), this.gate(b, a)]) {
+      if (state === 'UP') gate.open()
+      else gate.shut()
+    }
+  }
+
   /** Origins and the ops applied of each, the same text for the same vector. */
   async vector(name: RegionName): Promise<string> {
     return JSON.stringify(await this.ask(name, 'CRDT.VECTOR'))
@@ -162,15 +174,13 @@ export class Regions {
   async restart(ending: Ending, names: readonly RegionName[] = this.names): Promise<void> {
     for (const name of names) this.#shutGatesOf(name)
     await Promise.all(names.map((name) => this.#restartOne(name, ending)))
-    for (const gate of this.#gates.values()) gate.open()
+    for (const [link, gate] of this.#gates) {
+      if (!this.#severed.has(linkName(link[0]!, link[1]!))) gate.open()
+    }
   }
 
   #shutGatesOf(name: RegionName): void {
-    for (const other of this.names) {
-      if (other === name) continue
-      this.gate(name, other).shut()
-      this.gate(other, name).shut()
-    }
+    for (const [link, gate] of this.#gates) if (link.includes(name)) gate.shut()
   }
 
   async #restartOne(name: RegionName, ending: Ending): Promise<void> {
@@ -193,6 +203,6 @@ export class Regions {
   }
 }
 
-function linkName(a: RegionName, b: RegionName): string {
+function linkName(a: string, b: string): string {
   return a < b ? a + b : b + a
 }

@@ -1,9 +1,9 @@
 /** mesh.test.ts: nodes that pull from each other over a memory network. */
 import { describe, expect, it } from 'vitest'
+import type { SyncSettings } from '../../../sync/settings.ts'
 import { ManualClock } from '../../harness/manual-clock.ts'
 import { MemoryHost, type MemoryNode, memoryNode } from '../../harness/memory-host.ts'
 import { MemoryNetwork, type MemoryNetworkOptions } from '../../harness/memory-transport.ts'
-import type { SyncSettings } from '../../../sync/settings.ts'
 
 const NAMES = ['A', 'B', 'C', 'D', 'E']
 
@@ -23,7 +23,13 @@ async function world(
   const network = new MemoryNetwork(clock, options)
   const names = NAMES.slice(0, count)
   const nodes = names.map((name, i) =>
-    memoryNode(clock, network, new MemoryHost(clock, name, i + 1), names.filter((other) => other !== name), settings),
+    memoryNode(
+      clock,
+      network,
+      new MemoryHost(clock, name, i + 1),
+      names.filter((other) => other !== name),
+      settings,
+    ),
   )
   for (const { mesh } of nodes) await mesh.start()
   return { clock, network, nodes }
@@ -47,7 +53,12 @@ describe('replication', () => {
     clock.advance(1 + 3 + 1)
     expectAgreement(nodes)
     expect(nodes[0]!.host.applied.opCount).toBe(5)
-    expect(linkOf(nodes[0]!, 'B')).toMatchObject({ pull: 'streaming', serve: 'streaming', opsIn: 2, opsOut: 3 })
+    expect(linkOf(nodes[0]!, 'B')).toMatchObject({
+      pull: 'streaming',
+      serve: 'streaming',
+      opsIn: 2,
+      opsOut: 3,
+    })
   })
 
   it('does not send back to a peer what the peer delivered', async () => {
@@ -96,36 +107,45 @@ describe('replication', () => {
     expect(reborn.applied.get(reborn.origins.intern(a.host.origin.id))).toBe(4)
   })
 
-  it.each([1, 2, 3, 4, 5, 6, 7, 8])('converges under random cuts, stalls and drops (seed %i)', async (seed) => {
-    const count = 3 + (seed % 2)
-    const { clock, network, nodes } = await world(count, {}, seed, { delayMsMin: 1, delayMsMax: 80 })
-    const pick = (n: number): number => Math.floor(clock.random() * n)
-    for (let step = 0; step < 400; step++) {
-      const [a, b] = [NAMES[pick(count)]!, NAMES[pick(count)]!]
-      const dice = clock.random()
-      if (dice < 0.5) nodes[pick(count)]!.host.write(1 + pick(3), pick(200))
-      else if (dice < 0.6 && a !== b) network.cut(a, b)
-      else if (dice < 0.75) network.heal(a, b)
-      else if (dice < 0.78 && a !== b) network.stall(a, b)
-      else if (dice < 0.82) network.unstall(a, b)
-      else if (dice < 0.85 && a !== b) network.drop(a, b)
-      clock.advance(pick(60))
-    }
-    for (const a of NAMES.slice(0, count)) {
-      for (const b of NAMES.slice(0, count)) {
-        network.heal(a, b)
-        network.unstall(a, b)
+  it.each([1, 2, 3, 4, 5, 6, 7, 8])(
+    'converges under random cuts, stalls and drops (seed %i)',
+    async (seed) => {
+      const count = 3 + (seed % 2)
+      const { clock, network, nodes } = await world(count, {}, seed, { delayMsMin: 1, delayMsMax: 80 })
+      const pick = (n: number): number => Math.floor(clock.random() * n)
+      for (let step = 0; step < 400; step++) {
+        const [a, b] = [NAMES[pick(count)]!, NAMES[pick(count)]!]
+        const dice = clock.random()
+        if (dice < 0.5) nodes[pick(count)]!.host.write(1 + pick(3), pick(200))
+        else if (dice < 0.6 && a !== b) network.cut(a, b)
+        else if (dice < 0.75) network.heal(a, b)
+        else if (dice < 0.78 && a !== b) network.stall(a, b)
+        else if (dice < 0.82) network.unstall(a, b)
+        else if (dice < 0.85 && a !== b) network.drop(a, b)
+        clock.advance(pick(60))
       }
-    }
-    clock.advance(30_000)
-    expectAgreement(nodes)
-    for (const { mesh } of nodes) {
-      for (const link of mesh.links()) {
-        expect(link).toMatchObject({ pull: 'streaming', serve: 'streaming', lagOps: 0, lagMs: 0, behindOps: 0 })
-        expect(link.relays).toEqual([])
+      for (const a of NAMES.slice(0, count)) {
+        for (const b of NAMES.slice(0, count)) {
+          network.heal(a, b)
+          network.unstall(a, b)
+        }
       }
-    }
-  })
+      clock.advance(30_000)
+      expectAgreement(nodes)
+      for (const { mesh } of nodes) {
+        for (const link of mesh.links()) {
+          expect(link).toMatchObject({
+            pull: 'streaming',
+            serve: 'streaming',
+            lagOps: 0,
+            lagMs: 0,
+            behindOps: 0,
+          })
+          expect(link.relays).toEqual([])
+        }
+      }
+    },
+  )
 })
 
 describe('relay', () => {

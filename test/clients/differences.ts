@@ -1,0 +1,70 @@
+/**
+ * differences.ts: where Causeway answers otherwise than redis-server, on purpose, and why.
+ *
+ * Everything else that differs is a bug. A row with `explains` is met by the differential test, which
+ * counts it; one without is here for the reader: the random commands keep away from it.
+ */
+import { integerIn } from '../harness/reply-text.ts'
+
+export interface Difference {
+  readonly name: string
+  readonly reason: string
+  readonly explains?: (words: readonly string[], redis: string, ours: string) => boolean
+}
+
+const DEADLINE_READERS: ReadonlySet<string> = new Set(['ttl', 'pttl', 'expiretime', 'pexpiretime'])
+/** In milliseconds, or, a thousand times smaller, in seconds: near the last deadline there can be. */
+const LAST_DEADLINES_MS = 2 ** 52
+const LAST_DEADLINES_S = LAST_DEADLINES_MS / 1000
+
+export const DIFFERENCES: readonly Difference[] = [
+  {
+    name: 'last deadline',
+    reason:
+      'Deadlines end at 2^53 ms (year 287396), where the op codec ends, and not at 2^63 ms. Later ones are ' +
+      'accepted and cut to it.',
+    explains: (words, redis, ours) => {
+      const name = words[0]!.toLowerCase()
+      const least = name.startsWith('p') ? LAST_DEADLINES_MS : LAST_DEADLINES_S
+      return DEADLINE_READERS.has(name) && (integerIn(redis) ?? 0) > least && (integerIn(ours) ?? 0) > least
+    },
+  },
+  {
+    name: 'DBSIZE of due keys',
+    reason: 'A key that is due does not count here; in Redis it does until somebody stumbles over it.',
+    explains: (words, redis, ours) =>
+      words[0]!.toLowerCase() === 'dbsize' && (integerIn(redis) ?? 0) > (integerIn(ours) ?? Infinity),
+  },
+  {
+    name: 'exact floats',
+    reason:
+      'INCRBYFLOAT and HINCRBYFLOAT sum decimals exactly, so that regions agree whatever the order of ' +
+      'arrival; Redis rounds every sum to a long double. Digits differ past the 19th significant one, ' +
+      'and hexadecimal numbers are no floats here.',
+  },
+  {
+    name: 'limited repetition',
+    reason:
+      'SRANDMEMBER and HRANDFIELD draw at most 2^20 times with repetition and answer "value is out of ' +
+      'range" beyond; Redis goes on until its memory is full.',
+  },
+  {
+    name: 'steps of SCAN',
+    reason:
+      'Cursors and the number of elements a call returns are private to the server. The guarantee is the ' +
+      'same: what is there all the time is returned at least once.',
+  },
+  {
+    name: 'texts with NUL',
+    reason: 'Errors that quote a word of the client quote all of it; Redis stops at a byte 0.',
+  },
+  {
+    name: 'double star',
+    reason: 'The pattern `**` matches the empty word here, as `*` does; in Redis it does not.',
+  },
+]
+
+/** The difference that explains why two replies are not the same. */
+export function differenceFor(words: readonly string[], redis: string, ours: string): Difference | undefined {
+  return DIFFERENCES.find(({ explains }) => explains?.(words, redis, ours) === true)
+}

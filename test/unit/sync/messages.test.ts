@@ -1,0 +1,152 @@
+/** messages.test.ts: the wire is frozen per version, and foreign bytes do no harm. */
+import { createHash } from 'node:crypto'
+import { readFileSync } from 'node:fs'
+import fc from 'fast-check'
+import { describe, expect, it } from 'vitest'
+import {
+  type ControlMessage,
+  decodeMessage,
+  EVERY_REGION,
+  encodeMessage,
+  encodeOps,
+  PROTOCOL_VERSION,
+  RECORDS_AT,
+} from '../../../sync/messages.ts'
+import { ProtocolViolation, REASON_CODES } from '../../../sync/reason.ts'
+
+const identity = {
+  region: 'A',
+  regionId: 1,
+  nodeId: '0123456789abcdef',
+  partitions: 1,
+  configuration: { databases: '16', 'stream-id-mode': 'strict' },
+  version: '0.1.0',
+}
+const vector = [
+  ['1-9f3c2a71b04e', 7],
+  ['1023-000000000001', 2 ** 40],
+] as const
+
+/** One of each type, with numbers of every width. */
+const samples: readonly ControlMessage[] = [
+  { type: 'challenge', versionMin: 1, versionMax: 1, nonce: 'n1', identity },
+  {
+    type: 'hello',
+    version: 1,
+    nonce: 'n2',
+    proof: 'p1',
+    identity,
+    frameBytesMax: 2 ** 30,
+    vector,
+    relay: [2, EVERY_REGION],
+  },
+  { type: 'welcome', proof: 'p2', applied: vector },
+  { type: 'refuse', code: 'wrong-secret', sentence: 'no' },
+  {
+    type: 'ack',
+    applied: vector,
+    durable: [],
+    clockMs: 1_750_000_000_000,
+    wallMs: 1_750_000_000_001,
+    echoMs: 300,
+  },
+  { type: 'status', applied: vector, clockMs: 1_750_000_000_000, atMs: 70_000 },
+  { type: 'relay', vector, relay: [] },
+  { type: 'hurry', until: vector },
+  { type: 'bye', code: 'stopping', sentence: 'the node is stopping' },
+]
+
+/** A change here needs a new PROTOCOL_VERSION and an entry in PROTOCOL.md, History. Old rows stay. */
+const GOLDEN: Readonly<Record<number, string>> = {
+  1: '1c63170edd85f4d50aa05dd0a85922d71d7062706d14e8fe90e47b7a01ffb8aa',
+}
+
+function decodeOrViolation(bytes: Uint8Array): void {
+  try {
+    decodeMessage(bytes)
+  } catch (error) {
+    if (!(error instanceof ProtocolViolation)) throw error
+    expect(REASON_CODES).toContain(error.code)
+  }
+}
+
+describe('the wire', () => {
+  it('has not changed without a new version', () => {
+    const hash = createHash('sha256')
+    for (const sample of samples) hash.update(encodeMessage(sample))
+    hash.update(encodeOps([Uint8Array.of(1, 2), Uint8Array.of(3)]))
+    expect(hash.digest('hex')).toBe(GOLDEN[PROTOCOL_VERSION])
+  })
+
+  it.each(samples)('brings a $type back as it was', (sample) => {
+    expect(decodeMessage(encodeMessage(sample))).toEqual(sample)
+  })
+
+  it('carries records as they are', () => {
+    const bytes = encodeOps([Uint8Array.of(1, 2), Uint8Array.of(3)])
+    expect([...bytes.subarray(RECORDS_AT)]).toEqual([1, 2, 3])
+    expect(decodeMessage(bytes)).toEqual({ type: 'ops', bytes })
+  })
+
+  it('takes a message with fields that a later version appended', () => {
+    const hurry = encodeMessage({ type: 'hurry', until: [] })
+    expect([...hurry]).toEqual([9, 0x91, 0x90])
+    expect(decodeMessage(Uint8Array.of(9, 0x92, 0x90, 0x05))).toEqual({ type: 'hurry', until: [] })
+  })
+})
+
+describe('foreign bytes', () => {
+  it('are a violation or a message, never anything else', () => {
+    fc.assert(
+      fc.property(fc.uint8Array({ maxLength: 200 }), (bytes) => decodeOrViolation(bytes)),
+      { numRuns: 3000 },
+    )
+  })
+
+  it('made from good messages are a violation or a message', () => {
+    const change = fc.record({ at: fc.nat(), to: fc.integer({ min: 0, max: 255 }) })
+    fc.assert(
+      fc.property(
+        fc.constantFrom(...samples),
+        fc.array(change, { minLength: 1, maxLength: 4 }),
+        fc.nat(),
+        (sample, changes, cut) => {
+          const bytes = encodeMessage(sample)
+          for (const { at, to } of changes) bytes[at % bytes.length] = to
+          decodeOrViolation(bytes)
+          decodeOrViolation(bytes.subarray(0, cut % bytes.length))
+        },
+      ),
+      { numRuns: 5000 },
+    )
+  })
+
+  it.each([
+    ['an array of four billion entries', [1, 0xdd, 0xff, 0xff, 0xff, 0xff]],
+    ['a map', [3, 0x80]],
+    ['an extension', [3, 0xd4, 0x00, 0x00]],
+    ['nesting without end', [1, ...Array.from({ length: 1000 }, () => 0x91)]],
+    ['nothing', []],
+    ['an unknown type', [77, 0x90]],
+    ['too few fields', [3, 0x90]],
+    ['bytes behind the end', [9, 0x91, 0x90, 0x00]],
+    ['a negative count', [8, 0x92, 0x90, 0x91, 0xff]],
+    ['a region beyond the last', [8, 0x92, 0x90, 0x91, 0xcd, 0x04, 0x00]],
+    ['NaN', [7, 0x93, 0x90, 0xcb, 0x7f, 0xf8, 0, 0, 0, 0, 0, 0, 0]],
+  ])('%s is a malformed message', (_name, bytes) => {
+    expect(() => decodeMessage(Uint8Array.from(bytes))).toThrow(ProtocolViolation)
+  })
+})
+
+describe('PROTOCOL.md', () => {
+  const document = readFileSync(new URL('../../../sync/PROTOCOL.md', import.meta.url), 'utf8')
+
+  it('explains every code, and no other', () => {
+    const documented = [...document.matchAll(/^\| `([a-z-]+)` +\|/gm)].map(([, code]) => code)
+    expect(documented.sort()).toEqual([...REASON_CODES].sort())
+  })
+
+  it('has the history of the present version', () => {
+    expect(document).toMatch(new RegExp(`^\\| ${PROTOCOL_VERSION} +\\|`, 'm'))
+  })
+})

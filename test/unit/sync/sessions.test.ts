@@ -1,0 +1,196 @@
+/** sessions.test.ts: both halves of a link as dialogues, without any link. */
+import { createHmac } from 'node:crypto'
+import { describe, expect, it } from 'vitest'
+import { judgePeer, sameProof } from '../../../sync/handshake.ts'
+import { type ControlMessage, decodeMessage, encodeMessage, encodeOps } from '../../../sync/messages.ts'
+import type { Identity } from '../../../sync/ports.ts'
+import { PullSession } from '../../../sync/pull-session.ts'
+import { type Reason, reason } from '../../../sync/reason.ts'
+import { ServeSession } from '../../../sync/serve-session.ts'
+import type { Action, SessionHost } from '../../../sync/session.ts'
+
+function identity(region: string, regionId: number, change: Partial<Identity> = {}): Identity {
+  const configuration = { databases: '16' }
+  return { region, regionId, nodeId: `node-${region}`, partitions: 1, configuration, version: '0', ...change }
+}
+
+function hostOf(who: Identity): SessionHost {
+  let nonces = 0
+  return {
+    identity: who,
+    hmac: (secret, message) => createHmac('sha256', secret).update(message).digest('hex'),
+    nonce: () => `${who.nodeId}-${++nonces}`,
+  }
+}
+
+const accept = (): Reason | undefined => undefined
+
+function puller(secret = 's', judge: (peer: Identity) => Reason | undefined = accept): PullSession {
+  const wanted = () => ({ vector: [], relay: [] })
+  return new PullSession(hostOf(identity('B', 2)), { secret, frameBytesMax: 1000, judge, wanted })
+}
+
+function server(secret = 's', judge: (peer: Identity) => Reason | undefined = accept): ServeSession {
+  return new ServeSession(hostOf(identity('A', 1)), { secret, judge, applied: () => [] })
+}
+
+function sent(actions: readonly Action[]): ControlMessage[] {
+  return actions.flatMap((action) => (action.do === 'send' ? [action.message] : []))
+}
+
+function kinds(actions: readonly Action[]): string[] {
+  return actions.map((action) => (action.do === 'send' ? `send ${action.message.type}` : action.do))
+}
+
+function ended(actions: readonly Action[]): string | undefined {
+  const end = actions.find((action) => action.do === 'end')
+  return end?.do === 'end' ? end.reason.code : undefined
+}
+
+/** The handshake; returns what both did last. */
+function shake(
+  pull: PullSession,
+  serve: ServeSession,
+): { pulled: readonly Action[]; served: readonly Action[] } {
+  const [challenge] = sent(serve.open())
+  const [hello] = sent(pull.receive(encodeMessage(challenge!)))
+  const served = serve.receive(encodeMessage(hello!))
+  let pulled: readonly Action[] = []
+  for (const answer of sent(served)) pulled = pull.receive(encodeMessage(answer))
+  return { pulled, served }
+}
+
+describe('handshake', () => {
+  it('opens both ends', () => {
+    const [pull, serve] = [puller(), server()]
+    const { pulled, served } = shake(pull, serve)
+    expect(kinds(served)).toEqual(['send welcome', 'accepted', 'serve'])
+    expect(kinds(pulled)).toEqual(['opened'])
+    expect(pull.streaming && serve.streaming).toBe(true)
+  })
+
+  it('refuses another secret, and says so at both ends', () => {
+    const { pulled, served } = shake(puller('x'), server('y'))
+    expect(kinds(served)).toEqual(['send refuse', 'end'])
+    expect([ended(served), ended(pulled)]).toEqual(['wrong-secret', 'wrong-secret'])
+  })
+
+  it('does not trust a server without a proof', () => {
+    const pull = puller()
+    const [challenge] = sent(server().open())
+    pull.receive(encodeMessage(challenge!))
+    const actions = pull.receive(encodeMessage({ type: 'welcome', proof: 'guess', applied: [] }))
+    expect(kinds(actions)).toEqual(['send refuse', 'end'])
+    expect(ended(actions)).toBe('wrong-secret')
+  })
+
+  it('does not accept a hello recorded on another link', () => {
+    const host = hostOf(identity('A', 1))
+    const terms = { secret: 's', judge: accept, applied: () => [] }
+    const first = new ServeSession(host, terms)
+    const [challenge] = sent(first.open())
+    const [hello] = sent(puller().receive(encodeMessage(challenge!)))
+    const second = new ServeSession(host, terms)
+    second.open()
+    expect(ended(second.receive(encodeMessage(hello!)))).toBe('wrong-secret')
+  })
+
+  it('notices an identity that was changed on the way', () => {
+    const [pull, serve] = [puller(), server()]
+    const [challenge] = sent(serve.open())
+    const [hello] = sent(pull.receive(encodeMessage(challenge!)))
+    if (hello?.type !== 'hello') throw new Error('no hello')
+    const changed = { ...hello, identity: { ...hello.identity, regionId: 9 } }
+    expect(ended(serve.receive(encodeMessage(changed)))).toBe('wrong-secret')
+  })
+
+  it('asks the judge only about a peer whose proof is right', () => {
+    const asked: string[] = []
+    const judge = (peer: Identity): Reason => {
+      asked.push(peer.region)
+      return reason('link-down', 'cut')
+    }
+    shake(puller('x'), server('y', judge))
+    expect(asked).toEqual([])
+    const { pulled } = shake(puller(), server('s', judge))
+    expect(asked).toEqual(['B'])
+    expect(ended(pulled)).toBe('link-down')
+  })
+
+  it('refuses a protocol version it does not speak', () => {
+    const challenge = {
+      type: 'challenge',
+      versionMin: 7,
+      versionMax: 9,
+      nonce: 'n',
+      identity: identity('A', 1),
+    } as const
+    const actions = puller().receive(encodeMessage(challenge))
+    expect(ended(actions)).toBe('protocol-version')
+    const serve = server()
+    const [greeting] = sent(serve.open())
+    const [hello] = sent(puller().receive(encodeMessage(greeting!)))
+    if (hello?.type !== 'hello') throw new Error('no hello')
+    expect(ended(serve.receive(encodeMessage({ ...hello, version: 9 })))).toBe('protocol-version')
+  })
+})
+
+describe('streaming', () => {
+  it('hands on what belongs there', () => {
+    const [pull, serve] = [puller(), server()]
+    shake(pull, serve)
+    expect(kinds(pull.receive(encodeOps([])))).toEqual(['take'])
+    expect(kinds(pull.receive(encodeMessage({ type: 'status', applied: [], clockMs: 1, atMs: 1 })))).toEqual([
+      'learn',
+    ])
+    expect(kinds(pull.receive(encodeMessage({ type: 'hurry', until: [] })))).toEqual(['hurry'])
+    expect(kinds(serve.receive(encodeMessage({ type: 'relay', vector: [], relay: [3] })))).toEqual(['serve'])
+  })
+
+  it('ends a link for a message at the wrong time, and answers nothing afterwards', () => {
+    const serve = server()
+    serve.open()
+    const actions = serve.receive(encodeMessage({ type: 'relay', vector: [], relay: [] }))
+    expect(kinds(actions)).toEqual(['send bye', 'end'])
+    expect(ended(actions)).toBe('unexpected-message')
+    expect(serve.receive(encodeMessage({ type: 'relay', vector: [], relay: [] }))).toEqual([])
+    const pull = puller()
+    expect(ended(pull.receive(encodeOps([])))).toBe('unexpected-message')
+  })
+
+  it('ends a link for bytes that are no message', () => {
+    const serve = server()
+    serve.open()
+    const actions = serve.receive(Uint8Array.of(200, 1, 2))
+    expect(ended(actions)).toBe('malformed-message')
+    const [goodbye] = sent(actions)
+    expect(decodeMessage(encodeMessage(goodbye!))).toMatchObject({ type: 'bye', code: 'malformed-message' })
+  })
+})
+
+describe('judgePeer', () => {
+  const me = identity('A', 1)
+  it.each([
+    [identity('A', 1, { nodeId: 'node-A' }), 'same-node'],
+    [identity('B', 2, { nodeId: 'node-A' }), 'same-node'],
+    [identity('B', 1), 'duplicate-region-id'],
+    [identity('A', 1, { nodeId: 'x' }), 'same-region'],
+    [identity('A', 2, { nodeId: 'x' }), 'same-region'],
+    [identity('D', 3), 'duplicate-region-id'],
+    [identity('B', 2, { partitions: 2 }), 'partition-count'],
+    [identity('B', 2, { configuration: { databases: '4' } }), 'configuration'],
+    [identity('B', 2, { configuration: {} }), 'configuration'],
+    [identity('B', 2), undefined],
+    [identity('C', 3), undefined],
+  ])('%o is %s', (peer, code) => {
+    expect(judgePeer(me, peer, [identity('C', 3)])?.code).toBe(code)
+  })
+})
+
+it('compares proofs of any length', () => {
+  expect(sameProof('abc', 'abc')).toBe(true)
+  expect(sameProof('abc', 'abd')).toBe(false)
+  expect(sameProof('abc', 'abcabc')).toBe(false)
+  expect(sameProof('abc', '')).toBe(false)
+  expect(sameProof('', '')).toBe(true)
+})
