@@ -7,8 +7,7 @@
 import type { NodeCore } from './core.ts'
 import { CONFLICT_RULES } from './engine/conflict-log.ts'
 import type { ProcessFacts } from './process-facts.ts'
-
-export const REDIS_VERSION = '7.2.5'
+import { REDIS_VERSION } from './redis-version.ts'
 
 /** What the core does not know: the process and its clients. */
 export interface HostFacts {

@@ -288,7 +288,7 @@ export class Puller implements Source {
     this.#lastStatus = { atMs: status.atMs, heardMs: env.monoMs() }
     this.peer.announce(announced, status.clockMs, env.monoMs())
     if (this.#suspect !== undefined && this.#lacks(this.#suspect)) this.#askAgain()
-    this.#suspect = undefined
+    this.#suspect = this.#lacks(announced) ? announced : undefined
     this.#parts.changed()
   }
 

@@ -104,9 +104,10 @@ describe('the door to the machine', () => {
   const DOOR_MODULES =
     /^node:(fs|fs\/promises|timers|timers\/promises|perf_hooks|child_process|worker_threads)$/
 
+  // A Date made of a number that is given reads no clock.
   it('is the only place that reads clock, randomness, timers and disk', () => {
     const names =
-      /\bDate\b|\bperformance\b|\bMath\.random\b|\bset(?:Timeout|Interval|Immediate)\b|\bprocess\.hrtime\b|\bprocess\.nextTick\b/g
+      /\bDate\b(?!\(\s*[^)\s])|\bperformance\b|\bMath\.random\b|\bset(?:Timeout|Interval|Immediate)\b|\bprocess\.hrtime\b|\bprocess\.nextTick\b/g
     const others = shipped.filter(({ path }) => path !== DOOR)
     expect(offenders(others, ({ code }) => matches(code, names))).toEqual([])
     expect(importsThat(others, ({ from, isTypeOnly }) => !isTypeOnly && DOOR_MODULES.test(from))).toEqual([])
@@ -143,7 +144,8 @@ describe('every source file', () => {
 
   it('is finished, and asks nobody to look away', () => {
     // Put together here, so that this file does not find itself.
-    const unfinished = new RegExp(`\\b(?:${['TO', 'FIX', 'HA'].join('|')})(?:DO|ME|CK)\\b`, 'g')
+    const words = ['TO-DO', 'FIX-ME', 'HA-CK', 'X-XX'].map((word) => word.replace('-', ''))
+    const unfinished = new RegExp(`\\b(?:${words.join('|')})\\b`, 'g')
     expect(offenders(sources, ({ text }) => matches(text, unfinished))).toEqual([])
     const lookAway = new RegExp(['@ts-', '(?:ignore|expect-error|nocheck)|biome-', 'ignore'].join(''), 'g')
     expect(offenders(sources, ({ text }) => matches(text, lookAway))).toEqual([])
@@ -151,8 +153,8 @@ describe('every source file', () => {
 
   it('keeps the type checker in the picture', () => {
     const files = sources.filter(({ room }) => room !== 'test')
-    const escape = /\bas\s+any\b|[:<|&,]\s*any\b(?=\s*[,;)>=|&[\]{}\n])/g
-    expect(offenders(files, ({ code }) => matches(code, escape))).toEqual([])
+    const escapes = /\bas\s+any\b|[:<|&,]\s*any\b(?=\s*[,;)>=|&[\]{}\n])/g
+    expect(offenders(files, ({ code }) => matches(code, escapes))).toEqual([])
   })
 
   it('lets no test be switched off or run alone', () => {

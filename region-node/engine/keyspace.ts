@@ -45,9 +45,10 @@ export class Database {
   /** Keys by position, of the slots somebody walks in parts or draws from: see `slotIndex`. */
   #indexes: Map<SlotMap, MemberIndex> | undefined = undefined
   #draw: KeyDraw | undefined = undefined
-  // A command reads a key and then writes it: the second time the slot is known.
+  // A command reads a key and then writes it: the second time slot and entry are known.
   #lastKey: string | undefined = undefined
   #lastSlot: SlotMap | undefined = undefined
+  #lastEntry: KeyEntry | undefined = undefined
 
   constructor(index: number) {
     this.index = index
@@ -75,12 +76,11 @@ export class Database {
     return this.#draw.draw(nowMs, random, isShown)
   }
 
-  #slotFor(key: string): SlotMap | undefined {
-    if (key !== this.#lastKey) {
-      this.#lastKey = key
-      this.#lastSlot = this.#slots[slotOf(key)]
-    }
-    return this.#lastSlot
+  /** Makes the key the last one looked up. */
+  #find(key: string): void {
+    this.#lastKey = key
+    this.#lastSlot = this.#slots[slotOf(key)]
+    this.#lastEntry = this.#lastSlot?.get(key)
   }
 
   readonly #deadlineNow = (key: string): number => {
@@ -90,14 +90,16 @@ export class Database {
 
   /** Whatever is stored under the key: also what is due, and deadlines without a value. */
   get(key: string): KeyEntry | undefined {
-    return this.#slotFor(key)?.get(key)
+    if (key !== this.#lastKey) this.#find(key)
+    return this.#lastEntry
   }
 
   apply(effect: KeyEffect, at: OpPoint): void {
     const { key } = effect
-    const before = this.#slotFor(key)?.get(key)
+    const before = this.get(key)
     if (!(before instanceof KeyState)) {
       const after = applyEffect(effect, before, at)
+      // A plain register that was renewed in place counts as before.
       if (after !== before) this.#replace(key, before !== undefined, NEVER, after)
       return
     }
@@ -123,7 +125,10 @@ export class Database {
   }
 
   #store(key: string, entry: KeyEntry | undefined): void {
-    const slot = this.#slotFor(key)
+    if (key !== this.#lastKey) this.#find(key)
+    if (entry === this.#lastEntry) return
+    this.#lastEntry = entry
+    const slot = this.#lastSlot
     if (this.#indexes !== undefined && slot !== undefined) this.#keepIndexed(this.#indexes, slot, key, entry)
     if (entry === undefined) {
       slot?.delete(key)

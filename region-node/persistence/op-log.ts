@@ -262,7 +262,8 @@ export class OpLog implements Journal, LogStream {
 
   /** What came while a sync was under way. */
   #goOn(): void {
-    if (this.#waiting.length > 0) this.#startRound()
+    // In the middle of a turn a batch may be open: then the end of that turn begins the round.
+    if (this.#waiting.length > 0 && !this.writer.isOpen) this.#startRound()
     else if (this.#closing !== undefined) this.close(this.#closing)
   }
 

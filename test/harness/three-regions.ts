@@ -165,9 +165,20 @@ export class Regions {
     }
   }
 
-  /** The digest of each region's data, in the order of `names`. */
-  digests(): Promise<Reply[]> {
-    return Promise.all(this.names.map((name) => this.ask(name, 'CRDT.DIGEST')))
+  /**
+   * Waits for equal vectors and takes the digest of each region's data at that vector. Keys that fall due
+   * are removed by ops of their own at any time, so the vectors are compared again afterwards.
+   */
+  async digests(timeoutMs = 10_000): Promise<Reply[]> {
+    const deadlineMs = performance.now() + timeoutMs
+    for (;;) {
+      await this.awaitEqualVectors(this.names, timeoutMs)
+      const before = await this.vector(this.names[0]!)
+      const digests = await Promise.all(this.names.map((name) => this.ask(name, 'CRDT.DIGEST')))
+      const after = await Promise.all(this.names.map((name) => this.vector(name)))
+      if (after.every((vector) => vector === before)) return digests
+      if (performance.now() > deadlineMs) throw new Error(`the vectors did not come to rest within ${timeoutMs} ms`)
+    }
   }
 
   /** Ends regions and starts them again from their folders, all at the same time. */

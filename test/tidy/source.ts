@@ -28,9 +28,7 @@ export interface Source {
   readonly path: string
   readonly room: Room
   readonly text: string
-  /** Without comments. */
-  readonly uncommented: string
-  /** Without comments and without the text inside quotes, templates and regular expressions. */
+  /** With comments, and the text inside quotes, templates and regular expressions, blanked. */
   readonly code: string
   readonly imports: readonly Import[]
 }
@@ -56,24 +54,29 @@ export function readSources(): Source[] {
 
 export function sourceOf(room: Room, path: string, text: string): Source {
   const { uncommented, code } = scan(text)
-  return { path, room, text, uncommented, code, imports: importsOf(path, uncommented) }
+  return { path, room, text, code, imports: importsOf(path, uncommented, code) }
 }
 
 const IMPORT =
-  /(?:^|[\n;])\s*(?:import|export)\s+(type\s)?[^'"`;()]*?\bfrom\s*(['"])([^'"\n]+)\2|\bimport\s*\(?\s*(['"])([^'"\n]+)\4/g
+  /\b(?:import|export)\s+(type\s)?[^'"`;()]*?\bfrom\s*(['"])([^'"\n]+)\2|\bimport\s*\(?\s*(['"])([^'"\n]+)\4/g
 
-function importsOf(path: string, uncommented: string): Import[] {
-  return [...uncommented.matchAll(IMPORT)].map(([, type, , from, , bare]) => {
+function importsOf(path: string, uncommented: string, code: string): Import[] {
+  return [...uncommented.matchAll(IMPORT)].flatMap(({ index, 1: type, 3: from, 5: bare }) => {
+    if (!/^(?:import|export)/.test(code.slice(index, index + 6))) return [] // inside a literal
     const name = (from ?? bare)!
     const file = name.startsWith('.') ? join(dirname(path), name).replaceAll('\\', '/') : undefined
-    return { from: name, file, isTypeOnly: type !== undefined }
+    return [{ from: name, file, isTypeOnly: type !== undefined }]
   })
 }
 
-/** Characters after which a slash begins a regular expression. */
+/** What stands before a slash that begins a regular expression. */
 const BEFORE_REGEX = /(?:^|[(,=:[!&|?{};+\-*%~^<>]|\breturn|\btypeof|\bcase|\bin|\bof)\s*$/
+const TEMPLATE_CODE = '$' + '{'
 
-/** Takes comments out of one copy, and the text of literals too out of another. */
+/**
+ * Blanks comments in one copy, and the text of literals too in another. Both stay as long as the text, so
+ * a place in one is the same place in the others.
+ */
 export function scan(text: string): { uncommented: string; code: string } {
   let uncommented = ''
   let code = ''
@@ -82,59 +85,59 @@ export function scan(text: string): { uncommented: string; code: string } {
   const templates: number[] = []
   let depth = 0
 
-  const keep = (characters: string): void => {
+  const comment = (end: number): void => {
+    const characters = blank(text.slice(at, end))
     uncommented += characters
     code += characters
-    at += characters.length
+    at = end
   }
-  /** A literal from `at` to `end`: its text is kept in one copy only. */
+  const keep = (length: number): void => {
+    uncommented += text.slice(at, at + length)
+    code += text.slice(at, at + length)
+    at += length
+  }
   const literal = (end: number): void => {
-    const characters = text.slice(at, end)
-    uncommented += characters
-    code += `${characters[0] === '/' ? '/' : "'"}${"'"}`
+    uncommented += text.slice(at, end)
+    code += blank(text.slice(at, end))
     at = end
   }
+  /** The text of a template up to its end, or up to the code in it. */
   const templateText = (): void => {
-    const end = endOfTemplateText(text, at)
-    uncommented += text.slice(at, end)
-    code += "''"
-    at = end
-    if (text.startsWith('${', at)) {
+    literal(endOfTemplateText(text, at))
+    if (text.startsWith(TEMPLATE_CODE, at)) {
       templates.push(depth)
       depth++
-      uncommented += '${'
-      code += '+('
-      at += 2
-    } else {
-      uncommented += '`'
-      at++
-    }
+      keep(TEMPLATE_CODE.length)
+    } else keep(1)
+  }
+  const delimited = (end: number): void => {
+    keep(1)
+    literal(end - 1)
+    keep(1)
   }
 
   while (at < text.length) {
     const character = text[at]!
-    if (text.startsWith('//', at)) at = lineEnd(text, at)
-    else if (text.startsWith('/*', at)) at = after(text, '*/', at + 2)
-    else if (character === "'" || character === '"') literal(endOfQuoted(text, at))
-    else if (character === '`') {
-      uncommented += '`'
-      at++
-      templateText()
-    } else if (character === '}' && templates.at(-1) === depth - 1) {
-      templates.pop()
-      depth--
-      uncommented += '}'
-      code += ')+'
-      at++
-      templateText()
-    } else if (character === '/' && BEFORE_REGEX.test(code.slice(-40))) literal(endOfRegex(text, at))
+    if (text.startsWith('//', at)) comment(lineEnd(text, at))
+    else if (text.startsWith('/*', at)) comment(after(text, '*/', at + 2))
+    else if (character === "'" || character === '"') delimited(endOfQuoted(text, at))
+    else if (character === '/' && BEFORE_REGEX.test(code.slice(-40))) delimited(endOfRegex(text, at))
     else {
       if (character === '{') depth++
       if (character === '}') depth--
-      keep(character)
+      keep(1)
+      if (character === '`') templateText()
+      if (character === '}' && templates.at(-1) === depth) {
+        templates.pop()
+        templateText()
+      }
     }
   }
   return { uncommented, code }
+}
+
+function blank(characters: string): string {
+  return characters.replace(/[^\n]/g, ' ')
 }
 
 function after(text: string, mark: string, from: number): number {
@@ -155,7 +158,8 @@ function endOfQuoted(text: string, start: number): number {
 
 function endOfTemplateText(text: string, start: number): number {
   let at = start
-  while (at < text.length && text[at] !== '`' && !text.startsWith('${', at)) at += text[at] === '\\' ? 2 : 1
+  while (at < text.length && text[at] !== '`' && !text.startsWith(TEMPLATE_CODE, at))
+    at += text[at] === '\\' ? 2 : 1
   return at
 }
 

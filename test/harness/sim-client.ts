@@ -1,0 +1,139 @@
+/**
+ * sim-client.ts: a client of a simulated region: the real connection code, and a socket made of nothing.
+ *
+ * For each command it keeps what the checkers ask about: the op it became, what the node had applied when
+ * it ran, and whether, when and how it was answered. A command counts as answered when its reply has left
+ * the node.
+ */
+import { Session } from '../../region-node/commands/session.ts'
+import { type Reply, ReplyParser } from '../../region-node/resp/parse-reply.ts'
+import { type ClientLimits, type ClientSocket, Connection } from '../../region-node/server/connection.ts'
+import type { SimNode } from './sim-node.ts'
+
+export interface SentCommand {
+  readonly node: string
+  readonly words: readonly string[]
+  readonly sentMs: number
+  /** The op it minted. */
+  dot: { readonly origin: string; readonly seq: number } | undefined
+  /** What its node had applied when it had run; undefined when it never ran. */
+  seen: ReadonlyMap<string, number> | undefined
+  answeredMs: number | undefined
+  reply: Reply | undefined
+}
+
+const LIMITS: ClientLimits = {
+  bulkBytesMax: 1024 * 1024,
+  queryBytesMax: 1024 * 1024,
+  wordsMax: 1024,
+  outputBytesMax: 0,
+  outputSoftBytesMax: 0,
+  outputSoftSeconds: 0,
+  idleSecondsMax: 0,
+}
+
+export class SimClient implements ClientSocket {
+  readonly writableLength = 0
+  readonly #node: SimNode
+  readonly #answered: (command: SentCommand) => void
+  #connection: Connection | undefined
+  #parser = new ReplyParser()
+  /** Sent and not answered, oldest first. */
+  #open: SentCommand[] = []
+  /** Of those, how many have run. */
+  #ranCount = 0
+
+  constructor(node: SimNode, answered: (command: SentCommand) => void) {
+    this.#node = node
+    this.#answered = answered
+  }
+
+  get isIdle(): boolean {
+    return this.#open.length === 0
+  }
+
+  /** Nothing was sent on its connection yet. */
+  get isFresh(): boolean {
+    return this.#connection === undefined
+  }
+
+  /** The wall clock of its region; undefined when the node is down. */
+  get wallMs(): number | undefined {
+    return this.#node.env?.wallMs()
+  }
+
+  isOf(node: SimNode): boolean {
+    return node === this.#node
+  }
+
+  /** Sends commands in one piece. @returns what became of them, as far as it is known yet; empty when the node is down */
+  send(commands: readonly (readonly string[])[]): SentCommand[] {
+    const { core, env } = this.#node
+    if (core === undefined || env === undefined) return []
+    const sentMs = env.monoMs()
+    const sent = commands.map((words): SentCommand => ({
+      node: this.#node.name,
+      words,
+      sentMs,
+      dot: undefined,
+      seen: undefined,
+      answeredMs: undefined,
+      reply: undefined,
+    }))
+    this.#open.push(...sent)
+    this.#connection ??= this.#connect()
+    this.#connection.receive(Buffer.from(commands.map(encoded).join(''), 'latin1'))
+    return sent
+  }
+
+  #connect(): Connection {
+    const core = this.#node.core!
+    const env = this.#node.env!
+    const execute = (session: Session, words: readonly string[]) => {
+      const { origin } = core.engine
+      const before = core.applied.get(origin)
+      core.execute(session, words)
+      if (this.#node.core !== core) return
+      const command = this.#open[this.#ranCount++]!
+      const seq = core.applied.get(origin)
+      if (seq > before) command.dot = { origin: origin.id, seq }
+      command.seen = this.#node.vector
+    }
+    const sink = { open: (session: Session) => core.open(session), execute, close: (session: Session) => core.close(session) }
+    const session = new Session(1, '10.0.0.1:1', '10.0.0.2:6379', env.wallMs(), true)
+    return new Connection(this, session, { env, sink, turn: core, limits: LIMITS, traffic: { inputBytes: 0, outputBytes: 0 } })
+  }
+
+  write(text: string): void {
+    const { env } = this.#node
+    this.#parser.feed(text)
+    for (let reply = this.#parser.next(); reply !== undefined; reply = this.#parser.next()) {
+      const command = this.#open.shift()!
+      this.#ranCount--
+      command.answeredMs = env?.monoMs()
+      command.reply = reply.value
+      this.#answered(command)
+    }
+  }
+
+  /** The connection is lost; what was not answered stays so. */
+  lose(): void {
+    this.#connection = undefined
+    this.#parser = new ReplyParser()
+    this.#open = []
+    this.#ranCount = 0
+  }
+
+  pause(): void {}
+  resume(): void {}
+  end(sent: () => void): void {
+    sent()
+  }
+  destroy(): void {
+    this.lose()
+  }
+}
+
+function encoded(words: readonly string[]): string {
+  return `*${words.length}\r\n${words.map((word) => `$${word.length}\r\n${word}\r\n`).join('')}`
+}

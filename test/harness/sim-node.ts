@@ -1,0 +1,154 @@
+/**
+ * sim-node.ts: one region of the simulation: a machine, and on it now and then a process.
+ *
+ * The process is the real `NodeCore` with the real log, recovery and mesh. The machine is a disk and a wall
+ * clock that outlive it. What the log takes in is shown to an observer before anybody else sees it.
+ */
+import { createHmac } from 'node:crypto'
+import type { BatchSpan } from '../../crdt/codec/batch.ts'
+import { settingsOf } from '../../region-node/config.ts'
+import type { SettingValues } from '../../region-node/config.ts'
+import { NodeCore } from '../../region-node/core.ts'
+import { DiskError } from '../../region-node/env.ts'
+import { nodeLatin1 } from '../../region-node/latin1-node.ts'
+import { type Front, NodeServices } from '../../region-node/node-services.ts'
+import type { MemoryNetwork } from './memory-transport.ts'
+import type { Prng } from './prng.ts'
+import type { SimClock } from './sim-clock.ts'
+import type { SimDisk } from './sim-disk.ts'
+import { SimEnv, type SimWallClock } from './sim-env.ts'
+import { SimTransport } from './sim-network.ts'
+
+export interface SimNodeObserver {
+  /** Recovery is over; nothing has been minted yet. */
+  recovered(node: SimNode): void
+  minted(node: SimNode, record: Uint8Array, span: BatchSpan): void
+  received(node: SimNode, record: Uint8Array, span: BatchSpan): void
+  /** The process has just ended, in whatever way but an orderly one. */
+  crashed(node: SimNode, how: 'kill' | 'power', core: NodeCore): void
+  /** It ended by an error that no simulated fault explains. */
+  broke(node: SimNode, error: Error): void
+}
+
+export interface SimMachine {
+  readonly clock: SimClock
+  readonly network: MemoryNetwork
+  readonly disk: SimDisk
+  readonly wall: SimWallClock
+  readonly prng: Prng
+}
+
+/** Nothing that commands of the simulation ask of clients and operators. */
+const front: Front = {
+  sessions: [],
+  facts() {
+    throw new Error('a simulated node has no host')
+  },
+  resetStatistics() {},
+  shutdown() {},
+}
+
+export class SimNode {
+  readonly name: string
+  readonly machine: SimMachine
+  readonly #settings: Partial<SettingValues>
+  readonly #observer: SimNodeObserver
+  /** The process, while there is one. */
+  #running: { readonly core: NodeCore; readonly env: SimEnv; readonly transport: SimTransport } | undefined
+
+  constructor(settings: Partial<SettingValues> & { region: string }, machine: SimMachine, observer: SimNodeObserver) {
+    this.name = settings.region
+    this.machine = machine
+    this.#settings = settings
+    this.#observer = observer
+  }
+
+  get core(): NodeCore | undefined {
+    return this.#running?.core
+  }
+
+  get unsentBytes(): number {
+    return this.#running?.transport.unsentBytes ?? 0
+  }
+
+  /** The environment of the process, for its clients. */
+  get env(): SimEnv | undefined {
+    return this.#running?.env
+  }
+
+  /** What the process has applied, by origin id. */
+  get vector(): ReadonlyMap<string, number> {
+    return new Map(this.#running?.core.applied.toWire())
+  }
+
+  /** @throws StartError */
+  async start(): Promise<void> {
+    const { clock, network, disk, wall, prng } = this.machine
+    const env = new SimEnv(clock, wall, prng.fork('process'), disk.mount())
+    const transport = new SimTransport(network, this.name, env)
+    const core = new NodeCore(settingsOf(this.#settings), {
+      env,
+      latin1: nodeLatin1,
+      transport,
+      hmac: (secret, message) => createHmac('sha256', secret).update(message, 'utf8').digest('hex'),
+      log: { info() {}, warn() {}, error() {} },
+      services: (made) => new NodeServices(made, env, front),
+      failed: (error) => this.#failed(error),
+    })
+    this.#running = { core, env, transport }
+    this.#watchLog(core)
+    this.#observer.recovered(this)
+    await core.start()
+  }
+
+  #watchLog({ log }: NodeCore): void {
+    const minted = log.minted.bind(log)
+    const received = log.received.bind(log)
+    log.minted = (record, span) => {
+      this.#observer.minted(this, record, span)
+      minted(record, span)
+    }
+    log.received = (record, span) => {
+      this.#observer.received(this, record, span)
+      received(record, span)
+    }
+  }
+
+  #failed(error: Error): void {
+    if (!(error instanceof DiskError)) this.#observer.broke(this, error)
+    this.crash('kill')
+  }
+
+  /** `kill` leaves what was written; `power` only what was synced, and some of the rest. */
+  crash(how: 'kill' | 'power'): void {
+    const { disk, network } = this.machine
+    const running = this.#running
+    if (running !== undefined) {
+      running.env.alive = false
+      this.#running = undefined
+      network.crash(this.name)
+    }
+    if (how === 'power') disk.losePower()
+    else disk.kill()
+    if (running !== undefined) this.#observer.crashed(this, how, running.core)
+  }
+
+  /** An orderly end. Time has to pass for it; `passTime` lets it. */
+  async stop(passTime: () => void): Promise<void> {
+    const running = this.#running
+    if (running === undefined) return
+    let isOver = false
+    const stopping = running.core.stop('the simulation stops it').then(() => {
+      isOver = true
+    })
+    while (!isOver && running.env.alive) {
+      passTime()
+      await Promise.resolve()
+    }
+    if (!running.env.alive) return
+    await stopping
+    running.env.alive = false
+    this.#running = undefined
+    this.machine.network.crash(this.name)
+  }
+}

@@ -1,0 +1,71 @@
+/**
+ * expiry.ts: a due key is removed in the end, and never one whose life somebody has extended meanwhile.
+ *
+ * Ops that no client asked for are removals of due keys. Such a removal has gone wrong when another op that
+ * neither saw it nor was seen by it gives the key a later deadline: the value is gone, and somebody was
+ * told that it would stay.
+ */
+import { TAG } from '../../../crdt/effects/effect.ts'
+import type { SimNode } from '../../harness/sim-node.ts'
+import { answerOf, type OracleOp } from '../../harness/oracle.ts'
+import { type Checker, Finding, type World } from '../checker.ts'
+import { Ledger } from '../ledger.ts'
+
+/** Longer than the head start of the region that owns the deadline, and all that is announced. */
+const REMOVAL_MS_MAX = 15_000
+
+export class Expiry implements Checker {
+  readonly #world: World
+
+  constructor(world: World) {
+    this.#world = world
+  }
+
+  settled(): void {
+    this.#nothingLeft()
+    this.#nothingExtended()
+  }
+
+  #nothingLeft(): void {
+    const { nodes } = this.#world
+    const earliestMs = Math.min(...nodes.map(({ core }) => core!.expiryClockMs()))
+    for (const { name, core } of nodes) {
+      for (const database of core!.engine.keyspace.databases()) {
+        const [late] = database.dueKeys(earliestMs - REMOVAL_MS_MAX)
+        if (late !== undefined) throw new Finding('expiry', `${name} still holds ${database.index}:${late}, long past its deadline`)
+      }
+    }
+  }
+
+  #nothingExtended(): void {
+    const { ledger } = this.#world
+    const asked = new Set(ledger.commands.map(({ dot }) => (dot === undefined ? '' : Ledger.nameOf(dot.origin, dot.seq))))
+    const [{ vector }] = this.#world.nodes as [SimNode]
+    const ops = ledger.within(vector)
+    for (const removal of ops) {
+      if (asked.has(Ledger.nameOf(removal.origin, removal.seq))) continue
+      for (const other of ops) if (areConcurrent(removal, other)) this.#compare(removal, other, ops)
+    }
+  }
+
+  #compare(removal: OracleOp, other: OracleOp, ops: readonly OracleOp[]): void {
+    for (const effect of removal.effects) {
+      if (effect.tag !== TAG.CLEAR) continue
+      const later = other.effects.find((one) => one.tag === TAG.DEADLINE && one.db === effect.db && one.key === effect.key)
+      if (later?.tag !== TAG.DEADLINE) continue
+      const before = answerOf(ops.filter((op) => hasSeen(removal, op))).get(`${effect.db}:${effect.key}`)
+      if (before !== undefined && later.deadlineMs > before.deadlineMs) {
+        const names = `${removal.origin}:${removal.seq} and ${other.origin}:${other.seq}`
+        throw new Finding('expiry', `${effect.key} was removed as due while its life was extended: ${names}`)
+      }
+    }
+  }
+}
+
+function hasSeen(op: OracleOp, other: OracleOp): boolean {
+  return op.origin === other.origin ? other.seq < op.seq : other.seq <= (op.deps.get(other.origin) ?? 0)
+}
+
+function areConcurrent(a: OracleOp, b: OracleOp): boolean {
+  return a !== b && !hasSeen(a, b) && !hasSeen(b, a)
+}

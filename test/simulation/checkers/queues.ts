@@ -1,0 +1,28 @@
+/**
+ * queues.ts: what waits is bounded, and nothing waits for ever.
+ */
+import { type Checker, Finding, type World } from '../checker.ts'
+
+/** One message behind the limit above which no more is read for a link. */
+const UNSENT_BYTES_MAX = 4 * 1024 * 1024
+
+export class Queues implements Checker {
+  readonly #world: World
+
+  constructor(world: World) {
+    this.#world = world
+  }
+
+  moment(): void {
+    for (const { name, unsentBytes } of this.#world.nodes) {
+      if (unsentBytes > UNSENT_BYTES_MAX) throw new Finding('queues', `${unsentBytes} bytes wait in a link of ${name}`)
+    }
+  }
+
+  settled(): void {
+    for (const { name, core } of this.#world.nodes) {
+      const { waitingBatches } = core!.mesh
+      if (waitingBatches > 0) throw new Finding('queues', `${waitingBatches} batches wait in ${name} and nothing is missing`)
+    }
+  }
+}

@@ -1,0 +1,94 @@
+/**
+ * nemesis.ts: what goes wrong in a run: one fault at a time, drawn from the seed.
+ */
+import type { MemoryNetwork } from '../harness/memory-transport.ts'
+import type { Prng } from '../harness/prng.ts'
+import type { SimNode } from '../harness/sim-node.ts'
+import { FAULT_KINDS, type FaultKind, type SimOptions } from './options.ts'
+
+export class Nemesis {
+  readonly #prng: Prng
+  readonly #options: SimOptions
+  readonly #network: MemoryNetwork
+  readonly #nodes: readonly SimNode[]
+  readonly #passTime: () => void
+  readonly #full = new Set<SimNode>()
+
+  constructor(prng: Prng, options: SimOptions, network: MemoryNetwork, nodes: readonly SimNode[], passTime: () => void) {
+    this.#prng = prng
+    this.#options = options
+    this.#network = network
+    this.#nodes = nodes
+    this.#passTime = passTime
+  }
+
+  /** Time until the next fault, milliseconds. */
+  pauseMs(): number {
+    return this.#prng.random() * 2 * this.#options.faultEveryMs
+  }
+
+  /** Does one thing. @returns what, for the trace */
+  async act(): Promise<string> {
+    const prng = this.#prng
+    const kind = prng.weighted(FAULT_KINDS.map((one) => [this.#options.faults[one], one] as const))
+    const a = prng.pick(this.#nodes)
+    const b = prng.pick(this.#nodes.filter((node) => node !== a))
+    await this.#do(kind, a, b)
+    return `${kind} ${a.name} ${b.name}`
+  }
+
+  async #do(kind: FaultKind, a: SimNode, b: SimNode): Promise<void> {
+    const prng = this.#prng
+    switch (kind) {
+      case 'cut':
+        this.#network.cut(a.name, b.name)
+        break
+      case 'heal':
+        this.#network.heal(a.name, b.name)
+        this.#network.unstall(a.name, b.name)
+        this.#network.unstall(b.name, a.name)
+        await this.#revive(a)
+        break
+      case 'stall':
+        this.#network.stall(a.name, b.name)
+        break
+      case 'drop':
+        this.#network.drop(a.name, b.name)
+        break
+      case 'kill':
+      case 'power':
+        a.crash(kind)
+        // A quick restart is the dangerous one: nobody has noticed yet.
+        if (prng.chance(0.5)) await this.#revive(a)
+        break
+      case 'restart':
+        await a.stop(this.#passTime)
+        if (prng.chance(0.7)) await this.#revive(a)
+        break
+      case 'jump':
+        a.machine.wall.offsetMs += prng.pick([-60_000, -3000, -200, 200, 3000, 60_000])
+        break
+      case 'full':
+        a.machine.disk.isFull = true
+        this.#full.add(a)
+        break
+    }
+  }
+
+  async #revive(node: SimNode): Promise<void> {
+    if (this.#full.delete(node)) node.machine.disk.isFull = false
+    if (node.core === undefined) await node.start()
+  }
+
+  /** Ends all faults. */
+  async healAll(): Promise<void> {
+    for (const a of this.#nodes) {
+      for (const b of this.#nodes) {
+        if (a === b) continue
+        this.#network.heal(a.name, b.name)
+        this.#network.unstall(a.name, b.name)
+      }
+    }
+    for (const node of this.#nodes) await this.#revive(node)
+  }
+}

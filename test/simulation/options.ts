@@ -1,0 +1,97 @@
+/**
+ * options.ts: what one run of the simulation is made of, drawn from its seed.
+ *
+ * Swarm testing: each seed leaves out most kinds of faults and commands and does the others often. Rare
+ * combinations come up this way that a mix of everything would drown.
+ * Source: Groce et al., "Swarm Testing", ISSTA 2012.
+ */
+import type { DiskFaults } from '../harness/sim-disk.ts'
+import type { MemoryNetworkOptions } from '../harness/memory-transport.ts'
+import { Prng } from '../harness/prng.ts'
+import type { FsyncPolicy } from '../../region-node/persistence/op-log.ts'
+
+export const FAULT_KINDS = ['cut', 'heal', 'stall', 'drop', 'kill', 'power', 'restart', 'jump', 'full'] as const
+export type FaultKind = (typeof FAULT_KINDS)[number]
+
+export const FAMILIES = ['strings', 'counters', 'floats', 'hashes', 'sets', 'expiry', 'keys', 'stores', 'transactions', 'reads', 'mixed'] as const
+export type Family = (typeof FAMILIES)[number]
+
+export interface SimOptions {
+  readonly seed: number
+  /** Commands sent before the faults end. */
+  readonly ops: number
+  readonly regions: number
+  readonly clientsPerRegion: number
+  readonly policy: FsyncPolicy
+  readonly network: MemoryNetworkOptions
+  readonly disk: DiskFaults
+  /** A wall clock stands at most this far from the true time, milliseconds. */
+  readonly skewMsMax: number
+  /** The most by which a wall clock runs fast or slow, parts of one. */
+  readonly driftMax: number
+  /** Weights; 0 leaves a kind out. */
+  readonly faults: Readonly<Record<FaultKind, number>>
+  readonly families: Readonly<Record<Family, number>>
+  /** Mean time between faults, milliseconds. */
+  readonly faultEveryMs: number
+  /** Mean time a client waits after a reply, milliseconds. */
+  readonly thinkMs: number
+  /** Keys of each kind. */
+  readonly keyCount: number
+  /** Databases in use. */
+  readonly databases: number
+  readonly flushes: boolean
+  readonly segmentBytes: number
+  readonly tailBytes: number
+}
+
+/** @param ops  commands of the run; drawn from the seed when absent */
+export function drawOptions(seed: number, ops?: number): SimOptions {
+  const prng = new Prng(seed)
+  const weights = <Name extends string>(names: readonly Name[], share: number) =>
+    Object.fromEntries(names.map((name) => [name, prng.chance(share) ? prng.between(1, 4) : 0])) as Record<Name, number>
+  const delayMsMin = prng.pick([0.2, 1, 20])
+  const syncMsMin = prng.pick([0.1, 1, 5])
+  const families = weights(FAMILIES, 0.5)
+  // A run without writes has nothing to say.
+  families[prng.pick(['strings', 'counters', 'hashes', 'sets'] as const)] += 2
+  return {
+    seed,
+    ops: ops ?? prng.pick([60, 120, 250]),
+    regions: prng.weighted([
+      [2, 2],
+      [6, 3],
+      [1, 4],
+    ]),
+    clientsPerRegion: prng.between(1, 3),
+    policy: prng.weighted([
+      [5, 'always'],
+      [5, 'everysec'],
+      [1, 'no'],
+    ]),
+    network: {
+      delayMsMin,
+      delayMsMax: delayMsMin * prng.pick([1, 3, 10]),
+      bytesPerMs: prng.chance(0.2) ? 20 : Number.POSITIVE_INFINITY,
+    },
+    disk: {
+      syncMsMin,
+      syncMsMax: syncMsMin * prng.pick([1, 4]),
+      slowSyncChance: prng.chance(0.3) ? 0.1 : 0,
+      slowSyncMs: 300,
+      syncErrorChance: prng.chance(0.1) ? 0.02 : 0,
+      pageBytes: prng.pick([16, 64, 512]),
+    },
+    skewMsMax: prng.pick([0, 5, 400, 5000, 90_000]),
+    driftMax: prng.pick([0, 0.0002, 0.02]),
+    faults: { ...weights(FAULT_KINDS, 0.45), heal: 3 },
+    families,
+    faultEveryMs: prng.pick([20, 100, 400]),
+    thinkMs: prng.pick([0.5, 5, 40]),
+    keyCount: prng.pick([1, 2, 6]),
+    databases: prng.pick([1, 1, 2]),
+    flushes: prng.chance(0.2),
+    segmentBytes: prng.pick([1024, 8192, 1024 * 1024]),
+    tailBytes: prng.pick([256, 4096, 64 * 1024]),
+  }
+}

@@ -1,0 +1,292 @@
+/**
+ * simulation.ts: one run: regions, clients and faults on one virtual clock, judged by all checkers.
+ *
+ * A run has three parts: clients and faults together until enough commands were sent; then faults end,
+ * clients stop, and all regions have to become equal; then the last judgement. Everything that happens is
+ * folded into a hash, so that two runs of one seed can be compared.
+ *
+ * Invariant: nothing but the seed and the code decides what happens.
+ */
+import { crc32c } from '../../crdt/codec/crc32c.ts'
+import type { BatchSpan } from '../../crdt/codec/batch.ts'
+import type { NodeCore } from '../../region-node/core.ts'
+import type { Reply } from '../../region-node/resp/parse-reply.ts'
+import { MemoryNetwork } from '../harness/memory-transport.ts'
+import { Prng } from '../harness/prng.ts'
+import { SimClient, type SentCommand } from '../harness/sim-client.ts'
+import { SimClock } from '../harness/sim-clock.ts'
+import { SimDisk } from '../harness/sim-disk.ts'
+import { SimWallClock } from '../harness/sim-env.ts'
+import { SimNode, type SimNodeObserver } from '../harness/sim-node.ts'
+import { type Checker, Finding, type World } from './checker.ts'
+import { CausalOrder } from './checkers/causal-order.ts'
+import { Convergence } from './checkers/convergence.ts'
+import { Counters } from './checkers/counters.ts'
+import { Durability } from './checkers/durability.ts'
+import { Expiry } from './checkers/expiry.ts'
+import { MintedOnce } from './checkers/minted-once.ts'
+import { OracleEquality } from './checkers/oracle-equality.ts'
+import { Queues } from './checkers/queues.ts'
+import { Ledger } from './ledger.ts'
+import { Nemesis } from './nemesis.ts'
+import { drawOptions, type SimOptions } from './options.ts'
+import { Workload } from './workload.ts'
+
+/** Virtual milliseconds in which healed regions must have become equal. */
+const SETTLE_MS_MAX = 300_000
+/** Virtual milliseconds for due keys to go once everything is quiet. */
+const EXPIRY_MS = 20_000
+/** Moments in a run at which the running checks look at everything. */
+const MOMENTS = 8
+
+export interface SimResult {
+  readonly seed: number
+  readonly options: SimOptions
+  /** Undefined when every promise was kept. */
+  readonly finding: string | undefined
+  /** Equal for equal runs. */
+  readonly hash: number
+  readonly commands: number
+  readonly minted: number
+  readonly virtualMs: number
+  /** What happened, a line each, when it was asked for. */
+  readonly trace: readonly string[]
+}
+
+/** Runs one seed. @param ops  commands to send; drawn from the seed when absent */
+export async function simulate(seed: number, ops?: number, keepTrace = false): Promise<SimResult> {
+  const simulation = new Simulation(drawOptions(seed, ops), keepTrace)
+  let finding: string | undefined
+  try {
+    await simulation.run()
+  } catch (error) {
+    finding = error instanceof Finding ? error.message : `${error instanceof Error ? error.stack : error}`
+  }
+  return simulation.result(finding)
+}
+
+class Simulation implements SimNodeObserver, World {
+  readonly options: SimOptions
+  readonly clock = new SimClock()
+  readonly ledger = new Ledger()
+  readonly nodes: readonly SimNode[]
+  readonly #network: MemoryNetwork
+  readonly #clients: SimClient[]
+  readonly #nemesis: Nemesis
+  readonly #workload: Workload
+  readonly #think: Prng
+  readonly #checkers: readonly Checker[]
+  readonly #keepTrace: boolean
+  readonly #trace: string[] = []
+  #hash = 0
+  #clientsRun = true
+  /** What broke inside a node, where nobody could throw it. */
+  #broken: Error | undefined
+
+  constructor(options: SimOptions, keepTrace: boolean) {
+    this.options = options
+    this.#keepTrace = keepTrace
+    const prng = new Prng(options.seed).fork('run')
+    const { clock } = this
+    const chance = prng.fork('network')
+    this.#network = new MemoryNetwork(
+      {
+        after: (delayMs, task) => clock.after(delayMs, task),
+        monoMs: () => clock.nowMs,
+        random: () => chance.random(),
+      },
+      options.network,
+    )
+    this.nodes = Array.from({ length: options.regions }, (_, i) => this.#makeNode(i, prng.fork(`node ${i}`)))
+    this.#clients = this.nodes.flatMap((node) =>
+      Array.from({ length: options.clientsPerRegion }, () => new SimClient(node, (command) => this.#answered(command))),
+    )
+    this.#nemesis = new Nemesis(prng.fork('nemesis'), options, this.#network, this.nodes, () => clock.advance(1))
+    this.#workload = new Workload(prng.fork('workload'), options)
+    this.#think = prng.fork('think')
+    this.#checkers = [
+      new MintedOnce(),
+      new CausalOrder(this),
+      new Durability(this),
+      new Queues(this),
+      new OracleEquality(this),
+      new Convergence(this),
+      new Counters(this),
+      new Expiry(this),
+    ]
+  }
+
+  #makeNode(i: number, prng: Prng): SimNode {
+    const { regions, skewMsMax, driftMax, disk, policy, segmentBytes, tailBytes } = this.options
+    const nameOf = (n: number) => `r${n + 1}`
+    const others = Array.from({ length: regions }, (_, n) => n).filter((n) => n !== i)
+    const settings = {
+      region: nameOf(i),
+      'region-id': i + 1,
+      dir: '/data',
+      'sync-port': 1,
+      'sync-secret': 'secret',
+      peer: others.map((n) => ({ name: nameOf(n), url: `memory:${nameOf(n)}` })),
+      appendfsync: policy,
+      'log-segment-bytes': segmentBytes,
+      'log-tail-bytes': tailBytes,
+    }
+    const between = (limit: number) => (prng.random() * 2 - 1) * limit
+    const wall = new SimWallClock(this.clock, between(skewMsMax), 1 + between(driftMax))
+    const machine = {
+      clock: this.clock,
+      network: this.#network,
+      disk: new SimDisk(this.clock, prng.fork('disk'), disk),
+      wall,
+      prng: prng.fork('process'),
+    }
+    return new SimNode(settings, machine, this)
+  }
+
+  async run(): Promise<void> {
+    for (const node of this.nodes) await node.start()
+    for (const client of this.#clients) this.#thinkThenSend(client)
+    await this.#chaos()
+    await this.#nemesis.healAll()
+    this.#note('healed')
+    await this.#settle()
+    this.#pass(EXPIRY_MS)
+    await this.#settle()
+    for (const checker of this.#checkers) checker.settled?.()
+    this.#note(`settled ${JSON.stringify([...this.nodes[0]!.vector])} ${this.nodes[0]!.core!.engine.keyspace.digest()}`)
+  }
+
+  async #chaos(): Promise<void> {
+    const { ops } = this.options
+    let nextMoment = 0
+    // A run in which every node stays down sends nothing: the time limit ends it.
+    const endMs = this.clock.nowMs + SETTLE_MS_MAX
+    while (this.ledger.commands.length < ops && this.clock.nowMs < endMs) {
+      this.#pass(this.#nemesis.pauseMs())
+      const done = await this.#nemesis.act()
+      this.#note(done)
+      this.#throwBroken()
+      if (this.ledger.commands.length < nextMoment) continue
+      nextMoment += ops / MOMENTS
+      this.#judgeMoment()
+    }
+    this.#clientsRun = false
+  }
+
+  #judgeMoment(): void {
+    // An open batch is applied and in no log yet.
+    for (const { core } of this.nodes) core?.engine.endBatch()
+    for (const checker of this.#checkers) checker.moment?.()
+  }
+
+  #pass(ms: number): void {
+    this.clock.advance(ms)
+    this.#throwBroken()
+  }
+
+  #throwBroken(): void {
+    if (this.#broken !== undefined) throw this.#broken
+  }
+
+  /** Waits until all vectors are equal and all clients have their answers. */
+  async #settle(): Promise<void> {
+    const endMs = this.clock.nowMs + SETTLE_MS_MAX
+    for (let calmMs = 0; calmMs < 3000; ) {
+      if (this.clock.nowMs > endMs) throw new Finding('convergence', `not equal ${SETTLE_MS_MAX} ms after all was healed`)
+      this.#pass(200)
+      // A disk may fail once more; somebody will start the node again.
+      for (const node of this.nodes) if (node.core === undefined) await node.start()
+      calmMs = this.#isEqual() ? calmMs + 200 : 0
+    }
+  }
+
+  #isEqual(): boolean {
+    const [first, ...others] = this.nodes.map(({ core }) => core!.applied.toWire().join())
+    return others.every((vector) => vector === first) && this.#clients.every(({ isIdle }) => isIdle)
+  }
+
+  #thinkThenSend(client: SimClient): void {
+    this.clock.after(this.#think.random() * 2 * this.options.thinkMs, () => {
+      if (!this.#clientsRun) return
+      if (client.isIdle) this.#send(client)
+      this.#thinkThenSend(client)
+    })
+  }
+
+  #send(client: SimClient): void {
+    const commands = this.#workload.next(client.wallMs ?? 0)
+    // Each client keeps to one database, as most do.
+    const sent = client.send(client.isFresh && this.options.databases > 1 ? [['SELECT', String(this.#clients.indexOf(client) % 2)], ...commands] : commands)
+    this.ledger.commands.push(...sent)
+  }
+
+  #answered(command: SentCommand): void {
+    this.#note(`${command.node} ${command.words.join(' ')} -> ${replyText(command.reply)}`)
+    for (const checker of this.#checkers) checker.answered?.(command)
+  }
+
+  recovered(node: SimNode): void {
+    this.#note(`${node.name} starts at ${JSON.stringify([...node.vector])}`)
+    for (const checker of this.#checkers) checker.recovered?.(node)
+  }
+
+  minted(node: SimNode, record: Uint8Array, span: BatchSpan): void {
+    this.#note(`${node.name} mints ${span.origin.id}:${span.firstSeq} x${span.opCount} ${crc32c(record, 0, record.length)}`)
+    this.ledger.add(record)
+    this.#guarded(() => {
+      for (const checker of this.#checkers) checker.minted?.(node, record, span)
+    })
+  }
+
+  received(node: SimNode, record: Uint8Array, span: BatchSpan): void {
+    this.#note(`${node.name} takes ${span.origin.id}:${span.firstSeq} x${span.opCount}`)
+    this.#guarded(() => {
+      for (const checker of this.#checkers) checker.received?.(node, record, span)
+    })
+  }
+
+  /** A finding inside a node must not look to it like an error of its own. */
+  #guarded(judge: () => void): void {
+    try {
+      judge()
+    } catch (error) {
+      this.#broken ??= error as Error
+    }
+  }
+
+  crashed(node: SimNode, how: 'kill' | 'power', core: NodeCore): void {
+    this.#note(`${node.name} is gone: ${how}`)
+    this.#clients.filter((client) => client.isOf(node)).forEach((client) => client.lose())
+    for (const checker of this.#checkers) checker.crashed?.(node, how, core)
+  }
+
+  broke(node: SimNode, error: Error): void {
+    this.#note(`${node.name} broke: ${error.message}`)
+    this.#broken ??= error
+  }
+
+  #note(line: string): void {
+    const whole = `${this.clock.nowMs.toFixed(3)} ${line}`
+    if (this.#keepTrace) this.#trace.push(whole)
+    let hash = this.#hash
+    for (let i = 0; i < whole.length; i++) hash = Math.imul(hash ^ whole.charCodeAt(i), 0x01000193)
+    this.#hash = hash
+  }
+
+  result(finding: string | undefined): SimResult {
+    return {
+      seed: this.options.seed,
+      options: this.options,
+      finding,
+      hash: this.#hash >>> 0,
+      commands: this.ledger.commands.length,
+      minted: this.ledger.ops.size,
+      virtualMs: this.clock.nowMs,
+      trace: this.#trace,
+    }
+  }
+}
+
+function replyText(reply: Reply | undefined): string {
+  return JSON.stringify(reply, (_, value: unknown) => (typeof value === 'bigint' ? `${value}` : value))
+}
