@@ -68,7 +68,8 @@ function packagesIn(path) {
 
 function install() {
   console.error('causeway: installing the dependencies (npm ci), once ...')
-  const words = ['ci', '--no-audit', '--no-fund', '--loglevel=error']
+  // The build needs the types that only development packages bring, whatever NODE_ENV says.
+  const words = ['ci', '--include=dev', '--no-audit', '--no-fund', '--loglevel=error']
   const npm = process.env.npm_execpath
   // Under `npm start` npm says where it is itself; otherwise it is found by name, on Windows by a shell.
   const done = /\.c?js$/.test(npm || '')

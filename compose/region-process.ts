@@ -25,19 +25,14 @@ const program = fileURLToPath(new URL('../../bin/causeway.mjs', import.meta.url)
 
 export class RegionProcess {
   readonly plan: RegionPlan
-  readonly #words: readonly string[]
   readonly #nodeFlags: readonly string[]
   readonly #killAtExit = (): void => void this.#child?.kill('SIGKILL')
   #child: ChildProcess | undefined = undefined
   #stopped = false
 
-  /**
-   * @param words  settings beyond those of the plan, as on the command line
-   * @param nodeFlags  flags for Node itself
-   */
-  constructor(plan: RegionPlan, words: readonly string[] = [], nodeFlags: readonly string[] = []) {
+  /** @param nodeFlags  flags for Node itself */
+  constructor(plan: RegionPlan, nodeFlags: readonly string[] = []) {
     this.plan = plan
-    this.#words = words
     this.#nodeFlags = nodeFlags
   }
 
@@ -69,7 +64,7 @@ export class RegionProcess {
     const { plan } = this
     if (this.#stopped) throw new Error(`region ${plan.name} was stopped`)
     const log = openSync(plan.logFile, 'a')
-    const words = [...this.#nodeFlags, program, 'node', ...plan.words, ...this.#words]
+    const words = [...this.#nodeFlags, program, 'node', ...plan.words]
     const child = spawn(process.execPath, words, { detached: true, stdio: ['ignore', 'ignore', log] })
     closeSync(log)
     this.#child = child

@@ -15,9 +15,10 @@ export class Region {
   readonly process: RegionProcess
   #client: Redis | undefined = undefined
 
-  constructor(plan: RegionPlan) {
+  /** @param nodeFlags  flags for Node itself */
+  constructor(plan: RegionPlan, nodeFlags: readonly string[] = []) {
     this.plan = plan
-    this.process = new RegionProcess(plan)
+    this.process = new RegionProcess(plan, nodeFlags)
   }
 
   get name(): string {

@@ -15,6 +15,9 @@ export interface Origin {
   /** `<region>-<12 hex digits>`, for example `1-9f3c2a71b04e`. */
   readonly id: string
   readonly region: number
+  /** The incarnation as two numbers of 24 bits, which is how it travels. */
+  readonly high: number
+  readonly low: number
   readonly index: number
 }
 
@@ -32,6 +35,8 @@ export function originId(region: number, random: Uint8Array): string {
 
 export class OriginTable {
   readonly #byId = new Map<string, Origin>()
+  /** By the low part of the incarnation, which is random; more than one is rare. */
+  readonly #byLow = new Map<number, Origin[]>()
   readonly #list: Origin[] = []
 
   /** The origin of that id. @throws RangeError when the text is not an origin id. */
@@ -40,10 +45,23 @@ export class OriginTable {
     if (known !== undefined) return known
     const region = Number(FORM.exec(id)?.[1] ?? 0)
     if (region < 1 || region > REGION_ID_MAX) throw new RangeError(`not an origin id: '${id}'`)
-    const origin: Origin = { id, region, index: this.#list.length }
+    const hex = id.length - 2 * INCARNATION_BYTES
+    const high = Number.parseInt(id.slice(hex, hex + INCARNATION_BYTES), 16)
+    const low = Number.parseInt(id.slice(hex + INCARNATION_BYTES), 16)
+    const origin: Origin = { id, region, high, low, index: this.#list.length }
     this.#byId.set(id, origin)
+    this.#byLow.set(low, [...(this.#byLow.get(low) ?? []), origin])
     this.#list.push(origin)
     return origin
+  }
+
+  /** The origin of that region and incarnation. @throws RangeError when the region id is out of range */
+  internParts(region: number, high: number, low: number): Origin {
+    for (const origin of this.#byLow.get(low) ?? []) {
+      if (origin.region === region && origin.high === high) return origin
+    }
+    const incarnation = high.toString(16).padStart(6, '0') + low.toString(16).padStart(6, '0')
+    return this.intern(`${region}-${incarnation}`)
   }
 
   get size(): number {

@@ -8,6 +8,7 @@
  */
 import { createHmac } from 'node:crypto'
 import type { LinkStatus } from '../sync/mesh.ts'
+import { isRefusal } from '../sync/reason.ts'
 import { WsTransport } from '../sync/transport-ws.ts'
 import type { Logger } from 'pino'
 import { type AdminServer, listenAdmin } from './admin/server.ts'
@@ -22,6 +23,7 @@ import { nodeLatin1 } from './latin1-node.ts'
 import { type Front, NodeServices } from './node-services.ts'
 import { processFacts } from './process-facts.ts'
 import { ClientListener, type ListenerLimits } from './server/listener.ts'
+import { StartError } from './start-error.ts'
 
 /** Words in one command. Redis's own limit. */
 const COMMAND_WORDS_MAX = 2 ** 20
@@ -67,7 +69,7 @@ class Node implements RunningNode, Front {
       latin1: nodeLatin1,
       transport: new WsTransport({
         host: values.bind,
-        port: values['sync-port'],
+        port: values['sync-port'] === 0 ? undefined : values['sync-port'],
         frameBytesMax: values['sync-frame-bytes-max'],
         env,
       }),
@@ -92,7 +94,7 @@ class Node implements RunningNode, Front {
       this.#admin = await listenAdmin(ports, values.bind, values['admin-port'])
     }
     try {
-      await this.#core.start()
+      await this.#startPeers()
       await this.#listener.listen()
     } catch (error) {
       await this.#close('the start failed')
@@ -104,6 +106,15 @@ class Node implements RunningNode, Front {
       `region ${values.region} serves clients on ${values.bind}:${this.#listener.port}, ` +
         `peers on port ${values['sync-port']}, appendfsync ${values.appendfsync}`,
     )
+  }
+
+  async #startPeers(): Promise<void> {
+    try {
+      await this.#core.start()
+    } catch (error) {
+      // The transport's errors are sentences already; sync knows nothing of how a node is started.
+      throw new StartError((error as Error).message)
+    }
   }
 
   #measureRate(): void {
@@ -203,7 +214,7 @@ class Node implements RunningNode, Front {
         commands: core.engine.commandCount,
         minted: core.engine.mintedCount,
         applied: core.engine.receivedCount,
-        waiting: core.mesh.waitingBatches,
+        waiting: core.mesh.waiting.batches,
       },
       conflicts: core.conflicts.counts,
       peers: core.mesh.links().map(peerStatus),
@@ -226,8 +237,9 @@ function peerStatus(link: LinkStatus): PeerStatus {
   }
 }
 
-function peerState({ pull, behindOps }: LinkStatus): PeerStatus['state'] {
+function peerState({ pull, behindOps, lastError }: LinkStatus): PeerStatus['state'] {
   if (pull === 'streaming') return behindOps > 0 ? 'catching-up' : 'streaming'
+  if (lastError !== undefined && isRefusal(lastError)) return 'refused'
   return pull === 'dialing' || pull === 'greeting' ? 'connecting' : 'disconnected'
 }
 

@@ -180,13 +180,13 @@ export class Mesh {
     return true
   }
 
-  /** Received batches that wait for ops they depend on. */
-  get waitingBatches(): number {
-    return this.#inbox.waitingBatches
-  }
-
   links(): LinkStatus[] {
     return [...this.#members.values()].map((member) => this.#statusOf(member))
+  }
+
+  /** Received batches that wait for others they depend on. */
+  get waiting(): { readonly batches: number; readonly bytes: number } {
+    return { batches: this.#inbox.waitingBatches, bytes: this.#inbox.waitingBytes }
   }
 
   /** What a peer has fsynced, as it last acknowledged; undefined when it was never heard. */

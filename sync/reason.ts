@@ -4,8 +4,7 @@
  * The one list of codes; PROTOCOL.md explains each to people, and a test compares the two. A code is for
  * programs, the sentence beside it for whoever reads the status of a link.
  */
-export const REASON_CODES = [
-  // Refusals of the handshake.
+const REFUSAL_CODES = [
   'protocol-version',
   'wrong-secret',
   'same-node',
@@ -17,6 +16,11 @@ export const REASON_CODES = [
   'wrong-region',
   'link-down',
   'log-unavailable',
+] as const
+
+export const REASON_CODES = [
+  // Refusals of the handshake.
+  ...REFUSAL_CODES,
   // Ends of a link.
   'malformed-message',
   'unexpected-message',
@@ -53,4 +57,9 @@ export class ProtocolViolation extends Error {
     this.name = 'ProtocolViolation'
     this.code = code
   }
+}
+
+/** The two ends do not agree to be linked; dialing again helps only when somebody changes something. */
+export function isRefusal({ code }: Reason): boolean {
+  return REFUSAL_CODES.some((refusal) => refusal === code)
 }

@@ -15,8 +15,8 @@ import type { Link, LinkEvents, SyncEnv, Transport } from './ports.ts'
 export interface WsOptions {
   /** Address to listen on. */
   readonly host: string
-  /** 0 takes any free port; see `WsTransport.port`. */
-  readonly port: number
+  /** 0 takes any free port; see `WsTransport.port`. Undefined: this node dials and is not dialed. */
+  readonly port: number | undefined
   /** Largest message taken, bytes. */
   readonly frameBytesMax: number
   readonly env: Pick<SyncEnv, 'after'>
@@ -89,6 +89,7 @@ export class WsTransport implements Transport {
   /** @throws Error that names the address when it cannot be listened on */
   async listen(accept: (link: Link) => LinkEvents): Promise<void> {
     const { host, port, frameBytesMax } = this.#options
+    if (port === undefined) return
     const http = createServer((_request, response) => {
       // Somebody opened the address in a browser.
       response

@@ -91,10 +91,10 @@ export class BatchWriter extends ByteWriter implements EffectWriter {
     })
   }
 
-  #origin({ id, region }: Origin): void {
+  #origin({ region, high, low }: Origin): void {
     this.varint(region)
-    const hex = id.length - 12
-    for (let i = hex; i < id.length; i += 2) this.byte(Number.parseInt(id.slice(i, i + 2), 16))
+    this.u24(high)
+    this.u24(low)
   }
 
   beginOp(hlc: Hlc): void {
@@ -156,11 +156,10 @@ export class BatchReader extends ByteReader implements EffectReader {
 
   #origin(origins: OriginTable): Origin {
     const region = this.varint()
-    let id = `${region}-`
-    for (const byte of this.raw(6)) id += byte.toString(16).padStart(2, '0')
     try {
-      return origins.intern(id)
-    } catch {
+      return origins.internParts(region, this.u24(), this.u24())
+    } catch (error) {
+      if (!(error instanceof RangeError)) throw error
       throw new DecodeError(`a region id out of range: ${region}`)
     }
   }

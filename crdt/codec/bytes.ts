@@ -78,6 +78,14 @@ export class ByteWriter {
     this.patchU32(this.at - 4, value)
   }
 
+  /** Three bytes, high one first. */
+  u24(value: number): void {
+    this.ensure(3)
+    this.bytes[this.at++] = value >>> 16
+    this.bytes[this.at++] = value >>> 8
+    this.bytes[this.at++] = value
+  }
+
   patchU32(at: number, value: number): void {
     const { bytes } = this
     bytes[at] = value
@@ -160,6 +168,10 @@ export class ByteReader {
     const value = readU32(this.bytes, this.at)
     this.at += 4
     return value
+  }
+
+  u24(): number {
+    return (this.byte() << 16) | (this.byte() << 8) | this.byte()
   }
 
   varint(): number {

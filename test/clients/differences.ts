@@ -49,6 +49,12 @@ export const DIFFERENCES: readonly Difference[] = [
       'range" beyond; Redis goes on until its memory is full.',
   },
   {
+    name: 'WATCH and adds',
+    reason:
+      'An SADD of members that are all there is a write here, so that it can beat a concurrent SREM; it ' +
+      'makes the EXEC of whoever watches the set fail. In Redis it changes nothing.',
+  },
+  {
     name: 'steps of SCAN',
     reason:
       'Cursors and the number of elements a call returns are private to the server. The guarantee is the ' +

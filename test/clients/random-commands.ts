@@ -2,25 +2,17 @@
  * random-commands.ts: endless random commands from a seed, right and wrong ones.
  *
  * Few keys, fields and members, so that commands meet each other's work; numbers from the edges of their
- * ranges; wrong types, arities and options now and then. Three rules keep both servers comparable:
+ * ranges; wrong types, arities and options now and then. Four rules keep both servers comparable:
  * deadlines are far away or past; SPOP, which leaves a random rest, is followed by a DEL; and floats are
- * added only to keys of their own, as sums of binary fractions, which a long double holds exactly too.
+ * added only to keys of their own, as sums of binary fractions, which a long double holds exactly too. And
+ * what only Causeway calls a write keeps away from watched keys.
  */
 import { Prng } from '../harness/prng.ts'
 
-const KEYS = [
-  'k1',
-  'k2',
-  'k3',
-  'k4',
-  'k5',
-  'k6',
-  '{t}a',
-  '{t}b',
-  '',
-  '\x00\xff\r\n',
-  'key with a longer name',
-]
+const STRING_KEYS = ['k1', 'k2', 'k3', '{t}k', '']
+const HASH_KEYS = ['h1', 'h2', '{t}h', '\x00\xff\r\n']
+const SET_KEYS = ['s1', 's2', 's3', '{t}s', 'a set with a longer name']
+const KEYS = [...STRING_KEYS, ...HASH_KEYS, ...SET_KEYS]
 const FLOAT_KEYS = ['f1', 'f2', 'f3']
 const MEMBERS = ['a', 'b', 'c', 'd', '1', '2', '-7', '', '\x00', 'a\r\nb', '\xe9\xff', 'x'.repeat(100)]
 const VALUES = ['', 'v', 'hello world', '\x00\x01\xff', '10', '-3', '3.5', ' 7', '007', '+1', 'y'.repeat(200)]
@@ -38,8 +30,8 @@ const NO_FLOATS = ['abc', '', ' 1', '1 ', 'nan', '1e5000', 'inf', '-infinity', '
 /** Seconds and milliseconds that do not end while a test runs, and that have ended long ago. */
 const FAR_MOMENTS = { seconds: '32503680000', milliseconds: '32503680000123' }
 const PAST_MOMENTS = ['1', '0', '-1', '1000000']
-const PATTERNS = ['*', 'k*', 'k?', '[kf]1', '{t}*', '[^k]*', '\\k1', 'nothing', '', '*\xff*', 'k[1-3]']
-const JUNK = ['', 'junk', 'NX', 'withvalues', '0', '-1', '\xff', ...EDGES]
+const PATTERNS = ['*', 'k*', 's?', '[hks]1', '{t}*', '[^k]*', '\\k1', 'nothing', '', '*\xff*', 'h[1-3]']
+const JUNK = ['', 'junk', 'NX', 'withvalues', '0', '-1', '\xff']
 
 type Make = (r: Prng) => string[]
 
@@ -49,6 +41,12 @@ function some<T>(r: Prng, min: number, max: number, make: () => T): T[] {
 }
 
 const key = (r: Prng): string => r.pick(KEYS)
+/** Mostly a key of the right type: nothing comes of commands that only meet wrong ones. */
+const mostly = (r: Prng, own: readonly string[]): string => (r.chance(0.93) ? r.pick(own) : key(r))
+const stringKey = (r: Prng): string => mostly(r, STRING_KEYS)
+const hashKey = (r: Prng): string => mostly(r, HASH_KEYS)
+const setKey = (r: Prng): string => mostly(r, SET_KEYS)
+const setKeys = (r: Prng): string[] => some(r, 1, 4, () => setKey(r))
 const member = (r: Prng): string => r.pick(MEMBERS)
 const value = (r: Prng): string => (r.chance(0.1) ? r.pick(EDGES) : r.pick(VALUES))
 const integer = (r: Prng): string => {
@@ -70,7 +68,8 @@ const moment = (r: Prng, unit: 'seconds' | 'milliseconds', isRelative: boolean):
   if (r.chance(0.1)) return r.pick([...EDGES, ...NO_INTEGERS])
   if (r.chance(0.15)) return r.pick(isRelative ? ['0', '-1', '-100000'] : PAST_MOMENTS)
   if (!isRelative) return FAR_MOMENTS[unit]
-  const seconds = 5000 + 1000 * r.below(5)
+  // Never twice the same, nor nearly: which one is later must not hang on the clock.
+  const seconds = 1000 * r.between(5, 1_000_000)
   return String(unit === 'seconds' ? seconds : 1000 * seconds)
 }
 const EXPIRY_OPTIONS = (r: Prng): string[][] => [
@@ -92,73 +91,77 @@ const cursor = (r: Prng): string =>
 /** One maker per command. Those of commands that are not there yet are left out by the caller. */
 const MAKERS: Readonly<Record<string, Make>> = {
   // Strings
-  get: (r) => [key(r)],
+  get: (r) => [stringKey(r)],
   set: (r) => [
-    key(r),
+    stringKey(r),
     value(r),
     ...options(r, [['NX'], ['XX'], ['GET'], ['KEEPTTL'], ...EXPIRY_OPTIONS(r), ...EXPIRY_OPTIONS(r)]),
   ],
-  setnx: (r) => [key(r), value(r)],
-  setex: (r) => [key(r), moment(r, 'seconds', true), value(r)],
-  psetex: (r) => [key(r), moment(r, 'milliseconds', true), value(r)],
-  getset: (r) => [key(r), value(r)],
-  getdel: (r) => [key(r)],
-  getex: (r) => [key(r), ...options(r, [['PERSIST'], ...EXPIRY_OPTIONS(r)])],
-  mget: keys,
-  mset: (r) => some(r, 1, 3, () => [key(r), value(r)]).flat(),
-  msetnx: (r) => some(r, 1, 3, () => [key(r), value(r)]).flat(),
-  append: (r) => [key(r), value(r)],
-  strlen: (r) => [key(r)],
-  setrange: (r) => [key(r), r.chance(0.8) ? String(r.below(30)) : r.pick(['-1', 'x', ...EDGES]), value(r)],
-  getrange: (r) => [key(r), integer(r), integer(r)],
-  substr: (r) => [key(r), integer(r), integer(r)],
-  incr: (r) => [key(r)],
-  decr: (r) => [key(r)],
-  incrby: (r) => [key(r), integer(r)],
-  decrby: (r) => [key(r), integer(r)],
-  incrbyfloat: (r) => (r.chance(0.8) ? [r.pick(FLOAT_KEYS), float(r)] : [key(r), r.pick(NO_FLOATS)]),
+  setnx: (r) => [stringKey(r), value(r)],
+  setex: (r) => [stringKey(r), moment(r, 'seconds', true), value(r)],
+  psetex: (r) => [stringKey(r), moment(r, 'milliseconds', true), value(r)],
+  getset: (r) => [stringKey(r), value(r)],
+  getdel: (r) => [stringKey(r)],
+  getex: (r) => [stringKey(r), ...options(r, [['PERSIST'], ...EXPIRY_OPTIONS(r)])],
+  mget: (r) => some(r, 1, 4, () => stringKey(r)),
+  mset: (r) => some(r, 1, 3, () => [stringKey(r), value(r)]).flat(),
+  msetnx: (r) => some(r, 1, 3, () => [stringKey(r), value(r)]).flat(),
+  append: (r) => [stringKey(r), value(r)],
+  strlen: (r) => [stringKey(r)],
+  setrange: (r) => [
+    stringKey(r),
+    r.chance(0.8) ? String(r.below(30)) : r.pick(['-1', 'x', ...EDGES]),
+    value(r),
+  ],
+  getrange: (r) => [stringKey(r), integer(r), integer(r)],
+  substr: (r) => [stringKey(r), integer(r), integer(r)],
+  incr: (r) => [stringKey(r)],
+  decr: (r) => [stringKey(r)],
+  incrby: (r) => [stringKey(r), integer(r)],
+  decrby: (r) => [stringKey(r), integer(r)],
+  incrbyfloat: (r) => (r.chance(0.8) ? [r.pick(FLOAT_KEYS), float(r)] : [stringKey(r), r.pick(NO_FLOATS)]),
   // Hashes
-  hset: (r) => [key(r), ...some(r, 1, 4, () => [member(r), value(r)]).flat()],
-  hmset: (r) => [key(r), ...some(r, 1, 4, () => [member(r), value(r)]).flat()],
-  hsetnx: (r) => [key(r), member(r), value(r)],
-  hget: (r) => [key(r), member(r)],
-  hmget: (r) => [key(r), ...members(r)],
-  hgetall: (r) => [key(r)],
-  hdel: (r) => [key(r), ...members(r)],
-  hlen: (r) => [key(r)],
-  hexists: (r) => [key(r), member(r)],
-  hkeys: (r) => [key(r)],
-  hvals: (r) => [key(r)],
-  hstrlen: (r) => [key(r), member(r)],
-  hincrby: (r) => [key(r), member(r), integer(r)],
+  hset: (r) => [hashKey(r), ...some(r, 1, 4, () => [member(r), value(r)]).flat()],
+  hmset: (r) => [hashKey(r), ...some(r, 1, 4, () => [member(r), value(r)]).flat()],
+  hsetnx: (r) => [hashKey(r), member(r), value(r)],
+  hget: (r) => [hashKey(r), member(r)],
+  hmget: (r) => [hashKey(r), ...members(r)],
+  hgetall: (r) => [hashKey(r)],
+  hdel: (r) => [hashKey(r), ...members(r)],
+  hlen: (r) => [hashKey(r)],
+  hexists: (r) => [hashKey(r), member(r)],
+  hkeys: (r) => [hashKey(r)],
+  hvals: (r) => [hashKey(r)],
+  hstrlen: (r) => [hashKey(r), member(r)],
+  hincrby: (r) => [hashKey(r), member(r), integer(r)],
   hincrbyfloat: (r) =>
     r.chance(0.8)
       ? [r.pick(FLOAT_KEYS), r.pick(['f', 'g']), float(r)]
-      : [key(r), member(r), r.pick(NO_FLOATS)],
-  hrandfield: (r) => [key(r), ...(r.chance(0.3) ? [] : [drawCount(r), ...options(r, [['WITHVALUES']])])],
-  hscan: (r) => [key(r), cursor(r), ...scanOptions(r)],
+      : [hashKey(r), member(r), r.pick(NO_FLOATS)],
+  hrandfield: (r) => [hashKey(r), ...(r.chance(0.3) ? [] : [drawCount(r), ...options(r, [['WITHVALUES']])])],
+  hscan: (r) => [hashKey(r), cursor(r), ...scanOptions(r)],
   // Sets
-  sadd: (r) => [key(r), ...members(r)],
-  srem: (r) => [key(r), ...members(r)],
-  sismember: (r) => [key(r), member(r)],
-  smismember: (r) => [key(r), ...members(r)],
-  smembers: (r) => [key(r)],
-  scard: (r) => [key(r)],
-  spop: (r) => [key(r), ...(r.chance(0.4) ? [] : [drawCount(r)])],
-  srandmember: (r) => [key(r), ...(r.chance(0.3) ? [] : [drawCount(r)])],
-  smove: (r) => [key(r), key(r), member(r)],
-  sinter: keys,
-  sinterstore: (r) => [key(r), ...keys(r)],
+  sadd: (r) => [setKey(r), ...members(r)],
+  srem: (r) => [setKey(r), ...members(r)],
+  sismember: (r) => [setKey(r), member(r)],
+  smismember: (r) => [setKey(r), ...members(r)],
+  smembers: (r) => [setKey(r)],
+  scard: (r) => [setKey(r)],
+  spop: (r) => [setKey(r), ...(r.chance(0.4) ? [] : [drawCount(r)])],
+  srandmember: (r) => [setKey(r), ...(r.chance(0.3) ? [] : [drawCount(r)])],
+  smove: (r) => [setKey(r), setKey(r), member(r)],
+  sinter: setKeys,
+  sinterstore: (r) => [setKey(r), ...setKeys(r)],
   sintercard: (r) => {
-    const some = keys(r)
+    const some = setKeys(r)
     const count = r.chance(0.9) ? String(some.length) : integer(r)
     return [count, ...some, ...options(r, [['LIMIT', integer(r)]])]
   },
-  sunion: keys,
-  sunionstore: (r) => [key(r), ...keys(r)],
-  sdiff: keys,
-  sdiffstore: (r) => [key(r), ...keys(r)],
-  sscan: (r) => [key(r), cursor(r), ...scanOptions(r)],
+  sunion: setKeys,
+  sunionstore: (r) => [setKey(r), ...setKeys(r)],
+  sdiff: setKeys,
+  sdiffstore: (r) => [setKey(r), ...setKeys(r)],
+  sscan: (r) => [setKey(r), cursor(r), ...scanOptions(r)],
   // Keys and deadlines
   del: keys,
   unlink: keys,
@@ -192,7 +195,6 @@ const MAKERS: Readonly<Record<string, Make>> = {
   dbsize: () => [],
   flushdb: (r) => options(r, [['ASYNC'], ['SYNC'], ['NOW']]),
   select: (r) => [r.pick(['0', '0', '0', '1', '16', '-1', 'x', ...EDGES])],
-  watch: keys,
   unwatch: () => [],
   exec: () => [],
   discard: () => [],
@@ -208,8 +210,22 @@ const RARE: Readonly<Record<string, number>> = {
   discard: 0.3,
   rename: 0.5,
 }
-/** An edge of the range in the wrong place would lead a float out of what a long double holds exactly. */
-const NEVER_CHANGED: ReadonlySet<string> = new Set(['incrbyfloat', 'hincrbyfloat', 'select'])
+/**
+ * An edge of the range in the wrong place would lead a float out of what a long double holds exactly, or
+ * ask for more random draws than there is memory.
+ */
+const NEVER_CHANGED: ReadonlySet<string> = new Set([
+  'incrbyfloat',
+  'hincrbyfloat',
+  'hrandfield',
+  'srandmember',
+  'select',
+])
+
+/** Adding a member that is there is a write here and none in Redis, which a watcher of the key notices. */
+const ADDS_AGAIN: ReadonlySet<string> = new Set(['sadd', 'smove'])
+const NOTHING: ReadonlySet<string> = new Set()
+const WRONG = [['nothing', 'a', 'b'], ['NOTHING'], ['get'], ['multi', 'x'], ['MULTI'], ['WATCH']]
 
 export class RandomCommands {
   readonly #random: Prng
@@ -224,17 +240,19 @@ export class RandomCommands {
   /** One command, or a few that belong together. */
   next(): string[][] {
     const r = this.#random
-    if (!r.chance(0.03)) return this.#one()
+    if (r.chance(0.98)) return this.#one()
     const block = some(r, 0, 5, () => this.#one()).flat()
-    return [['MULTI'], ...block, [r.chance(0.9) ? 'EXEC' : 'DISCARD']]
+    const transaction = [['MULTI'], ...block, [r.chance(0.9) ? 'EXEC' : 'DISCARD']]
+    if (r.chance(0.5)) return transaction
+    const watched = some(r, 0, 3, () => this.#one(ADDS_AGAIN)).flat()
+    return [['WATCH', ...keys(r)], ...watched, ...transaction, ['UNWATCH']]
   }
 
-  #one(): string[][] {
+  #one(except: ReadonlySet<string> = NOTHING): string[][] {
     const r = this.#random
-    if (r.chance(0.01))
-      return [r.pick([['nothing', 'a', 'b'], ['NOTHING'], ['get'], ['multi', 'x'], ['MULTI']])]
+    if (r.chance(0.01)) return [r.pick(WRONG)]
     const name = r.pick(this.#names)
-    if (!r.chance(RARE[name] ?? 1)) return this.#one()
+    if (except.has(name) || !r.chance(RARE[name] ?? 1)) return this.#one(except)
     const words = [r.chance(0.5) ? name : name.toUpperCase(), ...MAKERS[name]!(r)]
     if (r.chance(0.04)) change(r, words, name)
     return name === 'spop' && words.length > 1 ? [words, ['DEL', words[1]!]] : [words]
@@ -245,5 +263,6 @@ export class RandomCommands {
 function change(r: Prng, words: string[], name: string): void {
   if (r.chance(0.4)) words.splice(1 + r.below(words.length), 1)
   else if (r.chance(0.5)) words.push(r.pick(JUNK))
-  else if (words.length > 1 && !NEVER_CHANGED.has(name)) words[1 + r.below(words.length - 1)] = r.pick(JUNK)
+  else if (words.length > 1 && !NEVER_CHANGED.has(name))
+    words[1 + r.below(words.length - 1)] = r.pick([...JUNK, ...EDGES])
 }

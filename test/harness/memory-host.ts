@@ -83,6 +83,19 @@ export class MemoryHost implements SyncHost {
     this.origin = this.newOrigin()
   }
 
+  /** The node after a crash that left it the first `recordCount` records of its log: a new origin, as always. */
+  restarted(recordCount: number): MemoryHost {
+    const { region, regionId } = this.identity
+    const host = new MemoryHost(this.#clock, region, regionId)
+    for (const { bytes, span } of this.log.records.slice(0, recordCount)) {
+      const origin = host.origins.intern(span.origin.id)
+      host.log.append({ bytes, span: { ...span, origin } })
+      host.applied.advance(origin, lastSeq(span))
+    }
+    host.durable = host.applied.copy()
+    return host
+  }
+
   newOrigin(): Origin {
     const bytes = Uint8Array.from({ length: 6 }, () => Math.floor(this.#clock.random() * 256))
     this.origin = this.origins.intern(originId(this.identity.regionId, bytes))

@@ -118,7 +118,9 @@ export class SimClient implements ClientSocket {
 
   /** The connection is lost; what was not answered stays so. */
   lose(): void {
+    const connection = this.#connection
     this.#connection = undefined
+    connection?.closed()
     this.#parser = new ReplyParser()
     this.#open = []
     this.#ranCount = 0

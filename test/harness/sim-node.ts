@@ -19,13 +19,18 @@ import type { SimDisk } from './sim-disk.ts'
 import { SimEnv, type SimWallClock } from './sim-env.ts'
 import { SimTransport } from './sim-network.ts'
 
+/** `kill` leaves what was written; `power` only what was synced, and some of the rest. */
+export type Ending = 'stop' | 'kill' | 'power'
+
 export interface SimNodeObserver {
   /** Recovery is over; nothing has been minted yet. */
   recovered(node: SimNode): void
   minted(node: SimNode, record: Uint8Array, span: BatchSpan): void
   received(node: SimNode, record: Uint8Array, span: BatchSpan): void
-  /** The process has just ended, in whatever way but an orderly one. */
-  crashed(node: SimNode, how: 'kill' | 'power', core: NodeCore): void
+  /** It serves no clients any more: an orderly end has begun. */
+  stopping(node: SimNode): void
+  /** The process has just ended. */
+  ended(node: SimNode, how: Ending, core: NodeCore): void
   /** It ended by an error that no simulated fault explains. */
   broke(node: SimNode, error: Error): void
 }
@@ -119,24 +124,27 @@ export class SimNode {
     this.crash('kill')
   }
 
-  /** `kill` leaves what was written; `power` only what was synced, and some of the rest. */
+  /** The process ends from one moment to the next; one that does not run may still lose power. */
   crash(how: 'kill' | 'power'): void {
-    const { disk, network } = this.machine
+    if (how === 'power') this.machine.disk.losePower()
+    else this.machine.disk.kill()
+    this.#end(how)
+  }
+
+  #end(how: Ending): void {
     const running = this.#running
-    if (running !== undefined) {
-      running.env.alive = false
-      this.#running = undefined
-      network.crash(this.name)
-    }
-    if (how === 'power') disk.losePower()
-    else disk.kill()
-    if (running !== undefined) this.#observer.crashed(this, how, running.core)
+    if (running === undefined) return
+    running.env.alive = false
+    this.#running = undefined
+    this.machine.network.crash(this.name)
+    this.#observer.ended(this, how, running.core)
   }
 
   /** An orderly end. Time has to pass for it; `passTime` lets it. */
   async stop(passTime: () => void): Promise<void> {
     const running = this.#running
     if (running === undefined) return
+    this.#observer.stopping(this)
     let isOver = false
     const stopping = running.core.stop('the simulation stops it').then(() => {
       isOver = true
@@ -147,8 +155,6 @@ export class SimNode {
     }
     if (!running.env.alive) return
     await stopping
-    running.env.alive = false
-    this.#running = undefined
-    this.machine.network.crash(this.name)
+    this.#end('stop')
   }
 }

@@ -7,7 +7,7 @@ import type { BatchSpan } from '../../crdt/codec/batch.ts'
 import type { NodeCore } from '../../region-node/core.ts'
 import type { SentCommand } from '../harness/sim-client.ts'
 import type { SimClock } from '../harness/sim-clock.ts'
-import type { SimNode } from '../harness/sim-node.ts'
+import type { Ending, SimNode } from '../harness/sim-node.ts'
 import type { SimOptions } from './options.ts'
 import type { Ledger } from './ledger.ts'
 
@@ -36,7 +36,7 @@ export interface Checker {
   /** The same for one from elsewhere. */
   received?(node: SimNode, record: Uint8Array, span: BatchSpan): void
   answered?(command: SentCommand): void
-  crashed?(node: SimNode, how: 'kill' | 'power', core: NodeCore): void
+  ended?(node: SimNode, how: Ending, core: NodeCore): void
   recovered?(node: SimNode): void
   /** Some moment between two turns, in the middle of everything. */
   moment?(): void

@@ -17,7 +17,7 @@ import { SimClient, type SentCommand } from '../harness/sim-client.ts'
 import { SimClock } from '../harness/sim-clock.ts'
 import { SimDisk } from '../harness/sim-disk.ts'
 import { SimWallClock } from '../harness/sim-env.ts'
-import { SimNode, type SimNodeObserver } from '../harness/sim-node.ts'
+import { type Ending, SimNode, type SimNodeObserver } from '../harness/sim-node.ts'
 import { type Checker, Finding, type World } from './checker.ts'
 import { CausalOrder } from './checkers/causal-order.ts'
 import { Convergence } from './checkers/convergence.ts'
@@ -162,7 +162,7 @@ class Simulation implements SimNodeObserver, World {
     // A run in which every node stays down sends nothing: the time limit ends it.
     const endMs = this.clock.nowMs + SETTLE_MS_MAX
     while (this.ledger.commands.length < ops && this.clock.nowMs < endMs) {
-      this.#pass(this.#nemesis.pauseMs())
+      this.#pass(this.#nemesis.pauseMs(), () => this.ledger.commands.length >= ops)
       const done = await this.#nemesis.act()
       this.#note(done)
       this.#throwBroken()
@@ -179,8 +179,8 @@ class Simulation implements SimNodeObserver, World {
     for (const checker of this.#checkers) checker.moment?.()
   }
 
-  #pass(ms: number): void {
-    this.clock.advance(ms)
+  #pass(ms: number, done?: () => boolean): void {
+    this.clock.advance(ms, done)
     this.#throwBroken()
   }
 
@@ -254,10 +254,14 @@ class Simulation implements SimNodeObserver, World {
     }
   }
 
-  crashed(node: SimNode, how: 'kill' | 'power', core: NodeCore): void {
+  stopping(node: SimNode): void {
+    for (const client of this.#clients) if (client.isOf(node)) client.lose()
+  }
+
+  ended(node: SimNode, how: Ending, core: NodeCore): void {
     this.#note(`${node.name} is gone: ${how}`)
-    this.#clients.filter((client) => client.isOf(node)).forEach((client) => client.lose())
-    for (const checker of this.#checkers) checker.crashed?.(node, how, core)
+    this.stopping(node)
+    for (const checker of this.#checkers) checker.ended?.(node, how, core)
   }
 
   broke(node: SimNode, error: Error): void {

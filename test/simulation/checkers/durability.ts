@@ -9,7 +9,7 @@
 import type { FsyncPolicy } from '../../../region-node/persistence/op-log.ts'
 import type { NodeCore } from '../../../region-node/core.ts'
 import type { SentCommand } from '../../harness/sim-client.ts'
-import type { SimNode } from '../../harness/sim-node.ts'
+import type { Ending, SimNode } from '../../harness/sim-node.ts'
 import { type Checker, Finding, firstLacking, type World } from '../checker.ts'
 
 /** How old an answer may be and still be lost with the power, milliseconds; the syncs themselves not counted. */
@@ -34,9 +34,9 @@ export class Durability implements Checker {
     this.#answers.set(command.node, answers)
   }
 
-  crashed(node: SimNode, how: 'kill' | 'power', core: NodeCore): void {
+  ended(node: SimNode, how: Ending, core: NodeCore): void {
     const promised: Vector = this.#promised.get(node.name) ?? new Map()
-    const safeBeforeMs = how === 'kill' ? Number.POSITIVE_INFINITY : this.#world.clock.nowMs - this.#windowMs
+    const safeBeforeMs = how === 'power' ? this.#world.clock.nowMs - this.#windowMs : Number.POSITIVE_INFINITY
     for (const command of this.#answers.get(node.name) ?? []) {
       if (command.answeredMs! <= safeBeforeMs) join(promised, command.seen ?? [])
       else if (command.dot !== undefined) this.#world.ledger.forgivable.add(command)

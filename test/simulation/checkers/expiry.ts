@@ -2,11 +2,12 @@
  * expiry.ts: a due key is removed in the end, and never one whose life somebody has extended meanwhile.
  *
  * Ops that no client asked for are removals of due keys. Such a removal has gone wrong when another op that
- * neither saw it nor was seen by it gives the key a later deadline: the value is gone, and somebody was
- * told that it would stay.
+ * neither saw it nor was seen by it, but had seen the deadline it acted on, gives the key a later one: the
+ * value is gone, and somebody was told that it would stay.
  */
 import { TAG } from '../../../crdt/effects/effect.ts'
 import type { SimNode } from '../../harness/sim-node.ts'
+import { observe } from '../../harness/observe.ts'
 import { answerOf, type OracleOp } from '../../harness/oracle.ts'
 import { type Checker, Finding, type World } from '../checker.ts'
 import { Ledger } from '../ledger.ts'
@@ -30,9 +31,8 @@ export class Expiry implements Checker {
     const { nodes } = this.#world
     const earliestMs = Math.min(...nodes.map(({ core }) => core!.expiryClockMs()))
     for (const { name, core } of nodes) {
-      for (const database of core!.engine.keyspace.databases()) {
-        const [late] = database.dueKeys(earliestMs - REMOVAL_MS_MAX)
-        if (late !== undefined) throw new Finding('expiry', `${name} still holds ${database.index}:${late}, long past its deadline`)
+      for (const [key, { deadlineMs }] of observe(core!.engine.keyspace)) {
+        if (deadlineMs < earliestMs - REMOVAL_MS_MAX) throw new Finding('expiry', `${name} still holds ${key}, long past its deadline`)
       }
     }
   }
@@ -54,7 +54,9 @@ export class Expiry implements Checker {
       const later = other.effects.find((one) => one.tag === TAG.DEADLINE && one.db === effect.db && one.key === effect.key)
       if (later?.tag !== TAG.DEADLINE) continue
       const before = answerOf(ops.filter((op) => hasSeen(removal, op))).get(`${effect.db}:${effect.key}`)
-      if (before !== undefined && later.deadlineMs > before.deadlineMs) {
+      if (before === undefined || later.deadlineMs <= before.deadlineMs) continue
+      const known = answerOf(ops.filter((op) => hasSeen(other, op))).get(`${effect.db}:${effect.key}`)
+      if (known?.deadlineMs === before.deadlineMs) {
         const names = `${removal.origin}:${removal.seq} and ${other.origin}:${other.seq}`
         throw new Finding('expiry', `${effect.key} was removed as due while its life was extended: ${names}`)
       }

@@ -1,0 +1,123 @@
+/**
+ * contenders.ts: the two sides of the comparison, under one interface: redis-server alone, and region A of
+ * three linked Causeway regions. Both keep a log that is fsynced every second.
+ */
+import { type ChildProcess, spawn, spawnSync } from 'node:child_process'
+import { mkdirSync, mkdtempSync, rmSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { setTimeout as delay } from 'node:timers/promises'
+import { planRegions } from '../../compose/plan.ts'
+import { awaitAgreement, connect, Region } from '../../compose/region.ts'
+
+export interface Contender {
+  readonly name: string
+  /** Takes the load. */
+  readonly port: number
+  readonly pid: number
+  /** Processes that follow it. */
+  readonly peerPids: readonly number[]
+  /** Resolves when everything written is wherever it has to be. */
+  settled(): Promise<void>
+  /** Removes all data. */
+  empty(): Promise<void>
+  stop(): Promise<void>
+}
+
+const REDIS_PORT = 7390
+const FIRST_REGION_PORT = 7391
+const READY_MS_MAX = 10_000
+
+/** `7.0.15`, or undefined when redis-server or redis-benchmark is not installed. */
+export function installedRedis(): string | undefined {
+  const [server, benchmark] = ['redis-server', 'redis-benchmark'].map((name) =>
+    spawnSync(name, ['--version'], { encoding: 'utf8' }),
+  )
+  if (server?.status !== 0 || benchmark?.status !== 0) return undefined
+  return /v=([\d.]+)/.exec(server.stdout)?.[1]
+}
+
+export async function startRedis(): Promise<Contender> {
+  const folder = mkdtempSync(join(tmpdir(), 'causeway-bench-'))
+  const settings = { port: REDIS_PORT, dir: folder, save: '', appendonly: 'yes', appendfsync: 'everysec' }
+  const words = Object.entries(settings).flatMap(([name, value]) => [`--${name}`, String(value)])
+  const child = spawn('redis-server', words, { stdio: 'ignore' })
+  const killAtExit = (): void => void child.kill('SIGKILL')
+  process.once('exit', killAtExit)
+  await answering(REDIS_PORT, child)
+  return {
+    name: 'redis-server',
+    port: REDIS_PORT,
+    pid: child.pid!,
+    peerPids: [],
+    settled: async () => {},
+    empty: () => flush(REDIS_PORT),
+    async stop() {
+      const ended = new Promise((resolve) => child.once('exit', resolve))
+      child.kill('SIGKILL')
+      await ended
+      process.removeListener('exit', killAtExit)
+      rmSync(folder, { recursive: true, force: true })
+    },
+  }
+}
+
+export async function startCauseway(
+  nodeFlags: readonly string[],
+): Promise<Contender & { regions: Region[] }> {
+  const folder = mkdtempSync(join(tmpdir(), 'causeway-bench-'))
+  mkdirSync(folder, { recursive: true })
+  const plans = planRegions(['A', 'B', 'C'], FIRST_REGION_PORT, folder)
+  const regions = plans.map((plan) => new Region(plan, nodeFlags))
+  const stop = async (): Promise<void> => {
+    await Promise.all(regions.map((region) => region.stop()))
+    rmSync(folder, { recursive: true, force: true })
+  }
+  try {
+    for (const region of regions) await region.start()
+  } catch (error) {
+    await stop()
+    throw error
+  }
+  const [origin, ...peers] = regions as [Region, ...Region[]]
+  return {
+    name: 'Causeway, region A of three',
+    port: origin.plan.port,
+    regions,
+    get pid() {
+      return origin.process.pid
+    },
+    get peerPids() {
+      return peers.map((peer) => peer.process.pid)
+    },
+    async settled() {
+      await awaitAgreement(regions)
+    },
+    async empty() {
+      await origin.run('FLUSHALL')
+      await awaitAgreement(regions)
+    },
+    stop,
+  }
+}
+
+async function answering(port: number, child: ChildProcess): Promise<void> {
+  const deadline = performance.now() + READY_MS_MAX
+  for (;;) {
+    if (child.exitCode !== null) throw new Error(`redis-server ended by itself: is port ${port} in use?`)
+    try {
+      const client = await connect(port)
+      client.disconnect()
+      return
+    } catch (error) {
+      if (performance.now() > deadline) throw error
+      await delay(20)
+    }
+  }
+}
+
+async function flush(port: number): Promise<void> {
+  const client = await connect(port)
+  await client.flushall()
+  client.disconnect()
+}

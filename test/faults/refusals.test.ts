@@ -1,0 +1,114 @@
+/**
+ * refusals.test.ts: peers that must not be linked, and bytes that are no peer at all. Each refusal has a
+ * name, which the operator sees at both ends.
+ */
+import { setTimeout as delay } from 'node:timers/promises'
+import { afterEach, describe, expect, it } from 'vitest'
+import { WebSocket } from 'ws'
+import { freeRegionPorts, type RegionOptions, RegionProcess } from '../harness/region-process.ts'
+
+const NOTICED_MS_MAX = 10_000
+const POLL_MS = 20
+
+const started: RegionProcess[] = []
+afterEach(async () => {
+  await Promise.all(started.splice(0).map((region) => region.dispose()))
+})
+
+/** Regions A and B, each a peer of the other, started with settings of their own. */
+async function pair(a: Partial<RegionOptions>, b: Partial<RegionOptions>): Promise<[RegionProcess, RegionProcess]> {
+  const [portsA, portsB] = [await freeRegionPorts(), await freeRegionPorts()]
+  const urlOf = ({ syncPort }: { syncPort: number }): string => `ws://127.0.0.1:${syncPort}`
+  const peersA = [{ name: b.name ?? 'B', url: urlOf(portsB) }]
+  const peersB = [{ name: a.name ?? 'A', url: urlOf(portsA) }]
+  const regions: [RegionProcess, RegionProcess] = [
+    await RegionProcess.prepare({ name: 'A', id: 1, ports: portsA, peers: peersA, ...a }),
+    await RegionProcess.prepare({ name: 'B', id: 2, ports: portsB, peers: peersB, ...b }),
+  ]
+  started.push(...regions)
+  await Promise.all(regions.map((region) => region.start()))
+  return regions
+}
+
+async function lastError(region: RegionProcess): Promise<string> {
+  const client = await region.connect()
+  const [link] = (await client.ask('CRDT.LINK', 'ALL', 'STATUS')) as string[][]
+  await client.close()
+  return String(link![link!.indexOf('last-error') + 1])
+}
+
+/** Waits until the region shows an error of that code. */
+async function awaitError(region: RegionProcess, code: string): Promise<string> {
+  const deadlineMs = performance.now() + NOTICED_MS_MAX
+  for (;;) {
+    const error = await lastError(region)
+    if (error.startsWith(`${code}: `)) return error
+    if (performance.now() > deadlineMs) {
+      throw new Error(`region ${region.name} shows '${error}' and not ${code}. It wrote:\n${region.stderr}`)
+    }
+    await delay(POLL_MS)
+  }
+}
+
+/** Nothing of one region reaches the other. */
+async function expectApart(a: RegionProcess, b: RegionProcess): Promise<void> {
+  const [clientA, clientB] = await Promise.all([a.connect(), b.connect()])
+  await clientA.ask('SET', 'k', 'v')
+  expect(await clientA.ask('CRDT.WAIT', '200')).toBe(0)
+  expect(await clientB.ask('GET', 'k')).toBeNull()
+  await Promise.all([clientA.close(), clientB.close()])
+}
+
+describe('two regions are not linked', () => {
+  it('with different secrets', async () => {
+    const [a, b] = await pair({}, { settings: { 'sync-secret': 'another one' } })
+    for (const region of [a, b]) {
+      const error = await awaitError(region, 'wrong-secret')
+      expect(error).not.toContain('another one')
+      expect(error).not.toContain('of the tests')
+    }
+    await expectApart(a, b)
+  })
+
+  it('with one region id', async () => {
+    const [a, b] = await pair({}, { id: 1 })
+    for (const region of [a, b]) expect(await awaitError(region, 'duplicate-region-id')).toContain('region-id 1')
+    await expectApart(a, b)
+  })
+
+  it('with different databases', async () => {
+    const [a, b] = await pair({}, { settings: { databases: '32' } })
+    for (const region of [a, b]) {
+      const error = await awaitError(region, 'configuration')
+      expect(error).toMatch(/databases is '(16|32)'.* and '(16|32)'/)
+    }
+    await expectApart(a, b)
+  })
+})
+
+describe('bytes that are no peer', () => {
+  it.each([
+    ['a text frame', 'hello'],
+    ['an empty frame', Buffer.alloc(0)],
+    ['a frame of an unknown type', Buffer.from([255, 1, 2, 3])],
+    ['a hello of nonsense', Buffer.from([2, 0xc1, 0xc1, 0xc1])],
+    ['a megabyte of noise', Buffer.alloc(1024 * 1024, 0xa5)],
+  ])('end that one connection and nothing else: %s', async (_name, frame) => {
+    const [a, b] = await pair({}, {})
+    const socket = new WebSocket(`ws://127.0.0.1:${a.ports.syncPort}`)
+    const closed = new Promise<void>((resolve) => {
+      socket.once('close', () => resolve())
+      socket.on('error', () => {})
+    })
+    await new Promise((resolve) => socket.once('message', resolve))
+    socket.send(frame)
+    await closed
+    const client = await a.connect()
+    await client.ask('SET', 'k', 'still here')
+    expect(await client.ask('CRDT.WAIT', '5000')).toBe(1)
+    await client.close()
+    const other = await b.connect()
+    expect(await other.ask('GET', 'k')).toBe('still here')
+    await other.close()
+  })
+})
