@@ -151,9 +151,11 @@ export class NodeCore implements CommandSink, TurnPort, SyncHost {
     log.info(`recovered ${this.engine.applied.opCount} ops from ${megabytes(position)} MB of log in ${seconds} s`)
   }
 
-  /** Begins to talk to peers and to remove what is due. */
+  /** Begins to talk to peers and to remove what is due. @throws StartError when it cannot listen for peers */
   async start(): Promise<void> {
-    await this.mesh.start()
+    await this.mesh.start().catch((error: Error) => {
+      throw new StartError(`${error.message}. End what is in the way, or choose another --sync-port.`)
+    })
     this.#expireLater()
   }
 

@@ -186,7 +186,7 @@ export class RequestDecoder {
     if (length >= 0) {
       if (this.gathered !== undefined) {
         if (this.gatheredBytes < length + 2) return this.starve()
-        words[this.wordsRead] = this.gathered.latin1Slice(0, length)
+        words[this.wordsRead] = this.gathered.toString('latin1', 0, length)
         this.gathered = undefined
         this.gatheredBytes = 0
       } else {
@@ -236,7 +236,7 @@ export class RequestDecoder {
     const length = (end < 0 ? bytes.length : end) - at
     if (length >= LINE_BYTES_MAX) throw tooLong
     if (end < 0 || end + 1 >= bytes.length) return UNFINISHED
-    const line = bytes.latin1Slice(at, end)
+    const line = bytes.toString('latin1', at, end)
     if (!/^(0|-?[1-9]\d{0,18})$/.test(line)) throw invalid
     const value = BigInt(line)
     if (value > COUNT_MAX || value < COUNT_MIN) throw invalid
@@ -252,7 +252,7 @@ export class RequestDecoder {
     if (found < 0) return undefined
     this.at = found + 1
     const lineEnd = found > start && this.bytes[found - 1] === RETURN ? found - 1 : found
-    const words = splitInline(this.bytes.latin1Slice(start, lineEnd))
+    const words = splitInline(this.bytes.toString('latin1', start, lineEnd))
     if (words === undefined) throw protocolErrors.unbalancedQuotes
     if (words.length > 0 && isHttp(words[0]!)) throw protocolErrors.http
     return words

@@ -50,7 +50,7 @@ export function splitInline(line: string): string[] | undefined {
       }
     }
     // `word` may be a rope, or a slice of `line`: a key must be neither.
-    words.push(Buffer.from(word, 'latin1').latin1Slice())
+    words.push(Buffer.from(word, 'latin1').toString('latin1'))
   }
 }
 

@@ -9,12 +9,7 @@
  * values are in that range (`test/bench/resp.bench.ts`).
  */
 
-declare global {
-  interface Buffer<TArrayBuffer extends ArrayBufferLike = ArrayBufferLike> {
-    /** Part of Node's Buffer that its type declarations leave out: `toString('latin1')` ends there. */
-    latin1Slice(start?: number, end?: number): string
-  }
-}
+import { nodeLatin1 } from '../latin1-node.ts'
 
 const of = String.fromCharCode
 
@@ -26,7 +21,7 @@ const SPELLED_BYTES_MAX = 24
 
 /** The word in `bytes[at]` to `bytes[at + length - 1]`, all of which exist: flat, and its own copy. */
 export function wordAt(bytes: Buffer, at: number, length: number): string {
-  if (length > SPELLED_BYTES_MAX) return bytes.latin1Slice(at, at + length)
+  if (length > SPELLED_BYTES_MAX) return nodeLatin1.read(bytes, at, at + length)
   if (length === 0) return ''
   const a = bytes[at]!
   if (length === 1) return of(a)
