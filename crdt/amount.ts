@@ -115,7 +115,9 @@ export function negateAmount(a: Amount): Amount {
 
 /** An integer sum that left the 64-bit range and is shown at its edge. */
 export function isSaturated(amount: Amount): boolean {
-  return typeof amount !== 'number' && !amount.fractional && (amount.units > INT64_MAX || amount.units < INT64_MIN)
+  return (
+    typeof amount !== 'number' && !amount.fractional && (amount.units > INT64_MAX || amount.units < INT64_MIN)
+  )
 }
 
 /** An integer sum as a read shows it: at most 64 bits. */

@@ -143,7 +143,8 @@ function reportCounter(cell: ManyCell, at: OpPoint): void {
 
 /** Something is here that the op at `at` neither saw nor wrote. */
 function hasConcurrent(cell: ManyCell, at: OpPoint): boolean {
-  for (const register of cell.registers) if (register.origin !== at.origin && !at.covers(register)) return true
+  for (const register of cell.registers)
+    if (register.origin !== at.origin && !at.covers(register)) return true
   for (const entry of cell.counter) if (entry.origin !== at.origin && !at.covers(entry)) return true
   return false
 }
@@ -168,7 +169,12 @@ export function withoutSeen(
  * What an origin must say with an increment: where its running total stands afterwards.
  * @param seq  the op the increment will be in
  */
-export function prepareIncrement(cell: Cell | undefined, delta: Amount, origin: Origin, seq: number): Increment {
+export function prepareIncrement(
+  cell: Cell | undefined,
+  delta: Amount,
+  origin: Origin,
+  seq: number,
+): Increment {
   const entry = cell instanceof ManyCell ? entryOf(cell.counter, { origin }) : undefined
   if (entry === undefined) return { delta, run: seq, total: delta }
   return { delta, run: entry.run, total: addAmounts(entry.total, delta) }

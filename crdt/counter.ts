@@ -46,7 +46,10 @@ export interface Increment {
   readonly total: Amount
 }
 
-export function entryOf(entries: readonly CounterEntry[], { origin }: { readonly origin: Origin }): CounterEntry | undefined {
+export function entryOf(
+  entries: readonly CounterEntry[],
+  { origin }: { readonly origin: Origin },
+): CounterEntry | undefined {
   for (const entry of entries) if (entry.origin === origin) return entry
   return undefined
 }

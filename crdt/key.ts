@@ -13,7 +13,14 @@
  * read, and only deadlines remain. (2) `state` holds the highest stamp of all states. (3) A Register as
  * an entry means: deadline "never", written by the very same dot.
  */
-import { Deadline, type Deadlines, deadlinesWithoutSeen, momentOf, winningDeadline, writeDeadline } from './deadline.ts'
+import {
+  Deadline,
+  type Deadlines,
+  deadlinesWithoutSeen,
+  momentOf,
+  winningDeadline,
+  writeDeadline,
+} from './deadline.ts'
 import { Fingerprint } from './digest.ts'
 import { compareStamps, Dot, type OpPoint, sameDot } from './dot.ts'
 import { Register } from './register.ts'

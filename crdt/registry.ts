@@ -158,7 +158,11 @@ export function decodeEffect(from: EffectReader): Effect | undefined {
  * Applies an effect to what its key holds. May change and reuse `entry`.
  * @returns the entry to store; undefined when nothing of the key is left
  */
-export function applyEffect(effect: KeyEffect, entry: KeyEntry | undefined, at: OpPoint): KeyEntry | undefined {
+export function applyEffect(
+  effect: KeyEffect,
+  entry: KeyEntry | undefined,
+  at: OpPoint,
+): KeyEntry | undefined {
   switch (effect.tag) {
     case TAG.SET:
       return applySet(effect, entry, at)

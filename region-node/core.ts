@@ -148,7 +148,9 @@ export class NodeCore implements CommandSink, TurnPort, SyncHost {
     this.engine.adoptOrigin(this.origins.intern(claimOrigin(env, this.#folder, regionId, position)))
     this.log.open(segments, checkpoints)
     const seconds = ((env.monoMs() - startMs) / 1000).toFixed(2)
-    log.info(`recovered ${this.engine.applied.opCount} ops from ${megabytes(position)} MB of log in ${seconds} s`)
+    log.info(
+      `recovered ${this.engine.applied.opCount} ops from ${megabytes(position)} MB of log in ${seconds} s`,
+    )
   }
 
   /** Begins to talk to peers and to remove what is due. @throws StartError when it cannot listen for peers */
@@ -255,7 +257,8 @@ export class NodeCore implements CommandSink, TurnPort, SyncHost {
       this.#endTurn()
       await new Promise<void>((resolve) => this.log.close(resolve))
     }
-    if (!this.#failed) releaseOrigin(this.#ports.env, this.#folder, this.engine.origin.id, this.log.durablePosition)
+    if (!this.#failed)
+      releaseOrigin(this.#ports.env, this.#folder, this.engine.origin.id, this.log.durablePosition)
     this.#lock.release()
   }
 }
@@ -276,7 +279,14 @@ function lockFolder(env: Env, folder: string): { release(): void } {
 }
 
 function identityOf({ region, regionId, nodeId, partitions }: FolderIdentity, settings: Settings): Identity {
-  return { region, regionId, nodeId, partitions, configuration: databaseConfiguration(settings), version: VERSION }
+  return {
+    region,
+    regionId,
+    nodeId,
+    partitions,
+    configuration: databaseConfiguration(settings),
+    version: VERSION,
+  }
 }
 
 /** Settings as sync reads them: through, so that CONFIG SET takes effect at once. */

@@ -167,7 +167,8 @@ function crdt(core: NodeCore): Lines {
     ['ops_minted', engine.mintedCount],
     ['ops_received', engine.receivedCount],
   ]
-  for (const rule of CONFLICT_RULES) lines.push([`conflicts_${rule.replaceAll('-', '_')}`, conflicts.counts[rule]])
+  for (const rule of CONFLICT_RULES)
+    lines.push([`conflicts_${rule.replaceAll('-', '_')}`, conflicts.counts[rule]])
   for (const link of core.mesh.links()) {
     lines.push([
       `link_${link.region}`,

@@ -7,10 +7,10 @@
  * that was written made durable, folder released.
  */
 import { createHmac } from 'node:crypto'
+import type { Logger } from 'pino'
 import type { LinkStatus } from '../sync/mesh.ts'
 import { isRefusal } from '../sync/reason.ts'
 import { WsTransport } from '../sync/transport-ws.ts'
-import type { Logger } from 'pino'
 import { type AdminServer, listenAdmin } from './admin/server.ts'
 import type { NodeStatus, PeerStatus } from './admin/status.ts'
 import type { RunningNode } from './cli/host.ts'
@@ -104,7 +104,8 @@ class Node implements RunningNode, Front {
     this.#measureRate()
     this.#logger.info(
       `region ${values.region} serves clients on ${values.bind}:${this.#listener.port}, ` +
-        `peers on port ${values['sync-port']}, appendfsync ${values.appendfsync}`,
+        `${values['sync-port'] === 0 ? 'no peers' : `peers on port ${values['sync-port']}`}, ` +
+        `appendfsync ${values.appendfsync}`,
     )
   }
 
@@ -233,7 +234,9 @@ function peerStatus(link: LinkStatus): PeerStatus {
     ...(link.skewMs === undefined ? {} : { clockSkewMs: link.skewMs }),
     bytesSent: link.bytesOut,
     bytesReceived: link.bytesIn,
-    ...(link.lastError === undefined ? {} : { lastError: `${link.lastError.code}: ${link.lastError.sentence}` }),
+    ...(link.lastError === undefined
+      ? {}
+      : { lastError: `${link.lastError.code}: ${link.lastError.sentence}` }),
   }
 }
 

@@ -8,13 +8,14 @@
  *
  * A *record* is a batch behind its length and its CRC32C.
  */
+
+import type { EffectReader, EffectWriter } from '../effects/effect.ts'
 import type { Hlc } from '../hlc.ts'
 import type { Origin, OriginTable } from '../origin.ts'
-import { type Effect, decodeEffect, encodeEffect, END_OF_OP } from '../registry.ts'
+import { decodeEffect, type Effect, END_OF_OP, encodeEffect } from '../registry.ts'
 import { VersionVector } from '../version-vector.ts'
 import { ByteReader, ByteWriter, DecodeError, type Latin1, readU32 } from './bytes.ts'
 import { crc32c } from './crc32c.ts'
-import type { EffectReader, EffectWriter } from '../effects/effect.ts'
 
 /** Bytes before the batch in a record: length and checksum, both u32. */
 export const RECORD_HEAD_BYTES = 8
@@ -176,7 +177,8 @@ export class BatchReader extends ByteReader implements EffectReader {
     for (let left = this.header.opCount; left > 0; left--) {
       this.#hlc += this.varint()
       const effects: Effect[] = []
-      for (let effect = decodeEffect(this); effect !== undefined; effect = decodeEffect(this)) effects.push(effect)
+      for (let effect = decodeEffect(this); effect !== undefined; effect = decodeEffect(this))
+        effects.push(effect)
       ops.push({ seq: this.#seq++, hlc: this.#hlc, effects })
     }
     if (this.more) throw new DecodeError('bytes after the last op')

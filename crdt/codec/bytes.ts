@@ -31,7 +31,10 @@ export const portableLatin1: Latin1 = {
     let text = ''
     // Pieces of 4096: `apply` puts every argument on the stack.
     for (let at = start; at < end; at += 4096) {
-      text += String.fromCharCode.apply(null, bytes.subarray(at, Math.min(end, at + 4096)) as unknown as number[])
+      text += String.fromCharCode.apply(
+        null,
+        bytes.subarray(at, Math.min(end, at + 4096)) as unknown as number[],
+      )
     }
     return text
   },
@@ -209,10 +212,12 @@ export class ByteReader {
       const value = this.varint()
       return kind > 127 ? 0 - value : value
     }
-    if (kind !== AMOUNT_WIDE && kind !== AMOUNT_FRACTION) throw new DecodeError('an amount of an unknown kind')
+    if (kind !== AMOUNT_WIDE && kind !== AMOUNT_FRACTION)
+      throw new DecodeError('an amount of an unknown kind')
     const scale = kind === AMOUNT_FRACTION ? this.varint() : 0
     const units = this.word()
-    if (scale > AMOUNT_DIGITS_MAX || units.length > AMOUNT_DIGITS_MAX) throw new DecodeError('an amount of too many digits')
+    if (scale > AMOUNT_DIGITS_MAX || units.length > AMOUNT_DIGITS_MAX)
+      throw new DecodeError('an amount of too many digits')
     if (!/^-?[0-9]+$/.test(units)) throw new DecodeError(`not an amount: '${units}'`)
     return kind === AMOUNT_WIDE ? integerAmount(BigInt(units)) : new Decimal(BigInt(units), scale, true)
   }

@@ -55,7 +55,11 @@ export function decodeHashPut(db: number, key: string, from: EffectReader): Hash
   return { tag: TAG.HASH_PUT, db, key, creates, pairs: decodeWords(from), seen: decodeSeen(from) }
 }
 
-export function applyHashPut(effect: HashPutEffect, entry: KeyEntry | undefined, at: OpPoint): KeyEntry | undefined {
+export function applyHashPut(
+  effect: HashPutEffect,
+  entry: KeyEntry | undefined,
+  at: OpPoint,
+): KeyEntry | undefined {
   const key = openKey(entry)
   const hash = hashOf(key) ?? new HashState()
   const { pairs } = effect

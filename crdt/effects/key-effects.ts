@@ -29,7 +29,11 @@ export interface FlushEffect {
   readonly tag: typeof TAG.FLUSH
   /** A database index, or EVERY_DB. */
   readonly db: number
-  readonly seen: readonly { readonly db: number; readonly key: string; readonly seen: readonly SeenCounter[] }[]
+  readonly seen: readonly {
+    readonly db: number
+    readonly key: string
+    readonly seen: readonly SeenCounter[]
+  }[]
 }
 
 export function encodeDeadline({ deadlineMs }: DeadlineEffect, out: EffectWriter): void {
@@ -42,7 +46,11 @@ export function decodeDeadline(db: number, key: string, from: EffectReader): Dea
   return { tag: TAG.DEADLINE, db, key, deadlineMs: shifted === 0 ? Number.POSITIVE_INFINITY : shifted - 1 }
 }
 
-export function applyDeadline(effect: DeadlineEffect, entry: KeyEntry | undefined, at: OpPoint): KeyEntry | undefined {
+export function applyDeadline(
+  effect: DeadlineEffect,
+  entry: KeyEntry | undefined,
+  at: OpPoint,
+): KeyEntry | undefined {
   const key = openKey(entry)
   setDeadline(key, effect.deadlineMs, at)
   return closeKey(key)

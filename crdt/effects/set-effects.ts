@@ -33,7 +33,11 @@ export function decodeSetAdd(db: number, key: string, from: EffectReader): SetAd
   return { tag: TAG.SET_ADD, db, key, creates, members: decodeWords(from) }
 }
 
-export function applySetAdd(effect: SetAddEffect, entry: KeyEntry | undefined, at: OpPoint): KeyEntry | undefined {
+export function applySetAdd(
+  effect: SetAddEffect,
+  entry: KeyEntry | undefined,
+  at: OpPoint,
+): KeyEntry | undefined {
   const key = openKey(entry)
   const set = setOf(key) ?? new SetState()
   set.add(effect.members, at)

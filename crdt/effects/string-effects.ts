@@ -9,7 +9,16 @@ import { type Cell, incrementCell, ManyCell, writeCell } from '../cell.ts'
 import { DecodeError } from '../codec/bytes.ts'
 import type { Increment } from '../counter.ts'
 import type { OpPoint } from '../dot.ts'
-import { beginKey, closeKey, type KeyEntry, openKey, placeState, removeSeen, setDeadline, stateOfType } from '../key.ts'
+import {
+  beginKey,
+  closeKey,
+  type KeyEntry,
+  openKey,
+  placeState,
+  removeSeen,
+  setDeadline,
+  stateOfType,
+} from '../key.ts'
 import { Register } from '../register.ts'
 import { NOTHING_SEEN, type SeenCounter } from '../state.ts'
 import { decodeSeen, type EffectReader, type EffectWriter, encodeSeen, type OnKey, TAG } from './effect.ts'
@@ -57,7 +66,14 @@ export function decodeSet(db: number, key: string, from: EffectReader): SetEffec
   if (flags > (FLAG_DEADLINE | FLAG_SEEN)) throw new DecodeError(`unknown flags ${flags} of a set`)
   const value = from.word()
   const deadlineMs = flags & FLAG_DEADLINE ? from.varint() : Number.POSITIVE_INFINITY
-  return { tag: TAG.SET, db, key, value, deadlineMs, seen: flags & FLAG_SEEN ? decodeSeen(from) : NOTHING_SEEN }
+  return {
+    tag: TAG.SET,
+    db,
+    key,
+    value,
+    deadlineMs,
+    seen: flags & FLAG_SEEN ? decodeSeen(from) : NOTHING_SEEN,
+  }
 }
 
 export function applySet(effect: SetEffect, entry: KeyEntry | undefined, at: OpPoint): KeyEntry | undefined {
@@ -121,7 +137,11 @@ export function decodeIncrement(db: number, key: string, from: EffectReader): In
   return { tag: TAG.INCREMENT, db, key, creates, ...decodeAddition(from) }
 }
 
-export function applyIncrement(effect: IncrementEffect, entry: KeyEntry | undefined, at: OpPoint): KeyEntry | undefined {
+export function applyIncrement(
+  effect: IncrementEffect,
+  entry: KeyEntry | undefined,
+  at: OpPoint,
+): KeyEntry | undefined {
   const key = openKey(entry)
   placeState(key, 'string', incrementCell(stringOf(key), effect, at), at)
   if (effect.creates) beginKey(key, at)

@@ -55,7 +55,11 @@ const METRICS: readonly Metric[] = [
   counter('causeway_commands_total', 'Commands run for clients.', (status) => status.ops.commands),
   counter('causeway_ops_minted_total', 'Ops minted here.', (status) => status.ops.minted),
   counter('causeway_ops_applied_total', 'Ops of other regions applied here.', (status) => status.ops.applied),
-  gauge('causeway_ops_waiting', 'Batches received that wait for ops they depend on.', (status) => status.ops.waiting),
+  gauge(
+    'causeway_ops_waiting',
+    'Batches received that wait for ops they depend on.',
+    (status) => status.ops.waiting,
+  ),
   {
     type: 'counter',
     name: 'causeway_conflicts_total',

@@ -10,11 +10,20 @@ import { EVERY_DB } from '../../crdt/effects/key-effects.ts'
 import type { Effect } from '../../crdt/registry.ts'
 import type { SeenCounter } from '../../crdt/state.ts'
 
-const ESCAPES: Readonly<Record<string, string>> = { '"': '\\"', '\\': '\\\\', '\n': '\\n', '\r': '\\r', '\t': '\\t' }
+const ESCAPES: Readonly<Record<string, string>> = {
+  '"': '\\"',
+  '\\': '\\\\',
+  '\n': '\\n',
+  '\r': '\\r',
+  '\t': '\\t',
+}
 
 /** `"text"` with everything that is not printable ASCII escaped. */
 export function quote(word: string): string {
-  const body = word.replace(/["\\]|[^ -~]/g, (c) => ESCAPES[c] ?? `\\x${c.charCodeAt(0).toString(16).padStart(2, '0')}`)
+  const body = word.replace(
+    /["\\]|[^ -~]/g,
+    (c) => ESCAPES[c] ?? `\\x${c.charCodeAt(0).toString(16).padStart(2, '0')}`,
+  )
   return `"${body}"`
 }
 

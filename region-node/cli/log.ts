@@ -56,7 +56,9 @@ function printSegment(path: string, origins: OriginTable, { env, print, complain
   try {
     const read = (offset: number, length: number) => file.read(offset, length)
     const { header, bodyAt } = decodeSegmentHeader(read)
-    print(`# ${path}: region ${header.regionId}, node ${header.nodeId}, from position ${header.firstPosition}\n`)
+    print(
+      `# ${path}: region ${header.regionId}, node ${header.nodeId}, from position ${header.firstPosition}\n`,
+    )
     const reader = new SegmentReader(read, file.size, READ_STRETCH_BYTES)
     let offset = bodyAt
     for (;;) {

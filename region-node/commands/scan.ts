@@ -9,8 +9,9 @@
  * last one to its place, so a name only ever moves down, from a higher position to a lower one: one that
  * the walk has not met yet cannot get behind it. Names added later go to the top and need not be met.
  * A call costs O(COUNT); the index is built once, at the first step or draw, and kept up to date.
- * (A walk in the order of hashes needs no index, but must sort all names again whenever one was added:
- * 200 ms for a million of them, at every `SSCAN key 0` of a set that is being filled.)
+ * (A walk in the order of hashes needs no index, but would sort all names anew whenever one was added:
+ * at every `SSCAN key 0` of a set that is being filled.) The order of an index does not outlive the
+ * process: as in Redis, a walk through a large collection does not go on past a restart or failover.
  *
  * Keys are walked slot by slot; the low part of the cursor is the slot, the high part the position in
  * it. A slot is indexed only when it holds far more keys than slots do on average, so an evenly filled

@@ -21,7 +21,8 @@ export class CommandTable {
     for (const family of families) {
       for (const command of family) {
         const found = prepare(command, undefined)
-        if (this.#bySpelling.has(command.name)) throw new RangeError(`command '${command.name}' is listed twice`)
+        if (this.#bySpelling.has(command.name))
+          throw new RangeError(`command '${command.name}' is listed twice`)
         this.#bySpelling.set(command.name, found)
         this.#bySpelling.set(command.name.toUpperCase(), found)
         this.#commands.push(found)
@@ -65,7 +66,9 @@ function findSubcommand(
 }
 
 function prepare(command: CommandDef, container: string | undefined): FoundCommand {
-  const byName = command.subcommands?.map((sub) => [sub.name.slice(sub.name.indexOf('|') + 1), prepare(sub, command.name)] as const)
+  const byName = command.subcommands?.map(
+    (sub) => [sub.name.slice(sub.name.indexOf('|') + 1), prepare(sub, command.name)] as const,
+  )
   return { ...command, container, byName: byName === undefined ? undefined : new Map(byName) }
 }
 

@@ -31,7 +31,13 @@ export interface ConflictSide {
   readonly what: string
 }
 
-export const CONFLICT_RULES: readonly ConflictRule[] = ['register', 'type', 'deadline', 'hidden-increment', 'saturation']
+export const CONFLICT_RULES: readonly ConflictRule[] = [
+  'register',
+  'type',
+  'deadline',
+  'hidden-increment',
+  'saturation',
+]
 
 export class ConflictLog {
   readonly counts: Record<ConflictRule, number> = {

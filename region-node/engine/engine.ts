@@ -14,21 +14,21 @@
  */
 import type { BatchReader } from '../../crdt/codec/batch.ts'
 import { DecodeError } from '../../crdt/codec/bytes.ts'
-import { type ConflictRule, type ConflictSink, type Dot, OpPoint } from '../../crdt/dot.ts'
-import { hlcWallMs } from '../../crdt/hlc.ts'
 import { momentOf, winningDeadline } from '../../crdt/deadline.ts'
+import { type ConflictRule, type ConflictSink, type Dot, OpPoint } from '../../crdt/dot.ts'
 import { TAG } from '../../crdt/effects/effect.ts'
 import { EVERY_DB } from '../../crdt/effects/key-effects.ts'
+import { hlcWallMs } from '../../crdt/hlc.ts'
 import { KeyState } from '../../crdt/key.ts'
 import type { Origin, OriginTable } from '../../crdt/origin.ts'
 import type { Effect } from '../../crdt/registry.ts'
 import { VersionVector } from '../../crdt/version-vector.ts'
+import type { TransactionControl } from '../commands/command.ts'
 import type { Services } from '../commands/services.ts'
 import { Session } from '../commands/session.ts'
-import type { TransactionControl } from '../commands/command.ts'
 import type { CommandTable, FoundCommand } from '../commands/table.ts'
 import { CommandError, errors } from '../errors.ts'
-import { ConflictLog, describeSide } from './conflict-log.ts'
+import { type ConflictLog, describeSide } from './conflict-log.ts'
 import { Context } from './context.ts'
 import { ExpiryClock } from './expiry-clock.ts'
 import type { Journal } from './journal.ts'
@@ -171,7 +171,8 @@ export class Engine implements ConflictSink, TransactionControl {
     try {
       return this.#table.find(words)
     } catch (error) {
-      if (error instanceof CommandError && words[0]!.toLowerCase() === 'exec') throw this.#abort(session, error)
+      if (error instanceof CommandError && words[0]!.toLowerCase() === 'exec')
+        throw this.#abort(session, error)
       if (session.queue !== undefined) session.queueBroken = true
       throw error
     }
@@ -185,7 +186,12 @@ export class Engine implements ConflictSink, TransactionControl {
     return errors.execAbortBecause(line.slice('ERR '.length))
   }
 
-  #queue(session: Session, queue: (readonly string[])[], command: FoundCommand, words: readonly string[]): void {
+  #queue(
+    session: Session,
+    queue: (readonly string[])[],
+    command: FoundCommand,
+    words: readonly string[],
+  ): void {
     if (command.flags.includes('no_multi')) {
       session.queueBroken = true
       throw errors.notInsideMulti
@@ -211,7 +217,8 @@ export class Engine implements ConflictSink, TransactionControl {
     const broken = session.queueBroken
     // A watched key that was there and is past its deadline now has changed too.
     const dirty =
-      session.watchDirty || session.watched.some(({ db, key, existed }) => existed && ctx.entry(key, db) === undefined)
+      session.watchDirty ||
+      session.watched.some(({ db, key, existed }) => existed && ctx.entry(key, db) === undefined)
     session.queue = undefined
     session.queueBroken = false
     this.unwatch(session)
@@ -339,7 +346,14 @@ export class Engine implements ConflictSink, TransactionControl {
 }
 
 /** What runs at once between MULTI and EXEC. */
-const RUN_WHILE_QUEUEING: ReadonlySet<string> = new Set(['exec', 'discard', 'multi', 'watch', 'quit', 'reset'])
+const RUN_WHILE_QUEUEING: ReadonlySet<string> = new Set([
+  'exec',
+  'discard',
+  'multi',
+  'watch',
+  'quit',
+  'reset',
+])
 
 /** CLIENT REPLY OFF and SKIP: takes the reply back where the client asked for none. */
 function silence(session: Session, skipped: boolean, takeBack: () => void): void {

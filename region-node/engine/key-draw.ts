@@ -2,8 +2,8 @@
  * key-draw.ts: picks a random key of a database, for RANDOMKEY.
  *
  * A slot is drawn by its share of the keys, then a position in it. The shares are counted once over all
- * slots (some 50 us) and used for many draws: a draw that finds its slot shrunk since is repeated, and
- * keys that came since are missed only until the next count. Small databases are counted at every change.
+ * slots and used for many draws: a draw that finds its slot shrunk since is repeated, and keys that came
+ * since are missed only until the next count. Small databases are counted at every change.
  */
 import type { KeyEntry } from '../../crdt/key.ts'
 import type { Database } from './keyspace.ts'

@@ -20,8 +20,8 @@ import { stringOf } from '../../crdt/effects/string-effects.ts'
 import { type Hlc, receive, tick } from '../../crdt/hlc.ts'
 import { collectSeen, deadlineOf, type KeyEntry, KeyState, visibleState } from '../../crdt/key.ts'
 import type { Origin } from '../../crdt/origin.ts'
-import type { Effect } from '../../crdt/registry.ts'
 import { Register } from '../../crdt/register.ts'
+import type { Effect } from '../../crdt/registry.ts'
 import { NOTHING_SEEN, type SeenCounter } from '../../crdt/state.ts'
 import type { VersionVector } from '../../crdt/version-vector.ts'
 import type { Writes } from '../commands/command.ts'
@@ -144,7 +144,14 @@ export class Minter implements Writes {
   put(key: string, value: string, db = this.db): void {
     const entry = this.#live(db, key)
     const cell = entry === undefined ? undefined : stringOf(entry)
-    this.#emit({ tag: TAG.PUT, db, key, value, creates: entry === undefined, seen: seenInCell(cell, undefined) })
+    this.#emit({
+      tag: TAG.PUT,
+      db,
+      key,
+      value,
+      creates: entry === undefined,
+      seen: seenInCell(cell, undefined),
+    })
   }
 
   increment(key: string, delta: Amount): void {

@@ -40,7 +40,11 @@ export class Checkpoints {
   }
 }
 
-function coversWanted(mine: VersionVector, theirs: VersionVector, wanted: (origin: Origin) => boolean): boolean {
+function coversWanted(
+  mine: VersionVector,
+  theirs: VersionVector,
+  wanted: (origin: Origin) => boolean,
+): boolean {
   for (const [origin, seq] of theirs.entries()) {
     if (wanted(origin) && mine.get(origin) < seq) return false
   }

@@ -36,13 +36,18 @@ function readJson(env: Env, path: string): unknown {
   try {
     return JSON.parse(String.fromCharCode(...bytes))
   } catch {
-    throw new StartError(`${path} is damaged. Put it back from a backup; it says whose data the folder holds.`)
+    throw new StartError(
+      `${path} is damaged. Put it back from a backup; it says whose data the folder holds.`,
+    )
   }
 }
 
 function writeJson(env: Env, path: string, value: object): void {
   const text = `${JSON.stringify(value, undefined, 2)}\n`
-  env.disk.replaceFile(path, Uint8Array.from(text, (letter) => letter.charCodeAt(0)))
+  env.disk.replaceFile(
+    path,
+    Uint8Array.from(text, (letter) => letter.charCodeAt(0)),
+  )
 }
 
 /** Reads a folder's identity, or gives it one. @throws StartError when it belongs to another region */

@@ -305,14 +305,22 @@ export class OpLog implements Journal, LogStream {
     return this.#readFromDisk(position, Math.min(end, tailStart ?? end), bytesMax)
   }
 
-  #readFromDisk(position: LogPosition, end: LogPosition, bytesMax: number): { records: LogRecord[]; next: LogPosition } {
+  #readFromDisk(
+    position: LogPosition,
+    end: LogPosition,
+    bytesMax: number,
+  ): { records: LogRecord[]; next: LogPosition } {
     const records: LogRecord[] = []
     let next = position
     let bytes = 0
     while (next < end) {
       const segment = this.#segmentAt(next)
       const { file, bodyAt, header } = segment
-      const reader = new SegmentReader((offset, length) => file.read(offset, length), file.size, READ_STRETCH_BYTES)
+      const reader = new SegmentReader(
+        (offset, length) => file.read(offset, length),
+        file.size,
+        READ_STRETCH_BYTES,
+      )
       for (;;) {
         const piece = reader.at(next - header.firstPosition + bodyAt)
         if (piece.kind === 'end') break

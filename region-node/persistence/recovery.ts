@@ -45,7 +45,10 @@ export interface Recovered {
 /** @throws StartError with a sentence that says which file is damaged where, and what to do */
 export function recoverLog(options: RecoveryOptions): Recovered {
   const { disk, folder, warn } = options
-  const paths = disk.list(folder).filter(isSegmentName).map((name) => `${folder}/${name}`)
+  const paths = disk
+    .list(folder)
+    .filter(isSegmentName)
+    .map((name) => `${folder}/${name}`)
   const files = paths.map((path) => disk.open(path))
   const bytesTotal = files.reduce((sum, { size }) => sum + size, 0)
   const segments: Segment[] = []
@@ -63,7 +66,8 @@ export function recoverLog(options: RecoveryOptions): Recovered {
       continue
     }
     position ??= segment.header.firstPosition
-    if (segment.header.firstPosition !== position) throw missingBefore(path, position, segment.header.firstPosition)
+    if (segment.header.firstPosition !== position)
+      throw missingBefore(path, position, segment.header.firstPosition)
     position = replaySegment(segment, isLast, options, checkpoints, (done) =>
       options.progress(bytesDone + done, bytesTotal),
     )
@@ -95,7 +99,11 @@ function replaySegment(
   progress: (bytes: number) => void,
 ): number {
   const { path, file, header, bodyAt } = segment
-  const reader = new SegmentReader((offset, length) => file.read(offset, length), file.size, READ_STRETCH_BYTES)
+  const reader = new SegmentReader(
+    (offset, length) => file.read(offset, length),
+    file.size,
+    READ_STRETCH_BYTES,
+  )
   const positionOf = (offset: number) => header.firstPosition + offset - bodyAt
   let offset = bodyAt
   for (;;) {
@@ -120,7 +128,12 @@ function replaySegment(
   }
 }
 
-function replayRecord(path: string, offset: number, bytes: Uint8Array, { origins, latin1, replay }: RecoveryOptions): void {
+function replayRecord(
+  path: string,
+  offset: number,
+  bytes: Uint8Array,
+  { origins, latin1, replay }: RecoveryOptions,
+): void {
   try {
     replay(openRecord(bytes, origins, latin1))
   } catch (error) {

@@ -62,14 +62,17 @@ export function decodeSegmentHeader(read: (offset: number, length: number) => Ui
 } {
   const prefix = new ByteReader(read(0, PREFIX_BYTES))
   for (const letter of MAGIC) {
-    if (prefix.byte() !== letter.charCodeAt(0)) throw new DecodeError('it does not begin as a log segment does')
+    if (prefix.byte() !== letter.charCodeAt(0))
+      throw new DecodeError('it does not begin as a log segment does')
   }
   const version = prefix.u32()
-  if (version !== FORMAT_VERSION) throw new DecodeError(`it has format ${version}, this version reads ${FORMAT_VERSION}`)
+  if (version !== FORMAT_VERSION)
+    throw new DecodeError(`it has format ${version}, this version reads ${FORMAT_VERSION}`)
   const length = prefix.u32()
   const crc = prefix.u32()
   const bytes = read(PREFIX_BYTES, length)
-  if (bytes.length < length || crc32c(bytes, 0, length) !== crc) throw new DecodeError('its header is damaged')
+  if (bytes.length < length || crc32c(bytes, 0, length) !== crc)
+    throw new DecodeError('its header is damaged')
   const body = new ByteReader(bytes)
   const firstPosition = body.varint()
   const nodeId = body.word()
@@ -126,7 +129,8 @@ export class SegmentReader {
     if (mark !== undefined) return { kind: 'mark', durablePosition: mark, end: offset + MARK_BYTES }
     if (head.length < RECORD_HEAD_BYTES) return { kind: 'broken', reason: 'it ends inside a record' }
     const length = RECORD_HEAD_BYTES + readU32(head, 0)
-    if (length > this.#size - offset) return { kind: 'broken', reason: 'it ends inside a record, or a length is damaged' }
+    if (length > this.#size - offset)
+      return { kind: 'broken', reason: 'it ends inside a record, or a length is damaged' }
     const bytes = this.#bytesAt(offset, length)
     const check = checkRecord(bytes, 0)
     if (check.kind === 'whole') return { kind: 'record', bytes, end: offset + length }

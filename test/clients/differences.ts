@@ -13,6 +13,7 @@ export interface Difference {
 }
 
 const DEADLINE_READERS: ReadonlySet<string> = new Set(['ttl', 'pttl', 'expiretime', 'pexpiretime'])
+const DEADLINE_WRITERS: ReadonlySet<string> = new Set(['expire', 'pexpire', 'expireat', 'pexpireat'])
 /** In milliseconds, or, a thousand times smaller, in seconds: near the last deadline there can be. */
 const LAST_DEADLINES_MS = 2 ** 52
 const LAST_DEADLINES_S = LAST_DEADLINES_MS / 1000
@@ -26,7 +27,11 @@ export const DIFFERENCES: readonly Difference[] = [
     explains: (words, redis, ours) => {
       const name = words[0]!.toLowerCase()
       const least = name.startsWith('p') ? LAST_DEADLINES_MS : LAST_DEADLINES_S
-      return DEADLINE_READERS.has(name) && (integerIn(redis) ?? 0) > least && (integerIn(ours) ?? 0) > least
+      if (DEADLINE_READERS.has(name)) {
+        return (integerIn(redis) ?? 0) > least && (integerIn(ours) ?? 0) > least
+      }
+      // With GT or LT: which of two last moments is the later one.
+      return DEADLINE_WRITERS.has(name) && words.length > 3 && Number(words[2]) > least
     },
   },
   {

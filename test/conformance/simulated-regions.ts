@@ -36,6 +36,7 @@ const observer: SimNodeObserver = {
   received() {},
   stopping() {},
   ended() {},
+  lostPower() {},
   broke(_node, error) {
     throw error
   },

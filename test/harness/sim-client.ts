@@ -69,7 +69,7 @@ export class SimClient implements ClientSocket {
   /** Sends commands in one piece. @returns what became of them, as far as it is known yet; empty when the node is down */
   send(commands: readonly (readonly string[])[]): SentCommand[] {
     const { core, env } = this.#node
-    if (core === undefined || env === undefined) return []
+    if (core === undefined || env === undefined || !this.#node.isServing) return []
     const sentMs = env.monoMs()
     const sent = commands.map((words): SentCommand => ({
       node: this.#node.name,

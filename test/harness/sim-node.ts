@@ -31,6 +31,8 @@ export interface SimNodeObserver {
   stopping(node: SimNode): void
   /** The process has just ended. */
   ended(node: SimNode, how: Ending, core: NodeCore): void
+  /** The machine lost its power when no process ran. */
+  lostPower(node: SimNode): void
   /** It ended by an error that no simulated fault explains. */
   broke(node: SimNode, error: Error): void
 }
@@ -60,6 +62,7 @@ export class SimNode {
   readonly #observer: SimNodeObserver
   /** The process, while there is one. */
   #running: { readonly core: NodeCore; readonly env: SimEnv; readonly transport: SimTransport } | undefined
+  #isStopping = false
 
   constructor(settings: Partial<SettingValues> & { region: string }, machine: SimMachine, observer: SimNodeObserver) {
     this.name = settings.region
@@ -70,6 +73,11 @@ export class SimNode {
 
   get core(): NodeCore | undefined {
     return this.#running?.core
+  }
+
+  /** Clients may connect. */
+  get isServing(): boolean {
+    return this.#running !== undefined && !this.#isStopping
   }
 
   get unsentBytes(): number {
@@ -126,6 +134,7 @@ export class SimNode {
 
   /** The process ends from one moment to the next; one that does not run may still lose power. */
   crash(how: 'kill' | 'power'): void {
+    if (how === 'power' && this.#running === undefined) this.#observer.lostPower(this)
     if (how === 'power') this.machine.disk.losePower()
     else this.machine.disk.kill()
     this.#end(how)
@@ -136,6 +145,7 @@ export class SimNode {
     if (running === undefined) return
     running.env.alive = false
     this.#running = undefined
+    this.#isStopping = false
     this.machine.network.crash(this.name)
     this.#observer.ended(this, how, running.core)
   }
@@ -144,6 +154,7 @@ export class SimNode {
   async stop(passTime: () => void): Promise<void> {
     const running = this.#running
     if (running === undefined) return
+    this.#isStopping = true
     this.#observer.stopping(this)
     let isOver = false
     const stopping = running.core.stop('the simulation stops it').then(() => {

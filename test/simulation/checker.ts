@@ -37,6 +37,8 @@ export interface Checker {
   received?(node: SimNode, record: Uint8Array, span: BatchSpan): void
   answered?(command: SentCommand): void
   ended?(node: SimNode, how: Ending, core: NodeCore): void
+  /** The machine lost its power when no process ran. */
+  lostPower?(node: SimNode): void
   recovered?(node: SimNode): void
   /** Some moment between two turns, in the middle of everything. */
   moment?(): void

@@ -264,6 +264,10 @@ class Simulation implements SimNodeObserver, World {
     for (const checker of this.#checkers) checker.ended?.(node, how, core)
   }
 
+  lostPower(node: SimNode): void {
+    for (const checker of this.#checkers) checker.lostPower?.(node)
+  }
+
   broke(node: SimNode, error: Error): void {
     this.#note(`${node.name} broke: ${error.message}`)
     this.#broken ??= error

@@ -17,34 +17,63 @@ const INTERVAL_MS: Record<FsyncPolicy, number> = { always: 0, everysec: 1000, no
 
 type Vector = Map<string, number>
 
+/** A process that has ended, as far as its machine may have to answer for it. */
+interface Ended {
+  readonly atMs: number
+  readonly answers: readonly SentCommand[]
+  /** The machine lost its power with it, or later. */
+  lostPower: boolean
+}
+
 export class Durability implements Checker {
   readonly #world: World
   /** Answers of the process that runs now, by node. */
-  readonly #answers = new Map<string, SentCommand[]>()
-  /** What the next process must find, by node. */
-  readonly #promised = new Map<string, Vector>()
+  readonly #answers = new Map<SimNode, SentCommand[]>()
+  readonly #ended = new Map<SimNode, Ended>()
+  /** What the next process must find whatever happens, by node. */
+  readonly #promised = new Map<SimNode, Vector>()
 
   constructor(world: World) {
     this.#world = world
   }
 
   answered(command: SentCommand): void {
-    const answers = this.#answers.get(command.node) ?? []
-    answers.push(command)
-    this.#answers.set(command.node, answers)
+    const node = this.#world.nodes.find(({ name }) => name === command.node)!
+    this.#answers.get(node)!.push(command)
   }
 
   ended(node: SimNode, how: Ending, core: NodeCore): void {
-    const promised: Vector = this.#promised.get(node.name) ?? new Map()
-    const safeBeforeMs = how === 'power' ? this.#world.clock.nowMs - this.#windowMs : Number.POSITIVE_INFINITY
-    for (const command of this.#answers.get(node.name) ?? []) {
-      if (command.answeredMs! <= safeBeforeMs) join(promised, command.seen ?? [])
+    const { clock, nodes } = this.#world
+    const answers = this.#answers.get(node)!
+    this.#ended.set(node, { atMs: clock.nowMs, answers, lostPower: how === 'power' })
+    const promised = this.#promised.get(node)!
+    join(promised, core.durable.toWire())
+    for (const peer of nodes) join(promised, peer.core?.mesh.acknowledged(node.name)?.toWire() ?? [])
+  }
+
+  lostPower(node: SimNode): void {
+    const ended = this.#ended.get(node)
+    if (ended !== undefined) ended.lostPower = true
+  }
+
+  recovered(node: SimNode): void {
+    const promised = this.#promised.get(node) ?? new Map<string, number>()
+    const ended = this.#ended.get(node)
+    if (ended !== undefined) this.#addAnswers(promised, ended)
+    const lacking = firstLacking(node.vector, promised)
+    if (lacking !== undefined) throw new Finding('durability', `${node.name} starts again and lacks what it promised: ${lacking}`)
+    // It starts from here, and has made it durable first.
+    this.#promised.set(node, new Map(node.vector))
+    this.#answers.set(node, [])
+    this.#ended.delete(node)
+  }
+
+  #addAnswers(promised: Vector, { atMs, answers, lostPower }: Ended): void {
+    const safeUntilMs = lostPower ? atMs - this.#windowMs : Number.POSITIVE_INFINITY
+    for (const command of answers) {
+      if (command.answeredMs! <= safeUntilMs) join(promised, command.seen ?? [])
       else if (command.dot !== undefined) this.#world.ledger.forgivable.add(command)
     }
-    join(promised, core.durable.toWire())
-    for (const peer of this.#world.nodes) join(promised, peer.core?.mesh.acknowledged(node.name)?.toWire() ?? [])
-    this.#promised.set(node.name, promised)
-    this.#answers.delete(node.name)
   }
 
   /** Two syncs: one that was under way when the answer left, and the one that covers it. */
@@ -52,13 +81,6 @@ export class Durability implements Checker {
     const { policy, disk } = this.#world.options
     if (policy === 'always') return 0
     return INTERVAL_MS[policy] + 2 * Math.max(disk.syncMsMax, disk.slowSyncMs)
-  }
-
-  recovered(node: SimNode): void {
-    const lacking = firstLacking(node.vector, this.#promised.get(node.name) ?? [])
-    if (lacking !== undefined) throw new Finding('durability', `${node.name} had promised ${lacking} after its restart`)
-    // It starts from here, and has made it durable first.
-    this.#promised.set(node.name, new Map(node.vector))
   }
 
   settled(): void {

@@ -21,8 +21,8 @@ export class Queues implements Checker {
 
   settled(): void {
     for (const { name, core } of this.#world.nodes) {
-      const { waitingBatches } = core!.mesh
-      if (waitingBatches > 0) throw new Finding('queues', `${waitingBatches} batches wait in ${name} and nothing is missing`)
+      const { batches } = core!.mesh.waiting
+      if (batches > 0) throw new Finding('queues', `${batches} batches wait in ${name} and nothing is missing`)
     }
   }
 }

@@ -21,7 +21,14 @@ export const FOLDER = '/data'
 export function simulatedMachine(seed = 1): { clock: SimClock; disk: SimDisk; prng: Prng } {
   const clock = new SimClock()
   const prng = new Prng(seed)
-  const faults = { syncMsMin: 1, syncMsMax: 3, slowSyncChance: 0, slowSyncMs: 0, syncErrorChance: 0, pageBytes: 64 }
+  const faults = {
+    syncMsMin: 1,
+    syncMsMax: 3,
+    slowSyncChance: 0,
+    slowSyncMs: 0,
+    syncErrorChance: 0,
+    pageBytes: 64,
+  }
   return { clock, prng, disk: new SimDisk(clock, prng, faults) }
 }
 
