@@ -70,11 +70,11 @@ export async function connect(port: number): Promise<Redis> {
 }
 
 /** Waits until all have applied the same ops. @returns milliseconds it took. @throws Error when they do not */
-export async function awaitAgreement(regions: readonly Region[]): Promise<number> {
+export async function awaitAgreement(regions: readonly Region[], timeoutMs = AGREE_MS_MAX): Promise<number> {
   const start = performance.now()
   while (new Set(await Promise.all(regions.map((region) => region.vector()))).size > 1) {
-    if (performance.now() - start > AGREE_MS_MAX) {
-      throw new Error(`the regions have not applied the same ops after ${AGREE_MS_MAX / 1000} s`)
+    if (performance.now() - start > timeoutMs) {
+      throw new Error(`the regions have not applied the same ops after ${timeoutMs / 1000} s`)
     }
     await delay(POLL_MS)
   }

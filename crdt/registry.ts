@@ -97,27 +97,37 @@ export function encodeEffect(effect: Effect, out: EffectWriter): void {
   out.word(effect.key)
   switch (effect.tag) {
     case TAG.SET:
-      return encodeSet(effect, out)
+      encodeSet(effect, out)
+      break
     case TAG.PUT:
-      return encodePut(effect, out)
+      encodePut(effect, out)
+      break
     case TAG.INCREMENT:
-      return encodeIncrement(effect, out)
+      encodeIncrement(effect, out)
+      break
     case TAG.HASH_PUT:
-      return encodeHashPut(effect, out)
+      encodeHashPut(effect, out)
+      break
     case TAG.HASH_INCREMENT:
-      return encodeHashIncrement(effect, out)
+      encodeHashIncrement(effect, out)
+      break
     case TAG.HASH_REMOVE:
-      return encodeHashRemove(effect, out)
+      encodeHashRemove(effect, out)
+      break
     case TAG.SET_ADD:
-      return encodeSetAdd(effect, out)
+      encodeSetAdd(effect, out)
+      break
     case TAG.SET_REMOVE:
-      return encodeSetRemove(effect, out)
+      encodeSetRemove(effect, out)
+      break
     case TAG.DEADLINE:
-      return encodeDeadline(effect, out)
+      encodeDeadline(effect, out)
+      break
     case TAG.CLEAR:
-      return encodeClear(effect, out)
+      encodeClear(effect, out)
+      break
     default:
-      return unreachable(effect)
+      unreachable(effect)
   }
 }
 

@@ -161,6 +161,7 @@ export const errors = {
   nestedMulti: commandError('ERR MULTI calls can not be nested'),
   execWithoutMulti: commandError('ERR EXEC without MULTI'),
   discardWithoutMulti: commandError('ERR DISCARD without MULTI'),
+  transactionTooLarge: commandError('ERR the queued commands of a transaction may take 512mb at most'),
   watchInsideMulti: commandError('ERR WATCH inside MULTI is not allowed'),
   notInsideMulti: commandError('ERR Command not allowed inside a transaction'),
   execAbort: commandError('EXECABORT Transaction discarded because of previous errors.'),

@@ -7,13 +7,14 @@
 import { existsSync } from 'node:fs'
 import { dirname, join } from 'node:path'
 import { describe, expect, it } from 'vitest'
+import { loadSettings } from '../region-node/config.ts'
 import { VERSION } from '../region-node/version.ts'
+import { PROJECT_ROOT } from './harness/project-root.ts'
 import { withReferences } from './tidy/reference.ts'
 import {
   type Import,
   importCycles,
   listFiles,
-  ROOT,
   type Room,
   readRoot,
   readSources,
@@ -84,7 +85,7 @@ describe('imports', () => {
       Record<string, string>
     >
     const wrong = importsThat(sources, ({ from, file }, { room }) => {
-      if (file !== undefined) return !existsSync(join(ROOT, file))
+      if (file !== undefined) return !existsSync(join(PROJECT_ROOT, file))
       if (from.startsWith('node:')) return false
       const name = from.startsWith('@') ? from.split('/').slice(0, 2).join('/') : from.split('/')[0]!
       return !(name in dependencies || (room === 'test' && name in devDependencies))
@@ -172,6 +173,13 @@ describe('the documents', () => {
     expect(withReferences(readme)).toBe(readme)
   })
 
+  it('README.md shows a configuration file that a node takes', () => {
+    const [, text] = /```conf\n([^`]+)```/.exec(readRoot('README.md')) ?? []
+    const readFile = () => Buffer.from(text!, 'utf8')
+    const { values } = loadSettings({ argv: ['--config', 'berlin.conf'], environment: {}, readFile })
+    expect(values.peer).toHaveLength(2)
+  })
+
   it('name files that exist', () => {
     const wrong = documents.flatMap((path) => {
       const text = readRoot(path)
@@ -180,9 +188,10 @@ describe('the documents', () => {
         ([, name]) => name!,
       )
       const missing = [
-        ...linked.filter((target) => !existsSync(join(ROOT, dirname(path), target))),
+        ...linked.filter((target) => !existsSync(join(PROJECT_ROOT, dirname(path), target))),
         ...quoted.filter(
-          (name) => !existsSync(join(ROOT, name)) && !existsSync(join(ROOT, dirname(path), name)),
+          (name) =>
+            !existsSync(join(PROJECT_ROOT, name)) && !existsSync(join(PROJECT_ROOT, dirname(path), name)),
         ),
       ]
       return missing.map((name) => `${path}: ${name}`)

@@ -38,6 +38,7 @@ export type CommandFlag =
 /** Redis's groups, as COMMAND DOCS shows them, and one of our own. */
 export type CommandGroup =
   | 'string'
+  | 'bitmap'
   | 'hash'
   | 'set'
   | 'generic'

@@ -1,6 +1,7 @@
 /**
  * families.ts: every command there is. A new family is added here and nowhere else.
  */
+import { bitmapCommands } from './bitmaps.ts'
 import { causewayCommands } from './causeway.ts'
 import { connectionCommands } from './connection.ts'
 import { expiryCommands } from './expiry.ts'
@@ -14,6 +15,7 @@ import { transactionCommands } from './transactions.ts'
 
 export const commandTable = new CommandTable([
   stringCommands,
+  bitmapCommands,
   hashCommands,
   setCommands,
   keyCommands,

@@ -19,6 +19,7 @@ const invalidWords = commandError('ERR Invalid arguments specified for command')
 
 const CATEGORY_OF_GROUP: Readonly<Record<CommandDef['group'], string | undefined>> = {
   string: 'string',
+  bitmap: 'bitmap',
   hash: 'hash',
   set: 'set',
   generic: 'keyspace',
@@ -36,6 +37,7 @@ const CATEGORIES = [
   'set',
   'hash',
   'string',
+  'bitmap',
   'admin',
   'fast',
   'slow',

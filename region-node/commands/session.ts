@@ -40,6 +40,8 @@ export class Session {
   replyMode: 'on' | 'off' | 'skip-next' | 'skip-this' = 'on'
   /** Words of the commands queued since MULTI. */
   queue: (readonly string[])[] | undefined = undefined
+  /** Bytes of the words in `queue`, roughly. */
+  queueBytes = 0
   /** A command was refused while queueing: EXEC answers EXECABORT. */
   queueBroken = false
   watched: WatchedKey[] = []

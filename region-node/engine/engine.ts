@@ -40,6 +40,9 @@ import { WatchedKeys } from './watched-keys.ts'
 const DATABASE_INDEX_MAX = 16383
 /** How long the regions that do not own a due key's deadline leave its removal to the one that does. */
 const EXPIRE_OWNER_HEADSTART_MS = 5000
+/** Most bytes that a transaction may queue: its effects become one op, which has to fit a message to a peer. */
+const QUEUE_BYTES_MAX = 512 * 1024 * 1024
+const WORD_OVERHEAD_BYTES = 16
 /** Due keys removed in one step; the rest wait for the next one. */
 const EXPIRE_STEP_KEYS = 500
 
@@ -196,6 +199,12 @@ export class Engine implements ConflictSink, TransactionControl {
       session.queueBroken = true
       throw errors.notInsideMulti
     }
+    if (queue.length === 0) session.queueBytes = 0
+    session.queueBytes += bytesOf(words)
+    if (session.queueBytes > QUEUE_BYTES_MAX) {
+      session.queueBroken = true
+      throw errors.transactionTooLarge
+    }
     queue.push(words)
     session.out.simple('QUEUED')
   }
@@ -286,6 +295,7 @@ export class Engine implements ConflictSink, TransactionControl {
     const ops = batch.ops()
     for (const op of ops) for (const effect of op.effects) checkDatabase(effect)
     const at = this.#at
+    let last = 0
     for (const { seq, hlc, effects } of ops) {
       if (seq <= this.applied.get(origin)) continue
       applied++
@@ -296,9 +306,11 @@ export class Engine implements ConflictSink, TransactionControl {
         at.index++
       }
       this.applied.advance(origin, seq)
-      if (isOwn) this.#minter.recall(hlc)
-      else this.#minter.witness(hlc)
+      last = hlc
     }
+    // Readings of one batch grow, so its last new one stands for all.
+    if (isOwn) this.#minter.recall(last)
+    else this.#minter.witness(last)
     this.#effect = undefined
     // What this node did at that moment of its clock it will not hide as "not yet due" later.
     if (isOwn) this.clock.atLeast(hlcWallMs(this.#minter.hlc))
@@ -343,6 +355,13 @@ export class Engine implements ConflictSink, TransactionControl {
     }
     return removed
   }
+}
+
+/** What queued words cost in an op or in memory, roughly. */
+function bytesOf(words: readonly string[]): number {
+  let bytes = 0
+  for (const { length } of words) bytes += length + WORD_OVERHEAD_BYTES
+  return bytes
 }
 
 /** What runs at once between MULTI and EXEC. */

@@ -238,6 +238,8 @@ export class OpLog implements Journal, LogStream {
     const vector = this.#options.applied().copy()
     if (stretches.length === 0 && position === this.#durablePosition) {
       for (const release of released) release()
+      // Nothing is under way: a close that waited for the round before this one has its turn.
+      this.#goOn()
       return
     }
     this.#syncing = true
@@ -263,7 +265,7 @@ export class OpLog implements Journal, LogStream {
   /** What came while a sync was under way. */
   #goOn(): void {
     // In the middle of a turn a batch may be open: then the end of that turn begins the round.
-    if (this.#waiting.length > 0 && !this.writer.isOpen) this.#startRound()
+    if (this.#waiting.length > 0 && !this.writer.isOpen && !this.#failed) this.#startRound()
     else if (this.#closing !== undefined) this.close(this.#closing)
   }
 

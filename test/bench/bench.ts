@@ -1,8 +1,8 @@
 /**
  * bench.ts: `npm run bench`: Causeway against redis-server, on one machine, in one run.
  *
- *   npm run bench                 everything, about ten minutes; writes test/bench/results/<date>.md and .json
- *   npm run bench -- --quick      a minute, prints only
+ *   npm run bench                 everything, some minutes; writes test/bench/results/<date>.md and .json
+ *   npm run bench -- --quick      a shorter look, prints only
  *   npm run bench -- --node-flags=--max-semi-space-size=64     flags for the regions' Node
  *
  * A noisy machine moves both sides: rounds alternate between them and medians are compared. Processor time
@@ -24,7 +24,7 @@ interface Plan {
   readonly probes: number
 }
 
-const FULL: Plan = { rounds: 5, requests: { 1: 200_000, 16: 1_000_000 }, keys: 1_000_000, probes: 1000 }
+const FULL: Plan = { rounds: 3, requests: { 1: 100_000, 16: 500_000 }, keys: 1_000_000, probes: 1000 }
 const QUICK: Plan = { rounds: 1, requests: { 1: 40_000, 16: 200_000 }, keys: 200_000, probes: 200 }
 const RESULTS_FOLDER = 'test/bench/results'
 

@@ -54,11 +54,14 @@ export function machineFacts(redis: string): Machine {
 }
 
 export function markdown(results: Results): string {
-  const { date, machine, nodeFlags, rounds, requests, throughput, memory, lag } = results
-  const flags = nodeFlags.length === 0 ? 'none' : nodeFlags.map((flag) => `\`${flag}\``).join(' ')
-  return `# Benchmark of ${date}
+  return `# Benchmark of ${results.date}\n\n${figures(results, '##')}`
+}
 
-${machine.cores} cores (${machine.processor}), ${machine.memoryGib} GiB, Linux ${machine.kernel}, \
+/** @param heading  `##` or deeper */
+export function figures(results: Results, heading: string): string {
+  const { machine, nodeFlags, rounds, requests, throughput, memory, lag } = results
+  const flags = nodeFlags.length === 0 ? 'none' : nodeFlags.map((flag) => `\`${flag}\``).join(' ')
+  return `${machine.cores} cores (${machine.processor}), ${machine.memoryGib} GiB, Linux ${machine.kernel}, \
 Node ${machine.node} (flags: ${flags}), redis-server ${machine.redis}.
 
 Everything runs on this one machine: the client, redis-server or region A, and regions B and C, which
@@ -66,7 +69,7 @@ follow A. Both sides have their log on and fsync it every second. \`redis-benchm
 ${rounds} alternating rounds, medians; ${count(requests[1])} requests a round without a pipeline, \
 ${count(requests[16])} with one.
 
-## Throughput
+${heading} Throughput
 
 "Settled" counts until B and C have everything too. CPU is processor time per op of the process that takes
 the load, until that moment; B + C is what the two others spend on the same op.
@@ -75,7 +78,7 @@ the load, until that moment; B + C is what the two others spend on the same op.
 |---|---|---|---|---|---|---|---|---|---|---|
 ${throughput.map(throughputLine).join('\n')}
 
-## Memory
+${heading} Memory
 
 Growth of the resident set per key, after settling.
 
@@ -83,7 +86,7 @@ Growth of the resident set per key, after settling.
 |---|---|---|---|
 ${memory.map(memoryLine).join('\n')}
 
-## Lag
+${heading} Lag
 
 A write at A is visible at B after p50 ${lag.p50Ms.toFixed(1)} ms, p99 ${lag.p99Ms.toFixed(1)} ms, \
 worst ${lag.worstMs.toFixed(1)} ms of ${count(lag.probes)} probes, while A takes \

@@ -1,35 +1,15 @@
 /**
  * resp.bench.ts: nanoseconds per command of the decoder and per reply of the writer.
  *
- * Run it built: `npm run build && node dist/test/bench/resp.bench.js`. It prints the fastest and the
- * median of many short rounds; on a busy machine the fastest says more.
+ * Run it built: `npm run build && node dist/test/bench/resp.bench.js`.
  */
 import { nodeLatin1 } from '../../region-node/latin1-node.ts'
 import { RequestDecoder } from '../../region-node/resp/decoder.ts'
 import { ReplyWriter } from '../../region-node/resp/reply.ts'
 import { wordAt } from '../../region-node/resp/word.ts'
+import { measure } from './micro/measure.ts'
 
-const ROUNDS = 60
 const COMMANDS_PER_ROUND = 16_000
-
-/** @param round  does `count` things */
-function measure(name: string, count: number, round: () => number): void {
-  const nanoseconds: number[] = []
-  let result = 0
-  for (let i = 0; i < ROUNDS; i++) {
-    const start = process.hrtime.bigint()
-    result += round()
-    nanoseconds.push(Number(process.hrtime.bigint() - start) / count)
-  }
-  nanoseconds.sort((a, b) => a - b)
-  // The result is printed so that the work cannot be optimized away.
-  console.log(
-    name.padEnd(34),
-    `${nanoseconds[0]!.toFixed(1)} ns at best`.padStart(16),
-    `${nanoseconds[ROUNDS >> 1]!.toFixed(1)} ns median`.padStart(18),
-    result % 2 === 0 ? '' : '.',
-  )
-}
 
 function command(...words: string[]): Buffer {
   const body = words.map((word) => `$${word.length}\r\n${word}\r\n`).join('')
@@ -79,7 +59,8 @@ for (const length of [3, 12, 16, 24]) {
   })
   measure(`latin1Slice, ${length} bytes`, COMMANDS_PER_ROUND, () => {
     let total = 0
-    for (let i = 0; i < COMMANDS_PER_ROUND; i++) total += nodeLatin1.read(text, i & 15, (i & 15) + length).length
+    for (let i = 0; i < COMMANDS_PER_ROUND; i++)
+      total += nodeLatin1.read(text, i & 15, (i & 15) + length).length
     return total
   })
 }

@@ -192,7 +192,9 @@ describe.each([2, 3] as const)('ioredis over RESP%i', (protocol) => {
     for (let i = 0; i < count; i++) pipeline.incr('n')
     pipeline.sadd('n', 'wrong type')
     const results = (await pipeline.exec())!
-    expect(results.slice(0, count).map(([, reply]) => reply)).toEqual(Array.from({ length: count }, (_, i) => i + 1))
+    expect(results.slice(0, count).map(([, reply]) => reply)).toEqual(
+      Array.from({ length: count }, (_, i) => i + 1),
+    )
     expect(results[count]![0]?.message).toContain('WRONGTYPE')
   })
 
@@ -284,7 +286,9 @@ describe('ioredis', () => {
   it('was asked for every data command that the command table has', () => {
     const commands = commandTable.commands.filter(({ group }) => DATA_GROUPS.includes(group))
     // MULTI and EXEC are sent by the pipeline itself.
-    const unused = commands.map(({ name }) => name).filter((name) => !used.has(name) && name !== 'exec' && name !== 'scan')
+    const unused = commands
+      .map(({ name }) => name)
+      .filter((name) => !used.has(name) && name !== 'exec' && name !== 'scan')
     expect(unused).toEqual([])
   })
 })

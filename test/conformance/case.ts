@@ -59,10 +59,14 @@ export interface Pending {
 }
 
 /** @param abilities  what the runner can do beyond commands and syncs */
-export function pendingOf({ steps, requires = [] }: ConflictCase, abilities: ReadonlySet<string>): Pending | undefined {
+export function pendingOf(
+  { steps, requires = [] }: ConflictCase,
+  abilities: ReadonlySet<string>,
+): Pending | undefined {
   const commands = new Set<string>()
   for (const step of steps) {
-    if (isCommand(step) && commandTable.get(step.cmd[0]!) === undefined) commands.add(step.cmd[0]!.toUpperCase())
+    if (isCommand(step) && commandTable.get(step.cmd[0]!) === undefined)
+      commands.add(step.cmd[0]!.toUpperCase())
   }
   if (commands.size > 0) {
     const missing = [...commands].sort()

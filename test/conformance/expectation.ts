@@ -31,7 +31,8 @@ export function satisfies(
   if (expected === null) return reply === null
   if (typeof expected === 'number') return reply === expected
   // Only a number that JSON cannot hold is allowed to stand as text.
-  if (typeof expected === 'string') return typeof reply === 'bigint' ? String(reply) === expected : reply === expected
+  if (typeof expected === 'string')
+    return typeof reply === 'bigint' ? String(reply) === expected : reply === expected
   if (isList(expected)) {
     if (!Array.isArray(reply) || reply.length !== expected.length) return false
     return expected.every((each, i) => satisfies(reply[i]!, each, last))
@@ -75,6 +76,7 @@ export function shown(reply: Reply): string {
   if (reply instanceof RespError) return `(error) ${reply.line}`
   if (typeof reply === 'bigint') return String(reply)
   if (Array.isArray(reply)) return `[${reply.map(shown).join(', ')}]`
-  if (reply instanceof Map) return `{${[...reply].map(([name, value]) => `${shown(name)}: ${shown(value)}`).join(', ')}}`
+  if (reply instanceof Map)
+    return `{${[...reply].map(([name, value]) => `${shown(name)}: ${shown(value)}`).join(', ')}}`
   return JSON.stringify(reply)
 }

@@ -30,7 +30,10 @@ export class RegionPool {
     let entry = this.#bySettings.get(name)
     if (entry === undefined || entry.nextDatabase === DATABASES) {
       await entry?.regions.dispose()
-      entry = { regions: await Regions.start({ settings: { ...this.#settings, ...config } }), nextDatabase: 0 }
+      entry = {
+        regions: await Regions.start({ settings: { ...this.#settings, ...config } }),
+        nextDatabase: 0,
+      }
       this.#bySettings.set(name, entry)
     }
     await entry.regions.cutAll()
@@ -104,4 +107,3 @@ export class ProcessRegions implements CaseRegions {
 
 /** What processes can do that a case may ask for. */
 export const PROCESS_ABILITIES: ReadonlySet<string> = new Set(['partial-sync', 'sleep'])
-

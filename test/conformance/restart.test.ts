@@ -39,7 +39,10 @@ registerCases({
   timeoutMs: 120_000,
   refuses: (conflictCase) =>
     readsInTransaction(conflictCase)
-      ? { reason: 'a restart would end its open transaction', missing: ['a transaction that outlives a restart'] }
+      ? {
+          reason: 'a restart would end its open transaction',
+          missing: ['a transaction that outlives a restart'],
+        }
       : undefined,
   async run(conflictCase, play) {
     const regions = await pool.take(conflictCase)

@@ -18,7 +18,10 @@ export interface CaseRegions {
   /** Lets `ms` go by. */
   pass(ms: number): Promise<void>
   /** Called before each step; `previous` is the one before it. */
-  beforeStep?(step: ConflictCase['steps'][number], previous: ConflictCase['steps'][number] | undefined): Promise<void>
+  beforeStep?(
+    step: ConflictCase['steps'][number],
+    previous: ConflictCase['steps'][number] | undefined,
+  ): Promise<void>
 }
 
 /** Between any two steps: concurrent writes are told apart by their clocks. */

@@ -129,7 +129,9 @@ export class SimulatedRegions implements CaseRegions {
   }
 
   async sync(names: readonly RegionName[]): Promise<void> {
-    const links = names.flatMap((name) => names.filter((other) => name < other).map((other) => [name, other] as const))
+    const links = names.flatMap((name) =>
+      names.filter((other) => name < other).map((other) => [name, other] as const),
+    )
     while (links.length > 0) {
       const [[a, b]] = links.splice(this.#prng.below(links.length), 1) as [(typeof links)[number]]
       this.#setLink(a, b, true)
@@ -137,7 +139,8 @@ export class SimulatedRegions implements CaseRegions {
     }
     const endMs = this.#clock.nowMs + SYNC_MS_MAX
     while (!this.#areEqual(names)) {
-      if (this.#clock.nowMs > endMs) throw new Error(`${names.join(', ')} are not equal after ${SYNC_MS_MAX} ms`)
+      if (this.#clock.nowMs > endMs)
+        throw new Error(`${names.join(', ')} are not equal after ${SYNC_MS_MAX} ms`)
       this.#clock.advance(SYNC_STEP_MS)
     }
     await this.cutAll()

@@ -33,7 +33,10 @@ registerCases({
   timeoutMs: CASE_MS_MAX,
   refuses: (conflictCase) =>
     readsInTransaction(conflictCase)
-      ? { reason: 'a restart would end its open transaction', missing: ['a transaction that outlives a restart'] }
+      ? {
+          reason: 'a restart would end its open transaction',
+          missing: ['a transaction that outlives a restart'],
+        }
       : undefined,
   async run(conflictCase, play) {
     for (const seed of seeds(POWER_LOSSES)) {

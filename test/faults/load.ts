@@ -35,7 +35,7 @@ function names(name: string, count: number): string[] {
 }
 
 /** What a region owes its clients. */
-export class Promises {
+export class Pledges {
   readonly acknowledged = new Map<string, number>()
   readonly unanswered = new Map<string, number>()
   /** `key` and member or field: true when acknowledged, false when sent only. */
@@ -49,9 +49,8 @@ export class Promises {
   }
 
   element(key: string, name: string, answered: boolean): void {
-    let elements = this.elements.get(key)
-    if (elements === undefined) this.elements.set(key, (elements = new Map()))
-    elements.set(name, answered)
+    const elements = this.elements.get(key) ?? new Map<string, boolean>()
+    this.elements.set(key, elements.set(name, answered))
   }
 }
 
@@ -62,7 +61,7 @@ interface Planned {
 }
 
 export class Load {
-  readonly promises = new Promises()
+  readonly pledges = new Pledges()
   readonly #region: RegionProcess
   readonly #prng: Prng
   readonly #name: string
@@ -107,7 +106,7 @@ export class Load {
   async #perform(client: RespClient, { commands, settle }: Planned): Promise<boolean> {
     try {
       const replies = await client.pipeline(commands)
-      this.promises.commands += commands.length
+      this.pledges.commands += commands.length
       settle(true)
       for (const reply of replies) this.#note(reply)
       return true
@@ -118,7 +117,7 @@ export class Load {
   }
 
   #note(reply: Reply): void {
-    if (reply instanceof RespError) this.promises.errors.push(reply.line)
+    if (reply instanceof RespError) this.pledges.errors.push(reply.line)
     else if (Array.isArray(reply)) for (const each of reply) this.#note(each)
   }
 
@@ -134,7 +133,11 @@ export class Load {
       [1, () => uncounted(['SREM', `churn:${prng.below(2)}`, String(prng.below(CHURN))])],
       [1, () => uncounted(['HINCRBY', 'tally', String(prng.below(REGISTERS)), '1'])],
       [1, () => uncounted(['DEL', prng.pick([`register:${prng.below(REGISTERS)}`, 'tally', 'churn:0'])])],
-      [1, () => uncounted(['SET', `fleeting:${prng.below(REGISTERS)}`, 'x', 'PX', String(prng.between(50, 2000))])],
+      [
+        1,
+        () =>
+          uncounted(['SET', `fleeting:${prng.below(REGISTERS)}`, 'x', 'PX', String(prng.between(50, 2000))]),
+      ],
     ])()
   }
 
@@ -147,7 +150,7 @@ export class Load {
     const amount = this.#prng.between(1, 9)
     return {
       commands: [['INCRBY', key, String(amount)]],
-      settle: (answered) => this.promises.count(key, amount, answered),
+      settle: (answered) => this.pledges.count(key, amount, answered),
     }
   }
 
@@ -155,7 +158,7 @@ export class Load {
     return {
       commands: [['MULTI'], ...PAIR_KEYS.map((key) => ['INCR', key]), ['EXEC']],
       settle: (answered) => {
-        for (const key of PAIR_KEYS) this.promises.count(key, 1, answered)
+        for (const key of PAIR_KEYS) this.pledges.count(key, 1, answered)
       },
     }
   }
@@ -163,13 +166,19 @@ export class Load {
   #addMember(): Planned {
     const key = this.#prng.pick(SET_KEYS)
     const member = this.#newName()
-    return { commands: [['SADD', key, member]], settle: (answered) => this.promises.element(key, member, answered) }
+    return {
+      commands: [['SADD', key, member]],
+      settle: (answered) => this.pledges.element(key, member, answered),
+    }
   }
 
   #setField(): Planned {
     const key = this.#prng.pick(HASH_KEYS)
     const field = this.#newName()
-    return { commands: [['HSET', key, field, field]], settle: (answered) => this.promises.element(key, field, answered) }
+    return {
+      commands: [['HSET', key, field, field]],
+      settle: (answered) => this.pledges.element(key, field, answered),
+    }
   }
 }
 

@@ -5,7 +5,14 @@
 import { setTimeout as delay } from 'node:timers/promises'
 import { afterEach, describe, expect, it } from 'vitest'
 import { WebSocket } from 'ws'
-import { freeRegionPorts, type RegionOptions, RegionProcess } from '../harness/region-process.ts'
+import { nodeEnv } from '../../region-node/env-node.ts'
+import { Mesh } from '../../sync/mesh.ts'
+import { SYNC_DEFAULTS } from '../../sync/settings.ts'
+import { WsTransport } from '../../sync/transport-ws.ts'
+import { freePorts } from '../harness/free-ports.ts'
+import { ManualClock } from '../harness/manual-clock.ts'
+import { MemoryHost } from '../harness/memory-host.ts'
+import { freeRegionPorts, type RegionOptions, RegionProcess, SYNC_SECRET } from '../harness/region-process.ts'
 
 const NOTICED_MS_MAX = 10_000
 const POLL_MS = 20
@@ -16,7 +23,10 @@ afterEach(async () => {
 })
 
 /** Regions A and B, each a peer of the other, started with settings of their own. */
-async function pair(a: Partial<RegionOptions>, b: Partial<RegionOptions>): Promise<[RegionProcess, RegionProcess]> {
+async function pair(
+  a: Partial<RegionOptions>,
+  b: Partial<RegionOptions>,
+): Promise<[RegionProcess, RegionProcess]> {
   const [portsA, portsB] = [await freeRegionPorts(), await freeRegionPorts()]
   const urlOf = ({ syncPort }: { syncPort: number }): string => `ws://127.0.0.1:${syncPort}`
   const peersA = [{ name: b.name ?? 'B', url: urlOf(portsB) }]
@@ -65,14 +75,15 @@ describe('two regions are not linked', () => {
     for (const region of [a, b]) {
       const error = await awaitError(region, 'wrong-secret')
       expect(error).not.toContain('another one')
-      expect(error).not.toContain('of the tests')
+      expect(error).not.toContain(SYNC_SECRET)
     }
     await expectApart(a, b)
   })
 
   it('with one region id', async () => {
     const [a, b] = await pair({}, { id: 1 })
-    for (const region of [a, b]) expect(await awaitError(region, 'duplicate-region-id')).toContain('region-id 1')
+    for (const region of [a, b])
+      expect(await awaitError(region, 'duplicate-region-id')).toContain('region-id 1')
     await expectApart(a, b)
   })
 
@@ -83,6 +94,32 @@ describe('two regions are not linked', () => {
       expect(error).toMatch(/databases is '(16|32)'.* and '(16|32)'/)
     }
     await expectApart(a, b)
+  })
+
+  it('with different partition counts', async () => {
+    // This version serves one partition only, so the other end is its sync code around a made-up identity.
+    const env = nodeEnv()
+    const [peerPort] = await freePorts(1)
+    const peers = [{ name: 'B', url: `ws://127.0.0.1:${peerPort}` }]
+    const a = await RegionProcess.prepare({ name: 'A', id: 1, peers })
+    started.push(a)
+    await a.start()
+    const host = new MemoryHost(new ManualClock(), 'B', 2)
+    host.identity = { ...host.identity, partitions: 4 }
+    const transport = new WsTransport({ host: '127.0.0.1', port: peerPort!, frameBytesMax: 2 ** 20, env })
+    const mesh = new Mesh(host, transport, env, {
+      ...SYNC_DEFAULTS,
+      secret: SYNC_SECRET,
+      peers: [{ name: 'A', url: a.syncUrl }],
+    })
+    await mesh.start()
+    try {
+      // Whoever notices first says it from its own side.
+      const error = await awaitError(a, 'partition-count')
+      expect(error).toMatch(/partitions is (1 in region A and 4 in region B|4 in region B and 1 in region A)/)
+    } finally {
+      await mesh.stop()
+    }
   })
 })
 

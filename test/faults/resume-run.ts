@@ -41,7 +41,14 @@ export async function measureResume({ keysBefore, writes }: ResumeOptions): Prom
     await regions.heal()
     await regions.awaitEqualVectors(['A', 'B'], CATCH_UP_MS_MAX)
     const catchUpMs = Math.round(performance.now() - startMs)
-    return { keysBefore, writes, logBytesBefore, writtenBytes, sentBytes: gate.returned - returnedBefore, catchUpMs }
+    return {
+      keysBefore,
+      writes,
+      logBytesBefore,
+      writtenBytes,
+      sentBytes: gate.returned - returnedBefore,
+      catchUpMs,
+    }
   } finally {
     await regions.dispose()
   }

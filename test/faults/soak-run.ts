@@ -73,19 +73,20 @@ async function soakRegions(regions: Regions, options: SoakOptions): Promise<Soak
   await regions.awaitEqualVectors(regions.names, HEAL_MS_MAX)
   const healMs = performance.now() - healStartMs
 
-  const promises = loads.map((load) => load.promises)
+  const pledges = loads.map((load) => load.pledges)
   const found = [...sampler.findings]
-  for (const line of new Set(promises.flatMap(({ errors }) => errors))) found.push(`a client was answered: ${line}`)
+  for (const line of new Set(pledges.flatMap(({ errors }) => errors)))
+    found.push(`a client was answered: ${line}`)
   const digests = await regions.digests()
   if (new Set(digests).size > 1) found.push(`equal vectors, different digests: ${digests.join(' ')}`)
   for (const name of regions.names) {
     const client = await regions.connect(name)
-    for (const finding of await findings(client, promises)) found.push(`region ${name}: ${finding}`)
+    for (const finding of await findings(client, pledges)) found.push(`region ${name}: ${finding}`)
     await client.close()
   }
   return {
-    commands: promises.reduce((sum, { commands }) => sum + commands, 0),
-    unanswered: promises.reduce((sum, { unanswered }) => sum + unanswered.size, 0),
+    commands: pledges.reduce((sum, { commands }) => sum + commands, 0),
+    unanswered: pledges.reduce((sum, { unanswered }) => sum + unanswered.size, 0),
     cuts: weather.cuts,
     kills: weather.kills,
     healMs: Math.round(healMs),

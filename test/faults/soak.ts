@@ -44,10 +44,12 @@ function row(...cells: readonly (string | number)[]): string {
 async function runSoaks(seconds: number, seed: number): Promise<void> {
   const policies = POLICIES.filter((policy) => values.policy === 'all' || values.policy === policy)
   if (policies.length === 0) return
-  say(`Three regions, ${CLIENTS_PER_REGION} counting clients in each${values.benchmark === 'yes' ? ' and redis-benchmark beside them' : ''}, ${seconds} s per policy, seed ${seed}:`)
+  say(
+    `Three regions, ${CLIENTS_PER_REGION} counting clients in each${values.benchmark === 'yes' ? ' and redis-benchmark beside them' : ''}, ${seconds} s per policy, seed ${seed}:`,
+  )
   say('links cut and healed at random, one region killed with -9 every ten seconds.')
   say()
-  say(row('appendfsync', 'commands counted', 'cuts', 'kills', 'heal, ms', 'digests', 'findings'))
+  say(row('appendfsync', 'commands counted', 'cuts', 'kills', 'heal, ms', 'digest of all three', 'findings'))
   say(row('---', '---', '---', '---', '---', '---', '---'))
   const details: string[] = []
   for (const appendfsync of policies) {
@@ -69,20 +71,40 @@ async function runSoaks(seconds: number, seed: number): Promise<void> {
 function sayReport(appendfsync: string, report: SoakReport): void {
   const { commands, cuts, kills, healMs, digest, findings } = report
   if (findings.length > 0) failed = true
-  say(row(appendfsync, commands, cuts, kills, healMs, digest, findings.length === 0 ? 'none' : findings.length))
+  say(
+    row(appendfsync, commands, cuts, kills, healMs, digest, findings.length === 0 ? 'none' : findings.length),
+  )
 }
 
 async function runResumes(writes: number): Promise<void> {
   if (writes === 0) return
   say(`A link between two regions cut during ${writes} SETs, and healed:`)
   say()
-  say(row('keys before', 'log before, bytes', 'written meanwhile, bytes', 'sent, bytes', 'sent / written', 'catch-up, ms'))
+  say(
+    row(
+      'keys before',
+      'log before, bytes',
+      'written meanwhile, bytes',
+      'sent, bytes',
+      'sent / written',
+      'catch-up, ms',
+    ),
+  )
   say(row('---', '---', '---', '---', '---', '---'))
   for (const keysBefore of DATA_SETS) sayResume(await measureResume({ keysBefore, writes }))
 }
 
 function sayResume({ keysBefore, logBytesBefore, writtenBytes, sentBytes, catchUpMs }: ResumeReport): void {
-  say(row(keysBefore, logBytesBefore, writtenBytes, sentBytes, (sentBytes / writtenBytes).toFixed(4), catchUpMs))
+  say(
+    row(
+      keysBefore,
+      logBytesBefore,
+      writtenBytes,
+      sentBytes,
+      (sentBytes / writtenBytes).toFixed(4),
+      catchUpMs,
+    ),
+  )
 }
 
 say('# Fault run')

@@ -51,13 +51,12 @@ export class Weather {
     else await this.#regions.setLink(a, b, state)
   }
 
+  /** At fixed times, so that a slow restart does not make kills rarer. */
   async #killNodes(everyMs: number): Promise<void> {
-    for (;;) {
-      // The last interval of a run is cut short by `stop`.
-      for (let waited = 0; waited < everyMs; waited += CHANGE_MS_MIN) {
-        if (this.#stopped) return
-        await delay(CHANGE_MS_MIN)
-      }
+    for (let nextMs = performance.now() + everyMs; !this.#stopped; nextMs += everyMs) {
+      // In small steps: the last interval of a run is cut short by `stop`.
+      while (!this.#stopped && performance.now() < nextMs) await delay(CHANGE_MS_MIN)
+      if (this.#stopped) return
       const name = this.#prng.pick(REGION_NAMES)
       await this.#inTurn(() => this.#regions.restart('kill', [name]))
       this.kills++

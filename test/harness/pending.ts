@@ -9,7 +9,12 @@ import { it } from 'vitest'
 /**
  * @param reason  why it cannot run, or undefined: then it runs
  */
-export function itUnless(reason: string | undefined, name: string, run: () => Promise<void> | void, timeoutMs?: number): void {
+export function itUnless(
+  reason: string | undefined,
+  name: string,
+  run: () => Promise<void> | void,
+  timeoutMs?: number,
+): void {
   const body = (context: { skip(note: string): void }): Promise<void> | void => {
     if (reason !== undefined) return context.skip(reason)
     return run()

@@ -24,6 +24,9 @@ const POLL_MS = 10
 /** Standard error kept, characters. */
 const STDERR_KEPT = 64 * 1024
 
+/** What all regions of the tests prove to each other. */
+export const SYNC_SECRET = 'of the tests'
+
 export interface PeerOption {
   readonly name: string
   readonly url: string
@@ -131,7 +134,7 @@ export class RegionProcess {
       port: String(port),
       'sync-port': String(syncPort),
       'admin-port': String(adminPort),
-      'sync-secret': 'of the tests',
+      'sync-secret': SYNC_SECRET,
       ...this.#settings,
     }
     const words = Object.entries(settings).flatMap(([name, value]) => [`--${name}`, value])

@@ -12,7 +12,7 @@ import type { Reply } from '../../region-node/resp/parse-reply.ts'
 import { freePorts } from './free-ports.ts'
 import { LinkGate } from './link-gate.ts'
 import { freeRegionPorts, type PeerOption, RegionProcess } from './region-process.ts'
-import { RespClient } from './resp-client.ts'
+import type { RespClient } from './resp-client.ts'
 
 export type RegionName = 'A' | 'B' | 'C'
 export const REGION_NAMES: readonly RegionName[] = ['A', 'B', 'C']
@@ -53,7 +53,9 @@ export class Regions {
 
   /** Starts all of them; links are up. */
   static async start({ names = REGION_NAMES, settings = {} }: RegionsOptions = {}): Promise<Regions> {
-    const ports = new Map(await Promise.all(names.map(async (name) => [name, await freeRegionPorts()] as const)))
+    const ports = new Map(
+      await Promise.all(names.map(async (name) => [name, await freeRegionPorts()] as const)),
+    )
     const gates = new Map<string, LinkGate>()
     const processes: RegionProcess[] = []
     try {
@@ -77,7 +79,10 @@ export class Regions {
       }
       return new Regions(members, gates)
     } catch (error) {
-      await Promise.all([...processes.map((region) => region.dispose()), ...[...gates.values()].map((gate) => gate.close())])
+      await Promise.all([
+        ...processes.map((region) => region.dispose()),
+        ...[...gates.values()].map((gate) => gate.close()),
+      ])
       throw error
     }
   }
@@ -177,7 +182,8 @@ export class Regions {
       const digests = await Promise.all(this.names.map((name) => this.ask(name, 'CRDT.DIGEST')))
       const after = await Promise.all(this.names.map((name) => this.vector(name)))
       if (after.every((vector) => vector === before)) return digests
-      if (performance.now() > deadlineMs) throw new Error(`the vectors did not come to rest within ${timeoutMs} ms`)
+      if (performance.now() > deadlineMs)
+        throw new Error(`the vectors did not come to rest within ${timeoutMs} ms`)
     }
   }
 

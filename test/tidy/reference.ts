@@ -1,10 +1,14 @@
 /**
- * reference.ts: the parts of README.md that are made from tables in the code: the settings and the
- * commands. tidy.test.ts holds the document to them; `npm run reference` writes them.
+ * reference.ts: the parts of README.md that are made from tables in the code, the settings and the
+ * commands, and from the results of the last benchmark. tidy.test.ts holds the document to them; `npm run reference` writes them.
  */
+import { readdirSync, readFileSync } from 'node:fs'
+import { join } from 'node:path'
 import type { CommandGroup } from '../../region-node/commands/command.ts'
 import { commandTable } from '../../region-node/commands/families.ts'
 import { SETTING_ROWS, type Section } from '../../region-node/config/table.ts'
+import { figures, type Results } from '../bench/report.ts'
+import { PROJECT_ROOT } from '../harness/project-root.ts'
 
 const SECTION_TITLES: Readonly<Record<Section, string>> = {
   identity: 'Identity and data',
@@ -19,6 +23,7 @@ const SECTION_TITLES: Readonly<Record<Section, string>> = {
 
 const GROUP_TITLES: Readonly<Record<CommandGroup, string>> = {
   string: 'Strings',
+  bitmap: 'Bitmaps',
   hash: 'Hashes',
   set: 'Sets',
   generic: 'Keys and expiry',
@@ -33,6 +38,7 @@ export const REFERENCES: ReadonlyMap<string, () => string> = new Map([
   ['settings', settingsReference],
   ['commands', commandsReference],
   ['causeway-commands', causewayReference],
+  ['benchmark', benchmarkReference],
 ])
 
 /** Puts the reference parts into a document. @throws RangeError when a marker is missing */
@@ -91,6 +97,16 @@ function causewayReference(): string {
     .filter(({ group }) => group === 'causeway')
     .map(({ name, summary }) => `| \`${name.toUpperCase()}\` | ${cell(summary)} |`)
   return `\n| | |\n|---|---|\n${lines.join('\n')}\n`
+}
+
+function benchmarkReference(): string {
+  const folder = join(PROJECT_ROOT, 'test/bench/results')
+  const last = readdirSync(folder)
+    .filter((name) => name.endsWith('.json'))
+    .sort()
+    .at(-1)!
+  const results = JSON.parse(readFileSync(join(folder, last), 'utf8')) as Results
+  return `\n${results.date}. ${figures(results, '###')}`
 }
 
 function code(text: string): string {

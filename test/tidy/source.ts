@@ -7,9 +7,8 @@
  */
 import { readdirSync, readFileSync } from 'node:fs'
 import { dirname, join } from 'node:path'
-import { fileURLToPath } from 'node:url'
+import { PROJECT_ROOT } from '../harness/project-root.ts'
 
-export const ROOT = fileURLToPath(new URL('../../', import.meta.url))
 export const ROOMS = ['crdt', 'sync', 'region-node', 'test', 'compose'] as const
 export type Room = (typeof ROOMS)[number]
 
@@ -36,7 +35,7 @@ export interface Source {
 /** Paths from the root of all files with one of the extensions, in or below a folder. */
 export function listFiles(folder: string, ...extensions: readonly string[]): string[] {
   const found: string[] = []
-  for (const entry of readdirSync(join(ROOT, folder), { withFileTypes: true })) {
+  for (const entry of readdirSync(join(PROJECT_ROOT, folder), { withFileTypes: true })) {
     const path = folder === '' ? entry.name : `${folder}/${entry.name}`
     if (entry.isDirectory() && !SKIPPED_FOLDERS.has(entry.name)) found.push(...listFiles(path, ...extensions))
     else if (entry.isFile() && extensions.some((extension) => path.endsWith(extension))) found.push(path)
@@ -45,7 +44,7 @@ export function listFiles(folder: string, ...extensions: readonly string[]): str
 }
 
 export function readRoot(path: string): string {
-  return readFileSync(join(ROOT, path), 'utf8')
+  return readFileSync(join(PROJECT_ROOT, path), 'utf8')
 }
 
 export function readSources(): Source[] {

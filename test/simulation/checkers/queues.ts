@@ -14,8 +14,12 @@ export class Queues implements Checker {
   }
 
   moment(): void {
-    for (const { name, unsentBytes } of this.#world.nodes) {
+    for (const { name, unsentBytes, core } of this.#world.nodes) {
       if (unsentBytes > UNSENT_BYTES_MAX) throw new Finding('queues', `${unsentBytes} bytes wait in a link of ${name}`)
+      if (core === undefined) continue
+      const limit = core.settings.values['causal-buffer-bytes']
+      const { bytes } = core.mesh.waiting
+      if (bytes > limit) throw new Finding('queues', `${bytes} bytes wait in ${name} for ops they depend on`)
     }
   }
 

@@ -16,7 +16,10 @@ describe('an expectation', () => {
     ['OK', 'OK'],
     [5, 5],
     ['9007199254740993', 9007199254740993n],
-    [['a', ['b', 1], null], ['a', ['b', 1], null]],
+    [
+      ['a', ['b', 1], null],
+      ['a', ['b', 1], null],
+    ],
     [{ any: true }, 'whatever'],
     [{ any: true }, null],
     [{ unordered: ['a', 'b', 'a'] }, ['b', 'a', 'a']],
@@ -24,7 +27,10 @@ describe('an expectation', () => {
     [{ unordered: [] }, []],
     [{ error: 'WRONGTYPE' }, new RespError('WRONGTYPE Operation against a key')],
     [{ matches: '^[0-9]+-[0-9]+$' }, '12-3'],
-    [['x', { matches: 'y' }], ['x', 'xyz']],
+    [
+      ['x', { matches: 'y' }],
+      ['x', 'xyz'],
+    ],
   ]
   it.each(fits)('%o fits %o', (expected, reply) => {
     expect(satisfies(reply, expected, nothing)).toBe(true)
@@ -36,7 +42,10 @@ describe('an expectation', () => {
     [5, '5'],
     [9007199254740992, 9007199254740993n],
     [['a'], ['a', 'b']],
-    [['a', 'b'], ['b', 'a']],
+    [
+      ['a', 'b'],
+      ['b', 'a'],
+    ],
     [['a'], 'a'],
     [{ unordered: ['a', 'b'] }, ['a', 'a']],
     [{ unordered: ['a'] }, ['a', 'b']],
@@ -111,8 +120,13 @@ describe('a case', () => {
 
   it('fails with its story when a reply is wrong', async () => {
     const { regions } = echoes()
-    const wrong: ConflictCase = { ...sample, steps: [...sample.steps, { at: 'B', cmd: ['GET', 'k'], expect: 'w' }] }
-    await expect(runCase(wrong, regions)).rejects.toThrow(/sample: A rule\.[^]*B> \["GET", "k"\] -> "k"[^]*expected: "w"/)
+    const wrong: ConflictCase = {
+      ...sample,
+      steps: [...sample.steps, { at: 'B', cmd: ['GET', 'k'], expect: 'w' }],
+    }
+    await expect(runCase(wrong, regions)).rejects.toThrow(
+      /sample: A rule\..*B> \["GET", "k"\] -> "k".*expected: "w"/s,
+    )
   })
 
   it('is pending for want of a command or an ability, and by nothing else', () => {
@@ -135,7 +149,9 @@ describe('a case', () => {
       ],
     }
     expect(readsInTransaction(open)).toBe(true)
-    expect(readsInTransaction({ ...open, steps: [open.steps[0]!, open.steps[2]!, open.steps[1]!] })).toBe(false)
+    expect(readsInTransaction({ ...open, steps: [open.steps[0]!, open.steps[2]!, open.steps[1]!] })).toBe(
+      false,
+    )
   })
 
   it('is in the file as often as there are ids', () => {

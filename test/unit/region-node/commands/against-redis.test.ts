@@ -12,6 +12,7 @@ import type { Session } from '../../../../region-node/commands/session.ts'
 import { ReplyParser } from '../../../../region-node/resp/parse-reply.ts'
 import { RedisReference, redisIsInstalled } from '../../../harness/redis-reference.ts'
 import { TestEngine } from '../../../harness/test-engine.ts'
+import { MORE_DIALOGUES } from './dialogues.ts'
 
 const INT64_MAX = '9223372036854775807'
 const INT64_MIN = '-9223372036854775808'
@@ -457,6 +458,7 @@ const DIALOGUES: Readonly<Record<string, readonly string[]>> = {
     'command nosuch',
     'command count x',
   ],
+  ...MORE_DIALOGUES,
 }
 
 function wordsOf(line: string): string[] {
