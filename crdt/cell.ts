@@ -13,13 +13,13 @@
  */
 import { type Amount, addAmounts, amountText, isSaturated, parseAmount } from './amount.ts'
 import {
-  applyIncrement,
   type CounterEntry,
   describeEntry,
   entryOf,
   type Increment,
   removeSeenIncrements,
   sumOf,
+  withIncrement,
 } from './counter.ts'
 import type { Fingerprint } from './digest.ts'
 import { compareStamps, type Dot, type OpPoint } from './dot.ts'
@@ -30,7 +30,7 @@ import type { Description, SeenCounter, TypedState, TypeName } from './state.ts'
 /** Several concurrent registers, or increments, or both. */
 export class ManyCell implements TypedState {
   readonly registers: Register[]
-  readonly counter: CounterEntry[]
+  counter: CounterEntry[]
 
   constructor(registers: Register[], counter: CounterEntry[]) {
     this.registers = registers
@@ -124,9 +124,12 @@ function insertRegister(registers: Register[], register: Register, at: OpPoint):
 
 /** Adds an increment. May reuse `cell`. */
 export function incrementCell(cell: Cell | undefined, increment: Increment, at: OpPoint): Cell {
-  const many =
-    cell === undefined ? new ManyCell([], []) : cell instanceof Register ? new ManyCell([cell], []) : cell
-  applyIncrement(many.counter, increment, at)
+  if (cell instanceof ManyCell) {
+    cell.counter = withIncrement(cell.counter, increment, at)
+    reportCounter(cell, at)
+    return cell
+  }
+  const many = new ManyCell(cell === undefined ? [] : [cell], withIncrement([], increment, at))
   reportCounter(many, at)
   return many
 }

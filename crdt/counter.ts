@@ -54,18 +54,26 @@ export function entryOf(
   return undefined
 }
 
-/** Adds an increment of the op at `at`, in place. */
-export function applyIncrement(entries: CounterEntry[], { delta, run, total }: Increment, at: OpPoint): void {
+/**
+ * Adds an increment of the op at `at`. May change `entries`.
+ * @returns the entries to keep: a new array when one is added, because pushing would reserve room for many
+ */
+export function withIncrement(
+  entries: CounterEntry[],
+  { delta, run, total }: Increment,
+  at: OpPoint,
+): CounterEntry[] {
   const entry = entryOf(entries, at)
   if (entry === undefined) {
     const resetTotal = run === at.seq ? 0 : addAmounts(total, negateAmount(delta))
-    entries.push(new CounterEntry(at, run, total, resetTotal))
-    return
+    const added = new CounterEntry(at, run, total, resetTotal)
+    return entries.length === 0 ? [added] : [...entries, added]
   }
   // Whatever ended the old run at its origin was applied here before, and ended it here too.
   assert(entry.run === run, 'an origin counts in one run at a time')
   entry.total = total
   entry.renew(at)
+  return entries
 }
 
 /** Takes away, in place, what the op at `at` had seen. `seen` holds this counter's entries only. */

@@ -257,9 +257,18 @@ export class NodeCore implements CommandSink, TurnPort, SyncHost {
       this.#endTurn()
       await new Promise<void>((resolve) => this.log.close(resolve))
     }
-    if (!this.#failed)
-      releaseOrigin(this.#ports.env, this.#folder, this.engine.origin.id, this.log.durablePosition)
+    if (!this.#failed) this.#releaseOrigin()
     this.#lock.release()
+  }
+
+  #releaseOrigin(): void {
+    try {
+      releaseOrigin(this.#ports.env, this.#folder, this.engine.origin.id, this.log.durablePosition)
+    } catch (error) {
+      if (!(error instanceof DiskError)) throw error
+      // Nothing is lost by it: the next start takes a new origin, as after a crash.
+      this.#ports.log.warn(`the stop was not noted in ${this.#folder}: ${error.message}`)
+    }
   }
 }
 

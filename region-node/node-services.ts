@@ -3,6 +3,7 @@
  *
  * A core without sockets (the simulator, tests) gives no `front`: then there are no clients to list.
  */
+import type { Latin1 } from '../crdt/codec/bytes.ts'
 import type { VersionVector } from '../crdt/version-vector.ts'
 import type { LinkState, Services } from './commands/services.ts'
 import type { Session } from './commands/session.ts'
@@ -48,6 +49,10 @@ export class NodeServices implements Services {
 
   get durable(): VersionVector {
     return this.#core.durable
+  }
+
+  get latin1(): Latin1 {
+    return this.#core.latin1
   }
 
   get conflicts(): NodeCore['conflicts'] {

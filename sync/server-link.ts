@@ -100,7 +100,9 @@ export class ServerLink {
   /** Sends the state of this node; also the sign of life on this link. */
   sendStatus(): void {
     const { host, env } = this.#parts
-    if (!this.streaming) return
+    // While ops wait for the network they are sign of life enough, and must be heard first: a peer that is
+    // told of ops by one status after another, none of them coming, takes them for lost and asks again.
+    if (!this.streaming || !this.#hasRoom) return
     this.connection.send({
       type: 'status',
       applied: host.applied.toWire(),

@@ -215,6 +215,18 @@ describe('package.json and its lock', () => {
     }
   })
 
+  it('lock what other systems need too, or npm ci refuses the lock', () => {
+    const { packages } = JSON.parse(readRoot('package-lock.json')) as {
+      packages: Record<string, { optionalDependencies?: Record<string, string> }>
+    }
+    const missing = Object.entries(packages).flatMap(([path, { optionalDependencies = {} }]) =>
+      Object.keys(optionalDependencies).filter(
+        (name) => !(`node_modules/${name}` in packages || `${path}/node_modules/${name}` in packages),
+      ),
+    )
+    expect(missing).toEqual([])
+  })
+
   it('run everything through a script that works from a fresh checkout', () => {
     const { scripts } = JSON.parse(readRoot('package.json')) as { scripts: Record<string, string> }
     for (const name of ['start', 'test', 'check', 'simulate', 'bench'])

@@ -79,7 +79,7 @@ function read(editor: BitEditor, { isSigned, bits, offset }: Field): bigint {
 }
 
 /** The value as the field can hold it; undefined when it does not fit and the overflow is to fail. */
-function fit({ isSigned, bits }: Field, value: bigint, overflow: Overflow): bigint | undefined {
+function fitted({ isSigned, bits }: Field, value: bigint, overflow: Overflow): bigint | undefined {
   const max = (1n << BigInt(isSigned ? bits - 1 : bits)) - 1n
   const min = isSigned ? -max - 1n : 0n
   if (value >= min && value <= max) return value
@@ -94,7 +94,7 @@ function perform(editor: BitEditor, { kind, field, operand, overflow }: Operatio
   if (kind === 'get') return old
   // To an unsigned field Redis gives a negative number as the large one with the same 64 bits.
   const given = field.isSigned ? operand : BigInt.asUintN(64, operand)
-  const value = fit(field, kind === 'set' ? given : old + operand, overflow)
+  const value = fitted(field, kind === 'set' ? given : old + operand, overflow)
   if (value === undefined) return undefined
   editor.write(field.offset, field.bits, value)
   return kind === 'set' ? old : value

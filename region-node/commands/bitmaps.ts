@@ -57,7 +57,10 @@ function bitCount(ctx: CommandContext, words: readonly string[]): void {
   const text = ctx.text(words[1]!)
   // Redis answers for a key that is not there before it looks at the range.
   const range = text === undefined ? undefined : countedRange(text, words)
-  ctx.out.integer(text === undefined || range === undefined ? 0 : countOnes(text, range.first, range.last))
+  const { latin1 } = ctx.services
+  ctx.out.integer(
+    text === undefined || range === undefined ? 0 : countOnes(text, range.first, range.last, latin1),
+  )
 }
 
 /** Bits, both ends included; undefined for none. @throws CommandError */
@@ -96,7 +99,7 @@ function bitPosition(ctx: CommandContext, words: readonly string[]): void {
   const unit = parseUnit(words[5])
   const end = words.length > 4 ? parseCount(words[4]!) : -1
   const range = rangeOfBits(8 * text.length, start, end, unit)
-  const found = range === undefined ? -1 : findBit(text, bit, range.first, range.last)
+  const found = range === undefined ? -1 : findBit(text, bit, range.first, range.last, ctx.services.latin1)
   // Without an end the string is followed by zeros for ever.
   const isBehind = found < 0 && bit === 0 && words.length < 5 && range !== undefined
   ctx.out.integer(isBehind ? 8 * text.length : found)
@@ -115,7 +118,7 @@ function bitOp(ctx: CommandContext, words: readonly string[]): void {
   if (operation === 'not' && words.length !== 4) throw errors.bitopNot
   const texts: string[] = []
   for (let i = 3; i < words.length; i++) texts.push(ctx.text(words[i]!) ?? '')
-  const result = combine(operation, texts)
+  const result = combine(operation, texts, ctx.services.latin1)
   if (result === '') ctx.write.clear(target)
   else ctx.write.set(target, result)
   ctx.out.integer(result.length)

@@ -7,18 +7,22 @@ import { connectionCommands } from './connection.ts'
 import { expiryCommands } from './expiry.ts'
 import { hashCommands } from './hashes.ts'
 import { keyCommands } from './keys.ts'
+import { lcsCommands } from './lcs.ts'
 import { serverCommands } from './server.ts'
 import { setCommands } from './sets.ts'
+import { sortCommands } from './sort.ts'
 import { stringCommands } from './strings.ts'
 import { CommandTable } from './table.ts'
 import { transactionCommands } from './transactions.ts'
 
 export const commandTable = new CommandTable([
   stringCommands,
+  lcsCommands,
   bitmapCommands,
   hashCommands,
   setCommands,
   keyCommands,
+  sortCommands,
   expiryCommands,
   transactionCommands,
   connectionCommands,

@@ -4,6 +4,7 @@
  * The node implements this (`node.ts`), the simulator and tests implement parts of it; so commands reach
  * no socket, disk or peer themselves.
  */
+import type { Latin1 } from '../../crdt/codec/bytes.ts'
 import type { VersionVector } from '../../crdt/version-vector.ts'
 import type { ConflictLog } from '../engine/conflict-log.ts'
 import type { Session } from './session.ts'
@@ -41,6 +42,8 @@ export interface Services {
   readonly applied: VersionVector
   readonly durable: VersionVector
   readonly conflicts: ConflictLog
+  /** The fastest way between strings and bytes. */
+  readonly latin1: Latin1
 
   /**
    * One INFO section by its lower-case name, or undefined when there is no such section: its heading

@@ -9,6 +9,7 @@
  * per op is what noise moves least.
  */
 import { mkdirSync, writeFileSync } from 'node:fs'
+import { loadavg } from 'node:os'
 import { parseArgs } from 'node:util'
 import { type Contender, installedRedis, startCauseway, startRedis } from './contenders.ts'
 import { type Lag, measureLag } from './lag.ts'
@@ -50,11 +51,13 @@ if (redis === undefined) {
 }
 
 async function run(plan: Plan, redisVersion: string): Promise<Results> {
+  const [atStart] = loadavg()
   const memory = await compareMemory(plan)
   const { throughput, lag } = await compareSpeed(plan)
   return {
     date: new Date().toISOString().slice(0, 10),
     machine: machineFacts(redisVersion),
+    load: { atStart: atStart!, atEnd: loadavg()[0]! },
     nodeFlags,
     rounds: plan.rounds,
     requests: plan.requests,

@@ -17,6 +17,12 @@ export interface Machine {
   readonly redis: string
 }
 
+/** Processes that wanted to run, on average over the last minute: above the number of cores, others were busy. */
+export interface LoadAverage {
+  readonly atStart: number
+  readonly atEnd: number
+}
+
 export interface ThroughputRow {
   readonly command: CommandName
   readonly pipeline: Pipeline
@@ -33,6 +39,7 @@ export interface MemoryRow {
 export interface Results {
   readonly date: string
   readonly machine: Machine
+  readonly load: LoadAverage
   readonly nodeFlags: readonly string[]
   readonly rounds: number
   readonly requests: Readonly<Record<Pipeline, number>>
@@ -59,10 +66,11 @@ export function markdown(results: Results): string {
 
 /** @param heading  `##` or deeper */
 export function figures(results: Results, heading: string): string {
-  const { machine, nodeFlags, rounds, requests, throughput, memory, lag } = results
+  const { machine, load, nodeFlags, rounds, requests, throughput, memory, lag } = results
   const flags = nodeFlags.length === 0 ? 'none' : nodeFlags.map((flag) => `\`${flag}\``).join(' ')
   return `${machine.cores} cores (${machine.processor}), ${machine.memoryGib} GiB, Linux ${machine.kernel}, \
-Node ${machine.node} (flags: ${flags}), redis-server ${machine.redis}.
+Node ${machine.node} (flags: ${flags}), redis-server ${machine.redis}. Load average of the \
+machine: ${load.atStart.toFixed(1)} before the run, ${load.atEnd.toFixed(1)} at its end.
 
 Everything runs on this one machine: the client, redis-server or region A, and regions B and C, which
 follow A. Both sides have their log on and fsync it every second. \`redis-benchmark -c 50 -r 1000000\`,

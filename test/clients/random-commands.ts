@@ -14,6 +14,8 @@ const HASH_KEYS = ['h1', 'h2', '{t}h', '\x00\xff\r\n']
 const SET_KEYS = ['s1', 's2', 's3', '{t}s', 'a set with a longer name']
 const KEYS = [...STRING_KEYS, ...HASH_KEYS, ...SET_KEYS]
 const FLOAT_KEYS = ['f1', 'f2', 'f3']
+/** A set of numbers, which SORT can sort. */
+const NUMBER_SET = 'n1'
 const MEMBERS = ['a', 'b', 'c', 'd', '1', '2', '-7', '', '\x00', 'a\r\nb', '\xe9\xff', 'x'.repeat(100)]
 const VALUES = ['', 'v', 'hello world', '\x00\x01\xff', '10', '-3', '3.5', ' 7', '007', '+1', 'y'.repeat(200)]
 const EDGES = [
@@ -83,6 +85,41 @@ const scanOptions = (r: Prng): string[] =>
     ['COUNT', r.pick(['1000', '1000', '3', '1', '0', '-1', 'x', '9223372036854775807'])],
     ['MATCH', r.pick(PATTERNS)],
   ])
+const bit = (r: Prng): string =>
+  r.chance(0.95) ? r.pick(['0', '1']) : r.pick([...EDGES, ...NO_INTEGERS, '2'])
+const bitOffset = (r: Prng): string => {
+  if (r.chance(0.9)) return String(r.below(400))
+  return r.pick([...EDGES, ...NO_INTEGERS, '-1', '4294967296', '#1', '#'])
+}
+const bitRange = (r: Prng): string[] => [
+  integer(r),
+  integer(r),
+  ...options(r, [['BIT'], ['BYTE'], ['BIT', 'x']]),
+]
+const fieldType = (r: Prng): string => {
+  if (r.chance(0.95)) return r.chance(0.5) ? `u${r.between(1, 63)}` : `i${r.between(1, 64)}`
+  return r.pick(['u64', 'i65', 'u0', 'i', 'U8', 'x8', '', 'u+8', 'i08'])
+}
+const field = (r: Prng): string[] => [fieldType(r), r.chance(0.3) ? `#${r.below(20)}` : bitOffset(r)]
+const bitGet = (r: Prng): string[] => [cased(r, 'GET'), ...field(r)]
+const bitOperand = (r: Prng): string => (r.chance(0.5) ? String(r.below(2 ** 32) - 2 ** 31) : integer(r))
+const bitfieldPart = (r: Prng): string[] => {
+  if (r.chance(0.3)) return bitGet(r)
+  if (r.chance(0.3))
+    return [cased(r, 'OVERFLOW'), cased(r, r.pick(['WRAP', 'SAT', 'FAIL', 'SAT', 'FAIL', 'x']))]
+  return [cased(r, r.pick(['SET', 'INCRBY'])), ...field(r), bitOperand(r)]
+}
+const sortGets = (r: Prng): string[] =>
+  some(r, 0, 2, () => ['GET', r.pick(['#', 'k*', '{t}*', 'h*->a', 'h1->*', 'none', 'h*->'])]).flat()
+/** Where Redis leaves the order open (ALPHA stops at a byte 0, BY may weigh alike) nothing is cut off. */
+const sortWords = (r: Prng): string[] => {
+  const order = options(r, [['ASC'], ['DESC']])
+  if (r.chance(0.3))
+    return [...order, ...options(r, [['ALPHA'], ['BY', r.pick(['k*', 'none', 'h*->b'])]]), ...sortGets(r)]
+  const by = r.chance(0.3) ? ['BY', r.pick(['k*', 'h*->a', 'f*'])] : []
+  return [...order, ...by, ...options(r, [['LIMIT', integer(r), integer(r)]]), ...sortGets(r)]
+}
+const sortKey = (r: Prng): string => (r.chance(0.6) ? NUMBER_SET : setKey(r))
 const cursor = (r: Prng): string =>
   r.chance(0.8)
     ? '0'
@@ -120,6 +157,26 @@ const MAKERS: Readonly<Record<string, Make>> = {
   incrby: (r) => [stringKey(r), integer(r)],
   decrby: (r) => [stringKey(r), integer(r)],
   incrbyfloat: (r) => (r.chance(0.8) ? [r.pick(FLOAT_KEYS), float(r)] : [stringKey(r), r.pick(NO_FLOATS)]),
+  lcs: (r) => [
+    stringKey(r),
+    stringKey(r),
+    ...options(r, [['IDX'], ['IDX'], ['LEN'], ['WITHMATCHLEN'], ['MINMATCHLEN', integer(r)]]),
+  ],
+  // Bitmaps
+  setbit: (r) => [stringKey(r), bitOffset(r), bit(r)],
+  getbit: (r) => [stringKey(r), bitOffset(r)],
+  bitcount: (r) => [stringKey(r), ...(r.chance(0.3) ? [] : bitRange(r))],
+  bitpos: (r) => [stringKey(r), bit(r), ...(r.chance(0.3) ? some(r, 0, 1, () => integer(r)) : bitRange(r))],
+  bitop: (r) => [
+    cased(r, r.pick(['AND', 'OR', 'XOR', 'NOT', 'NOT', 'x'])),
+    stringKey(r),
+    ...some(r, 1, 3, () => stringKey(r)),
+  ],
+  bitfield: (r) => [stringKey(r), ...some(r, 0, 4, () => bitfieldPart(r)).flat()],
+  bitfield_ro: (r) => [
+    stringKey(r),
+    ...some(r, 0, 3, () => (r.chance(0.95) ? bitGet(r) : bitfieldPart(r))).flat(),
+  ],
   // Hashes
   hset: (r) => [hashKey(r), ...some(r, 1, 4, () => [member(r), value(r)]).flat()],
   hmset: (r) => [hashKey(r), ...some(r, 1, 4, () => [member(r), value(r)]).flat()],
@@ -141,7 +198,10 @@ const MAKERS: Readonly<Record<string, Make>> = {
   hrandfield: (r) => [hashKey(r), ...(r.chance(0.3) ? [] : [drawCount(r), ...options(r, [['WITHVALUES']])])],
   hscan: (r) => [hashKey(r), cursor(r), ...scanOptions(r)],
   // Sets
-  sadd: (r) => [setKey(r), ...members(r)],
+  sadd: (r) =>
+    r.chance(0.2)
+      ? [NUMBER_SET, ...some(r, 1, 4, () => r.pick([...FRACTIONS, '1', '2', '10', '007', 'inf']))]
+      : [setKey(r), ...members(r)],
   srem: (r) => [setKey(r), ...members(r)],
   sismember: (r) => [setKey(r), member(r)],
   smismember: (r) => [setKey(r), ...members(r)],
@@ -161,6 +221,8 @@ const MAKERS: Readonly<Record<string, Make>> = {
   sunionstore: (r) => [setKey(r), ...setKeys(r)],
   sdiff: setKeys,
   sdiffstore: (r) => [setKey(r), ...setKeys(r)],
+  sort: (r) => [sortKey(r), ...sortWords(r)],
+  sort_ro: (r) => [sortKey(r), ...sortWords(r)],
   sscan: (r) => [setKey(r), cursor(r), ...scanOptions(r)],
   // Keys and deadlines
   del: keys,
@@ -191,6 +253,7 @@ const MAKERS: Readonly<Record<string, Make>> = {
   expiretime: (r) => [key(r)],
   pexpiretime: (r) => [key(r)],
   persist: (r) => [key(r)],
+  move: (r) => [key(r), r.pick(['1', '1', '2', '0', '16', '-1', 'x', ...EDGES])],
   // The rest that touches keys
   dbsize: () => [],
   flushdb: (r) => options(r, [['ASYNC'], ['SYNC'], ['NOW']]),
@@ -220,6 +283,8 @@ const NEVER_CHANGED: ReadonlySet<string> = new Set([
   'hrandfield',
   'srandmember',
   'select',
+  'setbit',
+  'bitfield',
 ])
 
 /** Adding a member that is there is a write here and none in Redis, which a watcher of the key notices. */

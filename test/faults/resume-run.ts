@@ -11,6 +11,8 @@ export interface ResumeOptions {
   readonly keysBefore: number
   /** SETs of other keys while the link is cut. */
   readonly writes: number
+  /** Speed of the network between the regions; unlimited when absent. */
+  readonly bytesPerSecond?: number
 }
 
 export interface ResumeReport extends ResumeOptions {
@@ -26,7 +28,8 @@ const PIPELINE = 1000
 const VALUE = 'v'.repeat(32)
 const CATCH_UP_MS_MAX = 120_000
 
-export async function measureResume({ keysBefore, writes }: ResumeOptions): Promise<ResumeReport> {
+export async function measureResume(options: ResumeOptions): Promise<ResumeReport> {
+  const { keysBefore, writes, bytesPerSecond = Number.POSITIVE_INFINITY } = options
   const regions = await Regions.start({ names: ['A', 'B'] })
   try {
     await write(regions, 'A', 'before', keysBefore)
@@ -36,6 +39,7 @@ export async function measureResume({ keysBefore, writes }: ResumeOptions): Prom
     await write(regions, 'A', 'meanwhile', writes)
     const writtenBytes = (await logBytes(regions, 'A')) - logBytesBefore
     const gate = regions.gate('B', 'A')
+    gate.returnedPerSecondMax = bytesPerSecond
     const returnedBefore = gate.returned
     const startMs = performance.now()
     await regions.heal()

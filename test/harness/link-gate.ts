@@ -13,6 +13,8 @@ export class LinkGate {
   /** Bytes forwarded from the one that dialled, and to it. */
   forwarded = 0
   returned = 0
+  /** Bytes that are let through to the one that dialled in a second; Infinity for no limit. */
+  returnedPerSecondMax = Number.POSITIVE_INFINITY
   readonly #target: number
   readonly #server: Server
   readonly #sockets = new Set<Socket>()
@@ -65,6 +67,15 @@ export class LinkGate {
     })
     this.#join(near, far)
     this.#join(far, near)
+    far.on('data', (bytes) => this.#slow(far, near, bytes.length))
+  }
+
+  /** Takes no more from `far` until the bytes just forwarded have had their time. */
+  #slow(far: Socket, near: Socket, length: number): void {
+    if (this.returnedPerSecondMax === Number.POSITIVE_INFINITY) return
+    far.unpipe(near)
+    far.pause()
+    setTimeout(() => far.pipe(near), (1000 * length) / this.returnedPerSecondMax)
   }
 
   #join(from: Socket, to: Socket): void {

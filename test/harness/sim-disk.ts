@@ -42,6 +42,8 @@ export class SimDisk {
   #lockedBy = 0
   /** Grows with each crash: what an earlier process began is over. */
   #generation = 0
+  /** Syncs and writes through the pool that are not done. */
+  #callsUnderWay = 0
   /** Written through the pool and not there yet. */
   readonly #underWay = new Map<Content, Uint8Array>()
 
@@ -55,6 +57,7 @@ export class SimDisk {
   kill(): void {
     this.#generation++
     this.#lockedBy = 0
+    this.#callsUnderWay = 0
     for (const [content, bytes] of this.#underWay) append(content, bytes.subarray(0, this.#prng.between(0, bytes.length)))
     this.#underWay.clear()
   }
@@ -142,10 +145,21 @@ export class SimDisk {
     this.#underWay.delete(content)
   }
 
+  /** A sync or a write has begun and is not done: the worst moment for a crash. */
+  get isBusy(): boolean {
+    return this.#callsUnderWay > 0
+  }
+
   later(task: () => void): void {
+    const generation = this.#generation
+    this.#callsUnderWay++
     const { syncMsMin, syncMsMax, slowSyncChance, slowSyncMs } = this.#faults
     const usualMs = syncMsMin + this.#prng.random() * (syncMsMax - syncMsMin)
-    this.#clock.after(this.#prng.chance(slowSyncChance) ? slowSyncMs : usualMs, task)
+    this.#clock.after(this.#prng.chance(slowSyncChance) ? slowSyncMs : usualMs, () => {
+      if (generation !== this.#generation) return
+      this.#callsUnderWay--
+      task()
+    })
   }
 
   syncFails(): boolean {
@@ -201,7 +215,6 @@ class SimFile implements DiskFile {
     if (this.#busy) throw new Error(`${this.#path}: a second writeLater or sync before the first was done`)
     this.#busy = true
     this.#disk.later(() => {
-      if (!this.#isCurrent()) return
       this.#busy = false
       try {
         task()

@@ -157,9 +157,11 @@ export class SimNode {
     this.#isStopping = true
     this.#observer.stopping(this)
     let isOver = false
-    const stopping = running.core.stop('the simulation stops it').then(() => {
+    const stopping = running.core.stop('the simulation stops it').finally(() => {
       isOver = true
     })
+    // Awaited below; until then a refusal must not count as unhandled.
+    stopping.catch(() => {})
     while (!isOver && running.env.alive) {
       passTime()
       await Promise.resolve()

@@ -5,6 +5,7 @@
  * together by hand.
  */
 import { type BatchSpan, BatchWriter, openRecord } from '../../crdt/codec/batch.ts'
+import { portableLatin1 } from '../../crdt/codec/bytes.ts'
 import { OriginTable, originId } from '../../crdt/origin.ts'
 import { commandTable } from '../../region-node/commands/families.ts'
 import type { Services } from '../../region-node/commands/services.ts'
@@ -48,6 +49,7 @@ export class TestEngine {
       stringBytesMax: 512 * 1024 * 1024,
       password: '',
       conflicts: this.conflicts,
+      latin1: portableLatin1,
       wallMs: () => this.wallMs,
     }
     this.engine = new Engine({

@@ -3,23 +3,27 @@
  */
 import type { MemoryNetwork } from '../harness/memory-transport.ts'
 import type { Prng } from '../harness/prng.ts'
+import type { SimClock } from '../harness/sim-clock.ts'
 import type { SimNode } from '../harness/sim-node.ts'
 import { FAULT_KINDS, type FaultKind, type SimOptions } from './options.ts'
+
+/** How long a crash waits for a sync to strike into. */
+const STRIKE_MS_MAX = 1200
 
 export class Nemesis {
   readonly #prng: Prng
   readonly #options: SimOptions
   readonly #network: MemoryNetwork
   readonly #nodes: readonly SimNode[]
-  readonly #passTime: () => void
+  readonly #clock: SimClock
   readonly #full = new Set<SimNode>()
 
-  constructor(prng: Prng, options: SimOptions, network: MemoryNetwork, nodes: readonly SimNode[], passTime: () => void) {
+  constructor(prng: Prng, options: SimOptions, network: MemoryNetwork, nodes: readonly SimNode[], clock: SimClock) {
     this.#prng = prng
     this.#options = options
     this.#network = network
     this.#nodes = nodes
-    this.#passTime = passTime
+    this.#clock = clock
   }
 
   /** Time until the next fault, milliseconds. */
@@ -57,12 +61,13 @@ export class Nemesis {
         break
       case 'kill':
       case 'power':
+        if (prng.chance(0.5)) this.#clock.advance(STRIKE_MS_MAX, () => a.machine.disk.isBusy)
         a.crash(kind)
         // A quick restart is the dangerous one: nobody has noticed yet.
         if (prng.chance(0.5)) await this.#revive(a)
         break
       case 'restart':
-        await a.stop(this.#passTime)
+        await a.stop(() => this.#clock.advance(1))
         if (prng.chance(0.7)) await this.#revive(a)
         break
       case 'jump':

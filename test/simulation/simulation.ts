@@ -101,7 +101,7 @@ class Simulation implements SimNodeObserver, World {
     this.#clients = this.nodes.flatMap((node) =>
       Array.from({ length: options.clientsPerRegion }, () => new SimClient(node, (command) => this.#answered(command))),
     )
-    this.#nemesis = new Nemesis(prng.fork('nemesis'), options, this.#network, this.nodes, () => clock.advance(1))
+    this.#nemesis = new Nemesis(prng.fork('nemesis'), options, this.#network, this.nodes, clock)
     this.#workload = new Workload(prng.fork('workload'), options)
     this.#think = prng.fork('think')
     this.#checkers = [
