@@ -45,7 +45,7 @@ export class RegionProcess {
   async start(): Promise<void> {
     const { plan } = this
     if (await isReady(plan.adminPort)) {
-      throw new Error(`port ${plan.adminPort} is in use: does a demonstration run already?`)
+      throw new Error(`port ${plan.adminPort} is in use: does another set of regions run already?`)
     }
     const child = this.#spawn()
     const deadline = performance.now() + START_MS_MAX

@@ -206,6 +206,10 @@ export class NodeCore implements CommandSink, TurnPort, SyncHost {
     this.log.hurryDurable()
   }
 
+  report(sentence: string): void {
+    this.#ports.log.warn(sentence)
+  }
+
   hmac(secret: string, message: string): string {
     return this.#ports.hmac(secret, message)
   }

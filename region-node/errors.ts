@@ -105,6 +105,10 @@ export const errors = {
   wrongType: commandError('WRONGTYPE Operation against a key holding the wrong kind of value'),
   noSuchKey: commandError('ERR no such key'),
   sameObject: commandError('ERR source and destination objects are the same'),
+  swapWithPeers: commandError(
+    'ERR SWAPDB is refused while other regions are connected: what they write meanwhile would change databases',
+  ),
+  swapTooLarge: commandError('ERR SWAPDB is refused: the two databases hold more than 64 MB, which is too much for one op'),
   busyKey: commandError('BUSYKEY Target key name already exists.'),
   invalidExpire: (command: string) => commandError(`ERR invalid expire time in '${command}' command`),
   expireNxExclusive: commandError('ERR NX and XX, GT or LT options at the same time are not compatible'),

@@ -101,7 +101,7 @@ export class Mesh {
     this.#inbox = new Inbox(host, settings)
     this.#plan = new RelayPlan(host.identity.regionId)
     for (const address of settings.peers) {
-      const peer = new Peer(address)
+      const peer = new Peer(address, (sentence) => this.#host.report(sentence))
       this.#members.set(peer.name, { peer, puller: this.#pullerOf(peer), server: undefined })
     }
   }
@@ -322,8 +322,7 @@ export class Mesh {
 
   /** Shows the refusal in this node's own status as well. */
   #refused(region: string, why: Reason): Reason {
-    const member = this.#members.get(region)
-    if (member !== undefined) member.peer.lastError = why
+    this.#members.get(region)?.peer.failed(why)
     return why
   }
 
@@ -353,7 +352,7 @@ export class Mesh {
     const member = region === undefined ? undefined : this.#members.get(region)
     if (member?.server !== server) return
     member.server = undefined
-    member.peer.lastError = why
+    member.peer.failed(why)
     this.#finishMet()
   }
 

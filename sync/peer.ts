@@ -28,11 +28,32 @@ export class Peer {
   /** Its wall clock minus ours, milliseconds. */
   skewMs: number | undefined
   roundTripMs: number | undefined
-  lastError: Reason | undefined
+  #lastError: Reason | undefined
+  readonly #report: (sentence: string) => void
 
-  constructor({ name, url }: PeerAddress) {
+  /** @param report  told once when the link breaks or is refused, for each reason, and when it works again */
+  constructor({ name, url }: PeerAddress, report: (sentence: string) => void) {
     this.name = name
     this.url = url
+    this.#report = report
+  }
+
+  get lastError(): Reason | undefined {
+    return this.#lastError
+  }
+
+  /** A link with the peer ended, or was refused by either side. */
+  failed(why: Reason): void {
+    if (why.code !== this.#lastError?.code) {
+      this.#report(`link with region ${this.name}: ${why.code}: ${why.sentence}`)
+    }
+    this.#lastError = why
+  }
+
+  /** The link by which this node pulls is up. */
+  works(): void {
+    if (this.#lastError !== undefined) this.#report(`link with region ${this.name} works`)
+    this.#lastError = undefined
   }
 
   /** The peer says what it has applied, and its expiry clock at that moment. */

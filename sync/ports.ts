@@ -85,6 +85,8 @@ export interface SyncHost {
   apply(record: Uint8Array, batch: BatchReader): void
   /** Asks for an fsync soon: somebody waits for an acknowledgement. */
   hurryDurable(): void
+  /** One sentence about a link that people should find in the node's log. Repeats are left out. */
+  report(sentence: string): void
   /** HMAC-SHA-256. */
   hmac(secret: string, message: string): string
   /** Random text, fresh on every call. */

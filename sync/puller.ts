@@ -247,7 +247,7 @@ export class Puller implements Source {
     this.peer.applied = applied
     this.peer.settled.restart()
     this.#welcomeVector = applied
-    this.peer.lastError = undefined
+    this.peer.works()
     this.acknowledge()
     this.#parts.changed()
   }
@@ -362,7 +362,7 @@ export class Puller implements Source {
     this.#welcomeVector = undefined
     this.#lastStatus = undefined
     this.#hurry = undefined
-    this.peer.lastError = why
+    this.peer.failed(why)
     if (this.#running) {
       const delayMs = this.#backoffMs()
       this.#redial = this.#parts.env.after(delayMs, () => this.redial())

@@ -44,10 +44,8 @@ export async function crashOne(stage: Stage, regions: readonly Region[]): Promis
   for (const writer of [...writers, second]) writer.stop()
   await Promise.all(working)
   const agreeMs = await awaitAgreement(regions)
-  stage.say(
-    `It serves again ${backMs.toFixed(0)} ms after its start, process start and recovery included; ` +
-      `all agree ${agreeMs.toFixed(0)} ms after the last write.`,
-  )
+  stage.say(`It serves again after ${backMs.toFixed(0)} ms, process start and recovery included.`)
+  stage.say(`All regions agree ${agreeMs.toFixed(0)} ms after the last write.`)
 
   const all = [...writers, second]
   const rows = await Promise.all(regions.map((region) => inspect(region, all)))

@@ -97,8 +97,10 @@ async function explain(stage: Stage, regions: readonly Region[]): Promise<void> 
   if (first !== undefined) {
     const { rule, winner, hidden } = first
     stage.say(
-      `CRDT.CONFLICTS at ${regions[0]!.name}: rule '${rule}', key 'motto': '${winner.what}' of ${winner.region}` +
-        ` hides '${hidden.what}' of ${hidden.region}, written ${winner.atMs - hidden.atMs} ms earlier`,
+      `CRDT.CONFLICTS at ${regions[0]!.name}: key 'motto', rule '${rule}': '${winner.what}' of ${winner.region}`,
+    )
+    stage.say(
+      `hides '${hidden.what}' of ${hidden.region}, which was written ${winner.atMs - hidden.atMs} ms earlier.`,
     )
   }
   stage.check(

@@ -8,6 +8,7 @@ import { expiryCommands } from './expiry.ts'
 import { hashCommands } from './hashes.ts'
 import { keyCommands } from './keys.ts'
 import { lcsCommands } from './lcs.ts'
+import { memoryCommand, objectCommand } from './objects.ts'
 import { serverCommands } from './server.ts'
 import { setCommands } from './sets.ts'
 import { sortCommands } from './sort.ts'
@@ -23,6 +24,7 @@ export const commandTable = new CommandTable([
   setCommands,
   keyCommands,
   sortCommands,
+  [objectCommand, memoryCommand],
   expiryCommands,
   transactionCommands,
   connectionCommands,

@@ -1,8 +1,9 @@
 /**
  * keys.ts: commands on keys of any type: existence, types, walks, and moving values about.
  *
- * RENAME and COPY write what the source shows at the destination as new writes, after an
- * observed-remove of what the destination held, all in one op (semantics.md, Key-level rules).
+ * RENAME, COPY and MOVE write what the source shows at the destination as new writes, after an
+ * observed-remove of what the destination held, all in one op (semantics.md, Key-level rules). SWAPDB is
+ * the same for two whole databases, where no other region can be in the middle of writing to them.
  */
 import { assert } from '../../crdt/assert.ts'
 import { cellText, ManyCell } from '../../crdt/cell.ts'
@@ -10,10 +11,10 @@ import { HashState } from '../../crdt/hash-aw.ts'
 import { deadlineOf, type KeyEntry, visibleState } from '../../crdt/key.ts'
 import { Register } from '../../crdt/register.ts'
 import { SetState } from '../../crdt/set-aw.ts'
-import { errors } from '../errors.ts'
+import { type CommandError, errors } from '../errors.ts'
 import { type CommandContext, defineCommands, NO_KEYS, ONE_KEY } from './command.ts'
 import { globMatch } from './glob.ts'
-import { parseWithin } from './parse.ts'
+import { parseInt64, parseWithin } from './parse.ts'
 import { parseCursor, parseScanOptions, scanKeys, writeScanHead } from './scan.ts'
 
 function del(ctx: CommandContext, words: readonly string[]): void {
@@ -127,7 +128,82 @@ function copy(ctx: CommandContext, words: readonly string[]): void {
   ctx.out.integer(isDone ? 1 : 0)
 }
 
+function moveToDb(ctx: CommandContext, words: readonly string[]): void {
+  const key = words[1]!
+  const db = Number(parseWithin(words[2]!, -INT32_MAX - 1n, INT32_MAX))
+  if (db < 0 || db >= ctx.services.databaseCount) throw errors.dbOutOfRange
+  if (db === ctx.db) throw errors.sameObject
+  const entry = ctx.entry(key)
+  const isDone = entry !== undefined && ctx.entry(key, db) === undefined
+  if (isDone) {
+    const value = shownValue(entry)
+    const deadlineMs = deadlineOf(entry)
+    ctx.write.clear(key)
+    replace(ctx, key, db, value, deadlineMs)
+  }
+  ctx.out.integer(isDone ? 1 : 0)
+}
+
+/** A swap is one op, which holds all of both databases: most bytes of keys and values in it. */
+const SWAP_BYTES_MAX = 64 * 1024 * 1024
+/** What a key takes in it beyond its words, roughly. */
+const SWAP_KEY_BYTES = 32
+
+function swapdb(ctx: CommandContext, words: readonly string[]): void {
+  const first = Number(parseInt32(words[1]!, errors.invalidFirstDb))
+  const second = Number(parseInt32(words[2]!, errors.invalidSecondDb))
+  const count = ctx.services.databaseCount
+  if (first < 0 || first >= count || second < 0 || second >= count) throw errors.dbOutOfRange
+  if (first !== second) swapDatabases(ctx, first, second)
+  ctx.out.ok()
+}
+
+interface KeptKey {
+  readonly key: string
+  readonly value: ShownValue
+  readonly deadlineMs: number
+}
+
+/** @throws CommandError when there are peers, or too much to swap */
+function swapDatabases(ctx: CommandContext, first: number, second: number): void {
+  // A region that writes to either of them meanwhile would find its write in the wrong one.
+  if (ctx.services.links().length > 0) throw errors.swapWithPeers
+  const inFirst = keysIn(ctx, first, SWAP_BYTES_MAX)
+  const inSecond = keysIn(ctx, second, SWAP_BYTES_MAX - inFirst.bytes)
+  ctx.write.flush(first)
+  ctx.write.flush(second)
+  for (const { key, value, deadlineMs } of inFirst.keys) replace(ctx, key, second, value, deadlineMs)
+  for (const { key, value, deadlineMs } of inSecond.keys) replace(ctx, key, first, value, deadlineMs)
+}
+
+/** All that a database shows. @throws CommandError when it is more than `bytesMax` */
+function keysIn(ctx: CommandContext, db: number, bytesMax: number): { keys: KeptKey[]; bytes: number } {
+  const keys: KeptKey[] = []
+  let bytes = 0
+  for (const [key, entry] of ctx.keyspace.db(db).entries()) {
+    if (!isShown(ctx, entry)) continue
+    const value = shownValue(entry)
+    keys.push({ key, value, deadlineMs: deadlineOf(entry) })
+    bytes += SWAP_KEY_BYTES + key.length + wordBytes(value)
+    if (bytes > bytesMax) throw errors.swapTooLarge
+  }
+  return { keys, bytes }
+}
+
+function wordBytes(value: ShownValue): number {
+  if (value.type === 'string') return value.text.length
+  const words = value.type === 'hash' ? value.pairs : value.members
+  return words.reduce((bytes, word) => bytes + word.length, 0)
+}
+
 const INT32_MAX = 2n ** 31n - 1n
+
+/** A database index, which may still be none of those there are. @throws CommandError */
+function parseInt32(word: string, otherwise: CommandError): number | bigint {
+  const value = parseInt64(word, otherwise)
+  if (value > INT32_MAX || value < -INT32_MAX - 1n) throw otherwise
+  return value
+}
 
 function parseCopyOptions(ctx: CommandContext, words: readonly string[]): { db: number; replaces: boolean } {
   let { db } = ctx
@@ -278,5 +354,28 @@ export const keyCommands = defineCommands([
     complexity:
       'O(N) worst case for collections, where N is the number of nested items. O(1) for string values.',
     run: copy,
+  },
+  {
+    name: 'move',
+    arity: 3,
+    flags: ['write', 'fast'],
+    keys: ONE_KEY,
+    group: 'generic',
+    since: '1.0.0',
+    summary: 'Moves a key to another database.',
+    complexity: 'O(1)',
+    run: moveToDb,
+  },
+  {
+    name: 'swapdb',
+    arity: 3,
+    flags: ['write', 'fast'],
+    keys: NO_KEYS,
+    group: 'server',
+    since: '4.0.0',
+    summary: 'Swaps two Redis databases.',
+    // Redis's is O(1) but for its watchers. Here every key is written anew, in one op.
+    complexity: 'O(N) where N is the number of keys and elements in both databases.',
+    run: swapdb,
   },
 ])

@@ -117,8 +117,10 @@ const INFINITE = /^[ \t\n\v\f\r]*([+-]?)inf(inity)?$/i
 /** Below it C's strtod reports that the number has lost digits. */
 const SMALLEST_NORMAL = 2 ** -1022
 
-/** As C reads a number, which is where Redis gets it from; the empty text is 0. @throws CommandError */
-function parseWeight(text: string): number {
+/** As C reads a number, up to a byte 0 if there is one; the empty text is 0. @throws CommandError */
+function parseWeight(word: string): number {
+  const end = word.indexOf('\0')
+  const text = end < 0 ? word : word.slice(0, end)
   if (text === '') return 0
   const infinite = INFINITE.exec(text)
   if (infinite !== null) return infinite[1] === '-' ? Number.NEGATIVE_INFINITY : Number.POSITIVE_INFINITY

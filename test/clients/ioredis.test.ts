@@ -90,6 +90,7 @@ describe.each([2, 3] as const)('ioredis over RESP%i', (protocol) => {
     expect(await redis.substr('k', 0, 0)).toBe('y')
     expect(await redis.setrange('k', 1, 'ab')).toBe(3)
     expect(await redis.get('k')).toBe('yab')
+    expect(await redis.lcs('k', 'a')).toBe('')
   })
 
   it('counters', async () => {
@@ -174,6 +175,9 @@ describe.each([2, 3] as const)('ioredis over RESP%i', (protocol) => {
     expect(await redis.unlink('c', 'd')).toBe(2)
     expect(await redis.exists('c', 'd')).toBe(0)
     expect(await redis.wait(0, 10)).toBe(0)
+    await redis.sadd('s', '10', '9', '8')
+    expect(await redis.sort('s', 'DESC')).toEqual(['10', '9', '8'])
+    expect(await redis.sort_ro('s')).toEqual(['8', '9', '10'])
   })
 
   it('logical databases', async () => {

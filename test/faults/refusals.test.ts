@@ -40,24 +40,31 @@ async function pair(
   return regions
 }
 
-async function lastError(region: RegionProcess): Promise<string> {
+/** One value of CRDT.LINK STATUS for the region's only peer. */
+async function linkStatus(region: RegionProcess, name: string): Promise<string> {
   const client = await region.connect()
   const [link] = (await client.ask('CRDT.LINK', 'ALL', 'STATUS')) as string[][]
   await client.close()
-  return String(link![link!.indexOf('last-error') + 1])
+  return String(link![link!.indexOf(name) + 1])
 }
 
-/** Waits until the region shows an error of that code. */
-async function awaitError(region: RegionProcess, code: string): Promise<string> {
+/** Waits until a value of CRDT.LINK STATUS begins like this. */
+async function awaitStatus(region: RegionProcess, name: string, beginning: string): Promise<string> {
   const deadlineMs = performance.now() + NOTICED_MS_MAX
   for (;;) {
-    const error = await lastError(region)
-    if (error.startsWith(`${code}: `)) return error
+    const value = await linkStatus(region, name)
+    if (value.startsWith(beginning)) return value
     if (performance.now() > deadlineMs) {
-      throw new Error(`region ${region.name} shows '${error}' and not ${code}. It wrote:\n${region.stderr}`)
+      throw new Error(
+        `${name} of region ${region.name} is '${value}' and not '${beginning}': ${region.stderr}`,
+      )
     }
     await delay(POLL_MS)
   }
+}
+
+function awaitError(region: RegionProcess, code: string): Promise<string> {
+  return awaitStatus(region, 'last-error', `${code}: `)
 }
 
 /** Nothing of one region reaches the other. */
@@ -140,6 +147,7 @@ describe('bytes that are no peer', () => {
     await new Promise((resolve) => socket.once('message', resolve))
     socket.send(frame)
     await closed
+    await awaitStatus(a, 'serve', 'streaming')
     const client = await a.connect()
     await client.ask('SET', 'k', 'still here')
     expect(await client.ask('CRDT.WAIT', '5000')).toBe(1)

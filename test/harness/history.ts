@@ -13,6 +13,7 @@ import fc from 'fast-check'
 import { type Amount, Decimal, parseAmount } from '../../crdt/amount.ts'
 import { openRecord } from '../../crdt/codec/batch.ts'
 import { OriginTable, originId } from '../../crdt/origin.ts'
+import type { TypeName } from '../../crdt/state.ts'
 import { type CommandContext, defineCommands, NO_KEYS } from '../../region-node/commands/command.ts'
 import type { Services } from '../../region-node/commands/services.ts'
 import { Session } from '../../region-node/commands/session.ts'
@@ -39,7 +40,13 @@ export type Write =
 
 export type Step =
   /** One op; `closes` ends the batch behind it, as the end of a turn does. */
-  | { readonly kind: 'op'; readonly writer: number; readonly db: number; readonly writes: readonly Write[]; readonly closes: boolean }
+  | {
+      readonly kind: 'op'
+      readonly writer: number
+      readonly db: number
+      readonly writes: readonly Write[]
+      readonly closes: boolean
+    }
   /** `to` applies at most `count` records that `from` has and it lacks. */
   | { readonly kind: 'pull'; readonly from: number; readonly to: number; readonly count: number }
   | { readonly kind: 'clock'; readonly writer: number; readonly ms: number }
@@ -123,44 +130,60 @@ export class Writer {
 
 function perform(write: Write, ctx: CommandContext): void {
   const { write: writes } = ctx
-  if (write.kind === 'flush') return writes.flush(write.all ? 'all' : ctx.db)
+  if (write.kind === 'flush') {
+    writes.flush(write.all ? 'all' : ctx.db)
+    return
+  }
   const { key } = write
   const state = ctx.state(key)
-  const fits = (type: string) => state === undefined || state.type === type
+  const type = TYPE_OF[write.kind]
+  if (type !== undefined && state !== undefined && state.type !== type) return
   switch (write.kind) {
     case 'set':
-      return writes.set(key, write.value, write.deadlineMs)
+      writes.set(key, write.value, write.deadlineMs)
+      break
     case 'put':
-      if (fits('string')) writes.put(key, write.value)
-      return
+      writes.put(key, write.value)
+      break
     case 'increment':
-      if (fits('string') && isNumber(ctx.text(key))) writes.increment(key, write.delta)
-      return
+      if (isNumber(ctx.text(key))) writes.increment(key, write.delta)
+      break
     case 'hset':
-      if (fits('hash')) writes.putFields(key, write.pairs)
-      return
+      writes.putFields(key, write.pairs)
+      break
     case 'hincrement':
-      if (fits('hash') && isNumber(ctx.hash(key)?.get(write.field))) writes.incrementField(key, write.field, write.delta)
-      return
+      if (isNumber(ctx.hash(key)?.get(write.field))) writes.incrementField(key, write.field, write.delta)
+      break
     case 'hdel': {
-      const fields = fits('hash') ? write.fields.filter((field) => ctx.hash(key)?.get(field) !== undefined) : []
+      const fields = write.fields.filter((field) => ctx.hash(key)?.get(field) !== undefined)
       if (fields.length > 0) writes.removeFields(key, fields)
-      return
+      break
     }
     case 'sadd':
-      if (fits('set')) writes.addMembers(key, write.members)
-      return
+      writes.addMembers(key, write.members)
+      break
     case 'srem': {
-      const members = fits('set') ? write.members.filter((member) => ctx.set(key)?.has(member)) : []
+      const members = write.members.filter((member) => ctx.set(key)?.has(member))
       if (members.length > 0) writes.removeMembers(key, members)
-      return
+      break
     }
     case 'deadline':
       if (state !== undefined) writes.setDeadline(key, write.deadlineMs)
-      return
+      break
     case 'del':
       writes.clear(key)
   }
+}
+
+/** The type that a write needs to find, if it finds a key at all. */
+const TYPE_OF: Partial<Record<Write['kind'], TypeName>> = {
+  put: 'string',
+  increment: 'string',
+  hset: 'hash',
+  hincrement: 'hash',
+  hdel: 'hash',
+  sadd: 'set',
+  srem: 'set',
 }
 
 function isNumber(text: string | undefined): boolean {
@@ -188,7 +211,9 @@ export function play(steps: readonly Step[]): Writer[] {
 /** Every record that some writer minted, each once. */
 export function recordsOf(writers: readonly Writer[]): Uint8Array[] {
   return writers.flatMap((writer) =>
-    writer.journal.records.filter(({ span }) => span.origin === writer.engine.origin).map(({ record }) => record),
+    writer.journal.records
+      .filter(({ span }) => span.origin === writer.engine.origin)
+      .map(({ record }) => record),
   )
 }
 
@@ -218,7 +243,18 @@ function isReady(record: Uint8Array, { engine, origins }: Writer): boolean {
 const KEYS = ['k', 'l', 'm']
 const NAMES = ['a', 'b', 'c']
 const WORDS = ['', 'text', '10', '-3', '0', '0.5', '1e2', '007', '-0', '9223372036854775807', '\xff\x00\xfe']
-const DELTAS: Amount[] = [1, 1, 2, -2, 0, 7, Number.MAX_SAFE_INTEGER, new Decimal(2n ** 63n - 1n, 0, false), new Decimal(1n, 1, true), new Decimal(-25n, 2, true)]
+const DELTAS: Amount[] = [
+  1,
+  1,
+  2,
+  -2,
+  0,
+  7,
+  Number.MAX_SAFE_INTEGER,
+  new Decimal(2n ** 63n - 1n, 0, false),
+  new Decimal(1n, 1, true),
+  new Decimal(-25n, 2, true),
+]
 
 const key = fc.constantFrom(...KEYS)
 const name = fc.constantFrom(...NAMES)
@@ -229,11 +265,18 @@ const deadlineMs = fc.oneof(
   { weight: 1, arbitrary: fc.constant(Number.POSITIVE_INFINITY) },
   { weight: 3, arbitrary: fc.integer({ min: -50, max: 200 }).map((ms) => START_MS + ms) },
 )
-const pairs = names.chain((fields) => fc.tuple(...fields.map((field) => fc.tuple(fc.constant(field), word)))).map((list) => list.flat())
+const pairs = names
+  .chain((fields) => fc.tuple(...fields.map((field) => fc.tuple(fc.constant(field), word))))
+  .map((list) => list.flat())
 
 /** Every kind of write, by name: a property draws from the kinds it is about. */
 export const writeOf = {
-  set: fc.record({ kind: fc.constant('set' as const), key, value: word, deadlineMs: fc.constant(Number.POSITIVE_INFINITY) }),
+  set: fc.record({
+    kind: fc.constant('set' as const),
+    key,
+    value: word,
+    deadlineMs: fc.constant(Number.POSITIVE_INFINITY),
+  }),
   setWithDeadline: fc.record({ kind: fc.constant('set' as const), key, value: word, deadlineMs }),
   put: fc.record({ kind: fc.constant('put' as const), key, value: word }),
   increment: fc.record({ kind: fc.constant('increment' as const), key, delta }),
@@ -250,10 +293,28 @@ export const writeOf = {
 /** Histories of such writes. */
 export function historyOf(kinds: readonly (keyof typeof writeOf)[]): fc.Arbitrary<Step[]> {
   const writer = fc.nat({ max: WRITER_REGIONS.length - 1 })
-  const writes = fc.array(fc.oneof(...kinds.map((kind) => writeOf[kind] as fc.Arbitrary<Write>)), { minLength: 1, maxLength: 3 })
-  const op = fc.record({ kind: fc.constant('op' as const), writer, db: fc.constantFrom(0, 0, 0, 1), writes, closes: fc.boolean() })
-  const pull = fc.record({ kind: fc.constant('pull' as const), from: writer, to: writer, count: fc.integer({ min: 1, max: 5 }) })
-  const clock = fc.record({ kind: fc.constant('clock' as const), writer, ms: fc.integer({ min: -20, max: 60 }) })
+  const writes = fc.array(fc.oneof(...kinds.map((kind) => writeOf[kind] as fc.Arbitrary<Write>)), {
+    minLength: 1,
+    maxLength: 3,
+  })
+  const op = fc.record({
+    kind: fc.constant('op' as const),
+    writer,
+    db: fc.constantFrom(0, 0, 0, 1),
+    writes,
+    closes: fc.boolean(),
+  })
+  const pull = fc.record({
+    kind: fc.constant('pull' as const),
+    from: writer,
+    to: writer,
+    count: fc.integer({ min: 1, max: 5 }),
+  })
+  const clock = fc.record({
+    kind: fc.constant('clock' as const),
+    writer,
+    ms: fc.integer({ min: -20, max: 60 }),
+  })
   return fc.array(
     fc.oneof({ weight: 5, arbitrary: op }, { weight: 3, arbitrary: pull }, { weight: 1, arbitrary: clock }),
     { maxLength: 30 },

@@ -157,6 +157,8 @@ export class MemoryHost implements SyncHost {
     return createHmac('sha256', secret).update(message).digest('hex')
   }
 
+  report(): void {}
+
   nonce(): string {
     return `${this.identity.nodeId}-${++this.#nonces}`
   }

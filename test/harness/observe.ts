@@ -17,8 +17,9 @@ export function observe(keyspace: Keyspace): Answer {
   const answers = new Map<string, KeyAnswer>()
   for (const database of keyspace.databases()) {
     for (const [key, entry] of database.entries()) {
-      const states = statesOf(entry).map((state) => ({ type: state.type, value: valueOf(state) }))
-      if (states.length > 0) answers.set(`${database.index}:${key}`, { states, deadlineMs: deadlineOf(entry) })
+      const states = statesOf(entry).map((state) => ({ type: state.type, value: readingOf(state) }))
+      if (states.length > 0)
+        answers.set(`${database.index}:${key}`, { states, deadlineMs: deadlineOf(entry) })
     }
   }
   return answers
@@ -29,7 +30,7 @@ function statesOf(entry: KeyEntry): TypedState[] {
   return entry.state === undefined ? [] : [entry.state, ...(entry.hidden ?? [])]
 }
 
-function valueOf(state: TypedState): AnsweredValue {
+function readingOf(state: TypedState): AnsweredValue {
   if (state instanceof Register || state instanceof ManyCell) return cellText(state)
   if (state instanceof SetState) return [...state.members.keys()].sort()
   if (!(state instanceof HashState)) throw new TypeError(`no reading of type ${state.type}`)
@@ -52,7 +53,9 @@ export function difference(seen: Answer, expected: Answer): string | undefined {
 
 function text(answer: KeyAnswer | undefined): string {
   // JSON has no Infinity.
-  return answer === undefined ? 'nothing' : JSON.stringify({ ...answer, deadlineMs: String(answer.deadlineMs) })
+  return answer === undefined
+    ? 'nothing'
+    : JSON.stringify({ ...answer, deadlineMs: String(answer.deadlineMs) })
 }
 
 /** The ops in a record, for the oracle. */
@@ -60,5 +63,12 @@ export function oracleOps(record: Uint8Array): OracleOp[] {
   const batch = openRecord(record, new OriginTable())
   const { origin, deps } = batch.header
   const seen = new Map(deps.toWire())
-  return batch.ops().map(({ seq, hlc, effects }) => ({ origin: origin.id, region: origin.region, seq, hlc, deps: seen, effects }))
+  return batch.ops().map(({ seq, hlc, effects }) => ({
+    origin: origin.id,
+    region: origin.region,
+    seq,
+    hlc,
+    deps: seen,
+    effects,
+  }))
 }

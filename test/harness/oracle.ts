@@ -15,7 +15,16 @@ import { TAG } from '../../crdt/effects/effect.ts'
 import { EVERY_DB } from '../../crdt/effects/key-effects.ts'
 import type { Effect, KeyEffect } from '../../crdt/registry.ts'
 import type { TypeName } from '../../crdt/state.ts'
-import { add, decimalText, integerText, parseNumber, type Rational, rational, scaled, ZERO } from './rational.ts'
+import {
+  add,
+  decimalText,
+  integerText,
+  parseNumber,
+  type Rational,
+  rational,
+  scaled,
+  ZERO,
+} from './rational.ts'
 
 export interface OracleOp {
   readonly origin: string
@@ -131,7 +140,12 @@ function state(effect: KeyEffect, at: Point, { facts, removals }: KeyHistory): v
       facts.push({ at, part: 'string', name: '', says: { kind: 'value', text: effect.value } })
       break
     case TAG.INCREMENT:
-      facts.push({ at, part: 'string', name: '', says: { kind: 'increment', delta: effect.delta, total: effect.total } })
+      facts.push({
+        at,
+        part: 'string',
+        name: '',
+        says: { kind: 'increment', delta: effect.delta, total: effect.total },
+      })
       break
     case TAG.HASH_PUT:
       for (let i = 0; i < effect.pairs.length; i += 2) {
@@ -141,7 +155,12 @@ function state(effect: KeyEffect, at: Point, { facts, removals }: KeyHistory): v
       }
       break
     case TAG.HASH_INCREMENT:
-      facts.push({ at, part: 'hash', name: effect.field, says: { kind: 'increment', delta: effect.delta, total: effect.total } })
+      facts.push({
+        at,
+        part: 'hash',
+        name: effect.field,
+        says: { kind: 'increment', delta: effect.delta, total: effect.total },
+      })
       break
     case TAG.HASH_REMOVE:
       removes('hash', ...effect.fields)
@@ -163,7 +182,11 @@ function state(effect: KeyEffect, at: Point, { facts, removals }: KeyHistory): v
 }
 
 function removes({ at, part, names }: Removal, fact: Fact): boolean {
-  return (part === undefined || part === fact.part) && (names === undefined || names.has(fact.name)) && hasSeen(at, fact.at)
+  return (
+    (part === undefined || part === fact.part) &&
+    (names === undefined || names.has(fact.name)) &&
+    hasSeen(at, fact.at)
+  )
 }
 
 function hasSeen(at: Point, other: Point): boolean {
@@ -192,12 +215,12 @@ function answerOfKey(facts: readonly Fact[]): KeyAnswer | undefined {
   let deadlineMs = Number.NEGATIVE_INFINITY
   for (const { says } of facts) if (says.kind === 'deadline') deadlineMs = Math.max(deadlineMs, says.ms)
   return {
-    states: types.map((one) => ({ type: one.type, value: valueOf(one.type, one.facts) })),
+    states: types.map((one) => ({ type: one.type, value: readingOf(one.type, one.facts) })),
     deadlineMs: deadlineMs === Number.NEGATIVE_INFINITY ? Number.POSITIVE_INFINITY : deadlineMs,
   }
 }
 
-function valueOf(type: TypeName, facts: readonly Fact[]): AnsweredValue {
+function readingOf(type: TypeName, facts: readonly Fact[]): AnsweredValue {
   if (type === 'string') return textOf(facts)
   const names = [...new Set(facts.map(({ name }) => name))].sort()
   if (type === 'set') return names

@@ -36,7 +36,9 @@ export function scaled(units: bigint, scale: number): Rational {
 }
 
 /** A number as Redis reads one: `isInteger` for a 64-bit integer in its one strict form. */
-export function parseNumber(text: string): { readonly value: Rational; readonly isInteger: boolean } | undefined {
+export function parseNumber(
+  text: string,
+): { readonly value: Rational; readonly isInteger: boolean } | undefined {
   if (/^(0|-?[1-9][0-9]{0,18})$/.test(text)) {
     const value = BigInt(text)
     if (value < INT64_EDGE && value >= -INT64_EDGE) return { value: rational(value), isInteger: true }

@@ -71,15 +71,17 @@ export class SimClient implements ClientSocket {
     const { core, env } = this.#node
     if (core === undefined || env === undefined || !this.#node.isServing) return []
     const sentMs = env.monoMs()
-    const sent = commands.map((words): SentCommand => ({
-      node: this.#node.name,
-      words,
-      sentMs,
-      dot: undefined,
-      seen: undefined,
-      answeredMs: undefined,
-      reply: undefined,
-    }))
+    const sent = commands.map(
+      (words): SentCommand => ({
+        node: this.#node.name,
+        words,
+        sentMs,
+        dot: undefined,
+        seen: undefined,
+        answeredMs: undefined,
+        reply: undefined,
+      }),
+    )
     this.#open.push(...sent)
     this.#connection ??= this.#connect()
     this.#connection.receive(Buffer.from(commands.map(encoded).join(''), 'latin1'))
@@ -99,9 +101,19 @@ export class SimClient implements ClientSocket {
       if (seq > before) command.dot = { origin: origin.id, seq }
       command.seen = this.#node.vector
     }
-    const sink = { open: (session: Session) => core.open(session), execute, close: (session: Session) => core.close(session) }
+    const sink = {
+      open: (session: Session) => core.open(session),
+      execute,
+      close: (session: Session) => core.close(session),
+    }
     const session = new Session(1, '10.0.0.1:1', '10.0.0.2:6379', env.wallMs(), true)
-    return new Connection(this, session, { env, sink, turn: core, limits: LIMITS, traffic: { inputBytes: 0, outputBytes: 0 } })
+    return new Connection(this, session, {
+      env,
+      sink,
+      turn: core,
+      limits: LIMITS,
+      traffic: { inputBytes: 0, outputBytes: 0 },
+    })
   }
 
   write(text: string): void {

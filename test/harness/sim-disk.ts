@@ -58,7 +58,8 @@ export class SimDisk {
     this.#generation++
     this.#lockedBy = 0
     this.#callsUnderWay = 0
-    for (const [content, bytes] of this.#underWay) append(content, bytes.subarray(0, this.#prng.between(0, bytes.length)))
+    for (const [content, bytes] of this.#underWay)
+      append(content, bytes.subarray(0, this.#prng.between(0, bytes.length)))
     this.#underWay.clear()
   }
 
@@ -113,7 +114,8 @@ export class SimDisk {
 
   #list(folder: string): string[] {
     const names: string[] = []
-    for (const path of this.#files.keys()) if (path.startsWith(`${folder}/`)) names.push(path.slice(folder.length + 1))
+    for (const path of this.#files.keys())
+      if (path.startsWith(`${folder}/`)) names.push(path.slice(folder.length + 1))
     return names.sort()
   }
 

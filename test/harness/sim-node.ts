@@ -6,8 +6,8 @@
  */
 import { createHmac } from 'node:crypto'
 import type { BatchSpan } from '../../crdt/codec/batch.ts'
-import { settingsOf } from '../../region-node/config.ts'
 import type { SettingValues } from '../../region-node/config.ts'
+import { settingsOf } from '../../region-node/config.ts'
 import { NodeCore } from '../../region-node/core.ts'
 import { DiskError } from '../../region-node/env.ts'
 import { nodeLatin1 } from '../../region-node/latin1-node.ts'
@@ -64,7 +64,11 @@ export class SimNode {
   #running: { readonly core: NodeCore; readonly env: SimEnv; readonly transport: SimTransport } | undefined
   #isStopping = false
 
-  constructor(settings: Partial<SettingValues> & { region: string }, machine: SimMachine, observer: SimNodeObserver) {
+  constructor(
+    settings: Partial<SettingValues> & { region: string },
+    machine: SimMachine,
+    observer: SimNodeObserver,
+  ) {
     this.name = settings.region
     this.machine = machine
     this.#settings = settings

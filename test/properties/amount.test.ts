@@ -3,19 +3,61 @@
  */
 import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
-import { type Amount, addAmounts, amountText, INT64_MAX, INT64_MIN, negateAmount, parseAmount } from '../../crdt/amount.ts'
+import {
+  type Amount,
+  addAmounts,
+  amountText,
+  INT64_MAX,
+  INT64_MIN,
+  negateAmount,
+  parseAmount,
+} from '../../crdt/amount.ts'
 import { add, decimalText, integerText, parseNumber, type Rational, ZERO } from '../harness/rational.ts'
 
 const digits = fc.stringMatching(/^[0-9]{1,25}$/)
 const integerLike = fc.oneof(
   fc.maxSafeInteger().map(String),
   fc.bigInt({ min: INT64_MIN, max: INT64_MAX }).map(String),
-  fc.constantFrom('0', '-0', '+1', '007', ' 1', '1 ', '', '-', String(INT64_MAX), String(INT64_MIN), String(INT64_MAX + 1n)),
+  fc.constantFrom(
+    '0',
+    '-0',
+    '+1',
+    '007',
+    ' 1',
+    '1 ',
+    '',
+    '-',
+    String(INT64_MAX),
+    String(INT64_MIN),
+    String(INT64_MAX + 1n),
+  ),
 )
 const fractionLike = fc
-  .tuple(fc.constantFrom('', '-', '+'), digits, fc.option(digits, { nil: '' }), fc.option(fc.integer({ min: -30, max: 30 }), { nil: undefined }))
-  .map(([sign, whole, fraction, exponent]) => `${sign}${whole}.${fraction}${exponent === undefined ? '' : `e${exponent}`}`)
-const nonsense = fc.constantFrom('.', 'e5', '1e', '0x10', 'inf', 'nan', '1_0', '1.2.3', '--1', '.5', '5.', '1e9999', '1e-9999')
+  .tuple(
+    fc.constantFrom('', '-', '+'),
+    digits,
+    fc.option(digits, { nil: '' }),
+    fc.option(fc.integer({ min: -30, max: 30 }), { nil: undefined }),
+  )
+  .map(
+    ([sign, whole, fraction, exponent]) =>
+      `${sign}${whole}.${fraction}${exponent === undefined ? '' : `e${exponent}`}`,
+  )
+const nonsense = fc.constantFrom(
+  '.',
+  'e5',
+  '1e',
+  '0x10',
+  'inf',
+  'nan',
+  '1_0',
+  '1.2.3',
+  '--1',
+  '.5',
+  '5.',
+  '1e9999',
+  '1e-9999',
+)
 const text = fc.oneof(integerLike, fractionLike, nonsense)
 
 /** The sum as the oracle would print it. */
@@ -39,7 +81,10 @@ describe('amounts', () => {
     )
   })
 
-  const numbers = fc.array(text.filter((one) => parseNumber(one) !== undefined), { minLength: 1, maxLength: 6 })
+  const numbers = fc.array(
+    text.filter((one) => parseNumber(one) !== undefined),
+    { minLength: 1, maxLength: 6 },
+  )
 
   it('add up to what fractions add up to, in any order', () => {
     fc.assert(

@@ -40,16 +40,22 @@ describe('the hybrid clock', () => {
 
   it('gives back the parts it was made of', () => {
     fc.assert(
-      fc.property(fc.integer({ min: HLC_EPOCH_MS, max: HLC_EPOCH_MS + 2 ** 40 }), fc.nat({ max: 4095 }), (ms, logical) => {
-        expect(hlcWallMs(hlcAt(ms) + logical)).toBe(ms)
-        expect(hlcLogical(hlcAt(ms) + logical)).toBe(logical)
-      }),
+      fc.property(
+        fc.integer({ min: HLC_EPOCH_MS, max: HLC_EPOCH_MS + 2 ** 40 }),
+        fc.nat({ max: 4095 }),
+        (ms, logical) => {
+          expect(hlcWallMs(hlcAt(ms) + logical)).toBe(ms)
+          expect(hlcLogical(hlcAt(ms) + logical)).toBe(logical)
+        },
+      ),
     )
   })
 })
 
 const origins = new OriginTable()
-const known: Origin[] = [1, 1, 2, 3].map((region, i) => origins.intern(originId(region, new Uint8Array([0, 0, 0, 0, 0, i]))))
+const known: Origin[] = [1, 1, 2, 3].map((region, i) =>
+  origins.intern(originId(region, new Uint8Array([0, 0, 0, 0, 0, i]))),
+)
 const entries = fc.array(fc.tuple(fc.constantFrom(...known), fc.nat({ max: 5 })), { maxLength: 6 })
 
 function vectorOf(list: readonly (readonly [Origin, number])[]): VersionVector {

@@ -4,7 +4,13 @@
 import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
 import { type Amount, amountText, Decimal } from '../../crdt/amount.ts'
-import { BatchReader, BatchWriter, checkRecord, openRecord, RECORD_HEAD_BYTES } from '../../crdt/codec/batch.ts'
+import {
+  BatchReader,
+  BatchWriter,
+  checkRecord,
+  openRecord,
+  RECORD_HEAD_BYTES,
+} from '../../crdt/codec/batch.ts'
 import { ByteReader, ByteWriter, DecodeError } from '../../crdt/codec/bytes.ts'
 import { TAG } from '../../crdt/effects/effect.ts'
 import { EVERY_DB } from '../../crdt/effects/key-effects.ts'
@@ -18,7 +24,9 @@ const NEVER = Number.POSITIVE_INFINITY
 
 /** Origins that every generated batch knows; the first one mints. */
 const origins = new OriginTable()
-const known: Origin[] = [1, 2, 1023].map((region) => origins.intern(originId(region, new Uint8Array([1, 2, 3, 4, 5, region & 255]))))
+const known: Origin[] = [1, 2, 1023].map((region) =>
+  origins.intern(originId(region, new Uint8Array([1, 2, 3, 4, 5, region & 255]))),
+)
 
 const word = fc.oneof(
   fc.string({ unit: 'binary-ascii', maxLength: 8 }),
@@ -32,7 +40,9 @@ const amount: fc.Arbitrary<Amount> = fc.oneof(
   fc.maxSafeInteger(),
   fc.bigInt({ min: 2n ** 53n, max: 2n ** 70n }).map((units) => new Decimal(units, 0, false)),
   fc.bigInt({ min: -(2n ** 70n), max: -(2n ** 53n) }).map((units) => new Decimal(units, 0, false)),
-  fc.tuple(fc.bigInt({ min: -(10n ** 20n), max: 10n ** 20n }), fc.nat({ max: 20 })).map(([units, scale]) => new Decimal(units, scale, true)),
+  fc
+    .tuple(fc.bigInt({ min: -(10n ** 20n), max: 10n ** 20n }), fc.nat({ max: 20 }))
+    .map(([units, scale]) => new Decimal(units, scale, true)),
 )
 const seen: fc.Arbitrary<SeenCounter[]> = fc.array(
   fc.record({
@@ -122,7 +132,11 @@ describe('a record', () => {
     fc.assert(
       fc.property(written, (batch) => {
         const reader = openRecord(encode(batch), origins)
-        expect(reader.header).toMatchObject({ partition: batch.partition, origin: known[0], firstSeq: batch.firstSeq })
+        expect(reader.header).toMatchObject({
+          partition: batch.partition,
+          origin: known[0],
+          firstSeq: batch.firstSeq,
+        })
         expect(known.slice(1).map((origin) => reader.header.deps.get(origin))).toEqual(batch.deps)
         expect(reader.ops().map(({ effects }) => effects)).toEqual(batch.ops.map(({ effects }) => effects))
       }),
@@ -134,7 +148,10 @@ describe('a record', () => {
     const first = fc.record({ ...recordParts(), hlc: fc.nat({ max: 2 ** 51 }) })
     fc.assert(
       fc.property(first, (batch) => {
-        const record = encode({ ...batch, ops: batch.ops.map((op, i) => (i === 0 ? { ...op, later: 0 } : op)) })
+        const record = encode({
+          ...batch,
+          ops: batch.ops.map((op, i) => (i === 0 ? { ...op, later: 0 } : op)),
+        })
         expect(encodeAgain(record)).toEqual(record)
       }),
       { numRuns: RUNS },
@@ -186,7 +203,10 @@ function recordParts() {
     firstSeq: seq,
     deps: fc.tuple(seq, seq).map((pair) => [...pair]),
     ops: fc.array(
-      fc.record({ later: fc.nat({ max: 2 ** 20 }), effects: fc.array(effect, { minLength: 1, maxLength: 4 }) }),
+      fc.record({
+        later: fc.nat({ max: 2 ** 20 }),
+        effects: fc.array(effect, { minLength: 1, maxLength: 4 }),
+      }),
       { minLength: 1, maxLength: 4 },
     ),
   }
@@ -206,7 +226,12 @@ describe('the primitives', () => {
     const edges = fc.constantFrom(0, 127, 128, 2 ** 31 - 1, 2 ** 31, 2 ** 32, Number.MAX_SAFE_INTEGER)
     fc.assert(
       fc.property(fc.oneof(edges, count), (n) => {
-        expect(read((out) => out.varint(n), (from) => from.varint())).toBe(n)
+        expect(
+          read(
+            (out) => out.varint(n),
+            (from) => from.varint(),
+          ),
+        ).toBe(n)
       }),
       { numRuns: RUNS },
     )
@@ -215,7 +240,12 @@ describe('the primitives', () => {
   it('give back every word', () => {
     fc.assert(
       fc.property(word, (text) => {
-        expect(read((out) => out.word(text), (from) => from.word())).toBe(text)
+        expect(
+          read(
+            (out) => out.word(text),
+            (from) => from.word(),
+          ),
+        ).toBe(text)
       }),
       { numRuns: RUNS },
     )
@@ -224,7 +254,10 @@ describe('the primitives', () => {
   it('give back every amount', () => {
     fc.assert(
       fc.property(amount, (one) => {
-        const back = read((out) => out.amount(one), (from) => from.amount())
+        const back = read(
+          (out) => out.amount(one),
+          (from) => from.amount(),
+        )
         expect(back).toEqual(Object.is(one, -0) ? 0 : one)
         expect(amountText(back)).toBe(amountText(one))
       }),

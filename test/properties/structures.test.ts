@@ -29,7 +29,11 @@ describe('the member index', () => {
 })
 
 describe('the due keys', () => {
-  const change = fc.record({ kind: fc.constant('deadline' as const), key: name, atMs: fc.oneof(fc.constant(Number.POSITIVE_INFINITY), fc.nat({ max: 50 })) })
+  const change = fc.record({
+    kind: fc.constant('deadline' as const),
+    key: name,
+    atMs: fc.oneof(fc.constant(Number.POSITIVE_INFINITY), fc.nat({ max: 50 })),
+  })
   const pass = fc.record({ kind: fc.constant('time' as const), ms: fc.nat({ max: 10 }) })
 
   it('are the keys whose deadline has passed, whatever their deadlines were before', () => {

@@ -26,7 +26,15 @@ const families = {
   'a set': ['sadd', 'srem'],
   'a set that is removed': ['sadd', 'srem', 'del'],
   'a deadline': ['set', 'setWithDeadline', 'deadline', 'increment', 'put'],
-  'a deadline of a key that comes and goes': ['setWithDeadline', 'deadline', 'sadd', 'srem', 'hset', 'hdel', 'del'],
+  'a deadline of a key that comes and goes': [
+    'setWithDeadline',
+    'deadline',
+    'sadd',
+    'srem',
+    'hset',
+    'hdel',
+    'del',
+  ],
   'a key of several types': ['set', 'increment', 'hset', 'hdel', 'sadd', 'srem', 'del'],
   'a database that is flushed': ['set', 'increment', 'hincrement', 'sadd', 'deadline', 'flush'],
   'everything at once': [
@@ -65,8 +73,12 @@ function checkHistory(steps: readonly Step[], seed: number): void {
 
 describe('any causal order gives what the oracle says', () => {
   for (const [family, kinds] of Object.entries(families)) {
-    it(`of ${family}`, () => {
-      fc.assert(fc.property(historyOf(kinds), fc.integer(), checkHistory), { numRuns: RUNS })
-    }, TIMEOUT_MS)
+    it(
+      `of ${family}`,
+      () => {
+        fc.assert(fc.property(historyOf(kinds), fc.integer(), checkHistory), { numRuns: RUNS })
+      },
+      TIMEOUT_MS,
+    )
   }
 })

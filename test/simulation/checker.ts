@@ -8,8 +8,8 @@ import type { NodeCore } from '../../region-node/core.ts'
 import type { SentCommand } from '../harness/sim-client.ts'
 import type { SimClock } from '../harness/sim-clock.ts'
 import type { Ending, SimNode } from '../harness/sim-node.ts'
-import type { SimOptions } from './options.ts'
 import type { Ledger } from './ledger.ts'
+import type { SimOptions } from './options.ts'
 
 /** A promise was broken. */
 export class Finding extends Error {

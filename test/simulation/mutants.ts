@@ -2,8 +2,8 @@
  * mutants.ts: bugs that others have shipped, as patches to the compiled code. The simulation has to notice
  * every one of them, or it proves nothing.
  *
- * `find` stands exactly once in the file below `dist/`. `seeds` is how many seeds the mutant may live;
- * it is a few times what it takes today.
+ * `find` stands exactly once in the file below `dist/`. A mutant may live for `seeds` seeds, several times
+ * as many as it took to notice it when it was written.
  */
 export interface Patch {
   readonly file: string
@@ -27,12 +27,14 @@ export const MUTANTS: readonly Mutant[] = [
         replace: 'registers[place].hlc > register.hlc',
       },
     ],
-    seeds: 1000,
+    seeds: 200,
   },
   {
     name: 'the value that came last wins',
-    patches: [{ file: 'crdt/cell.js', find: 'compareStamps(registers[place], register) > 0', replace: 'false' }],
-    seeds: 100,
+    patches: [
+      { file: 'crdt/cell.js', find: 'compareStamps(registers[place], register) > 0', replace: 'false' },
+    ],
+    seeds: 20,
   },
   {
     name: 'a dot is used again after a restart',
@@ -43,25 +45,39 @@ export const MUTANTS: readonly Mutant[] = [
         replace: 'last !== undefined ?',
       },
     ],
-    seeds: 100,
+    seeds: 50,
   },
   {
     name: 'a remove is applied before the add it saw',
-    patches: [{ file: 'sync/inbox.js', find: 'if (this.#buffer.missing(header) === undefined) {', replace: 'if (true) {' }],
-    seeds: 100,
+    patches: [
+      {
+        file: 'sync/inbox.js',
+        find: 'if (this.#buffer.missing(header) === undefined) {',
+        replace: 'if (true) {',
+      },
+    ],
+    seeds: 20,
   },
   {
     name: 'what is delivered again after a reconnect counts twice',
     patches: [
-      { file: 'sync/inbox.js', find: 'return lastSeq(header) <= this.#host.applied.get(header.origin)', replace: 'return false' },
-      { file: 'region-node/engine/engine.js', find: 'if (seq <= this.applied.get(origin))', replace: 'if (false)' },
+      {
+        file: 'sync/inbox.js',
+        find: 'return lastSeq(header) <= this.#host.applied.get(header.origin)',
+        replace: 'return false',
+      },
+      {
+        file: 'region-node/engine/engine.js',
+        find: 'if (seq <= this.applied.get(origin))',
+        replace: 'if (false)',
+      },
     ],
-    seeds: 100,
+    seeds: 20,
   },
   {
     name: 'a counter is reset by what its remover had seen of the origin, not of the counter',
     patches: [{ file: 'crdt/counter.js', find: 'entry.resetTotal = one.total', replace: 'void one' }],
-    seeds: 300,
+    seeds: 60,
   },
   {
     name: 'a delete leaves hidden siblings, which show up later',
@@ -69,22 +85,29 @@ export const MUTANTS: readonly Mutant[] = [
       {
         file: 'crdt/cell.js',
         find: 'for (const register of registers)\n        if (!at.covers(register))\n            registers[kept++] = register',
-        replace: 'for (const register of [...registers])\n        if (register !== registers[0] || !at.covers(register))\n            registers[kept++] = register',
+        replace:
+          'for (const register of [...registers])\n        if (register !== registers[0] || !at.covers(register))\n            registers[kept++] = register',
       },
     ],
-    seeds: 300,
+    seeds: 120,
   },
   {
     name: 'a delete takes what it had not seen',
-    patches: [{ file: 'crdt/dot.js', find: 'return dot.seq <= this.deps.get(dot.origin)', replace: 'return true' }],
-    seeds: 100,
+    patches: [
+      { file: 'crdt/dot.js', find: 'return dot.seq <= this.deps.get(dot.origin)', replace: 'return true' },
+    ],
+    seeds: 20,
   },
   {
     name: 'a torn tail is accepted',
     patches: [
-      { file: 'region-node/persistence/segment.js', find: "if (check.kind === 'whole')", replace: "if (check.kind !== 'short')" },
+      {
+        file: 'region-node/persistence/segment.js',
+        find: "if (check.kind === 'whole')",
+        replace: "if (check.kind !== 'short')",
+      },
     ],
-    seeds: 300,
+    seeds: 60,
   },
   {
     name: 'a write is answered before it is durable',
@@ -95,7 +118,7 @@ export const MUTANTS: readonly Mutant[] = [
         replace: 'released(), this.#waiting.push(() => {})',
       },
     ],
-    seeds: 300,
+    seeds: 60,
   },
   {
     name: 'a sync counts before it is done',
@@ -106,7 +129,7 @@ export const MUTANTS: readonly Mutant[] = [
         replace: 'const position = this.#written; this.#nowDurable(position, this.#writtenVector);',
       },
     ],
-    seeds: 300,
+    seeds: 200,
   },
   {
     name: 'the loser of a conflict is dropped at once',
@@ -117,11 +140,17 @@ export const MUTANTS: readonly Mutant[] = [
         replace: 'registers.splice(place, 0, register), (registers.length = 1)',
       },
     ],
-    seeds: 300,
+    seeds: 120,
   },
   {
     name: 'a due key is removed without asking who may extend it',
-    patches: [{ file: 'region-node/engine/engine.js', find: 'if (momentOf(winner) + headstart >= settledMs)', replace: 'if (false)' }],
-    seeds: 1000,
+    patches: [
+      {
+        file: 'region-node/engine/engine.js',
+        find: 'if (momentOf(winner) + headstart >= settledMs)',
+        replace: 'if (false)',
+      },
+    ],
+    seeds: 400,
   },
 ]

@@ -18,7 +18,13 @@ export class Nemesis {
   readonly #clock: SimClock
   readonly #full = new Set<SimNode>()
 
-  constructor(prng: Prng, options: SimOptions, network: MemoryNetwork, nodes: readonly SimNode[], clock: SimClock) {
+  constructor(
+    prng: Prng,
+    options: SimOptions,
+    network: MemoryNetwork,
+    nodes: readonly SimNode[],
+    clock: SimClock,
+  ) {
     this.#prng = prng
     this.#options = options
     this.#network = network

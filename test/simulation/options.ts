@@ -5,15 +5,38 @@
  * combinations come up this way that a mix of everything would drown.
  * Source: Groce et al., "Swarm Testing", ISSTA 2012.
  */
-import type { DiskFaults } from '../harness/sim-disk.ts'
+
+import type { FsyncPolicy } from '../../region-node/persistence/op-log.ts'
 import type { MemoryNetworkOptions } from '../harness/memory-transport.ts'
 import { Prng } from '../harness/prng.ts'
-import type { FsyncPolicy } from '../../region-node/persistence/op-log.ts'
+import type { DiskFaults } from '../harness/sim-disk.ts'
 
-export const FAULT_KINDS = ['cut', 'heal', 'stall', 'drop', 'kill', 'power', 'restart', 'jump', 'full'] as const
+export const FAULT_KINDS = [
+  'cut',
+  'heal',
+  'stall',
+  'drop',
+  'kill',
+  'power',
+  'restart',
+  'jump',
+  'full',
+] as const
 export type FaultKind = (typeof FAULT_KINDS)[number]
 
-export const FAMILIES = ['strings', 'counters', 'floats', 'hashes', 'sets', 'expiry', 'keys', 'stores', 'transactions', 'reads', 'mixed'] as const
+export const FAMILIES = [
+  'strings',
+  'counters',
+  'floats',
+  'hashes',
+  'sets',
+  'expiry',
+  'keys',
+  'stores',
+  'transactions',
+  'reads',
+  'mixed',
+] as const
 export type Family = (typeof FAMILIES)[number]
 
 export interface SimOptions {
@@ -49,7 +72,10 @@ export interface SimOptions {
 export function drawOptions(seed: number, ops?: number): SimOptions {
   const prng = new Prng(seed)
   const weights = <Name extends string>(names: readonly Name[], share: number) =>
-    Object.fromEntries(names.map((name) => [name, prng.chance(share) ? prng.between(1, 4) : 0])) as Record<Name, number>
+    Object.fromEntries(names.map((name) => [name, prng.chance(share) ? prng.between(1, 4) : 0])) as Record<
+      Name,
+      number
+    >
   const delayMsMin = prng.pick([0.2, 1, 20])
   const syncMsMin = prng.pick([0.1, 1, 5])
   const families = weights(FAMILIES, 0.5)

@@ -5,7 +5,7 @@
  * command that reproduces it; the commit and the seed are all that is needed.
  */
 import { parseArgs } from 'node:util'
-import { simulate, type SimResult } from './simulation.ts'
+import { type SimResult, simulate } from './simulation.ts'
 
 const USAGE = 'usage: npm run simulate -- [--seed N] [--ops N] [--seeds COUNT] [--verbose]'
 const PROGRESS_SEEDS = 100

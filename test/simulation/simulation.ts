@@ -7,13 +7,14 @@
  *
  * Invariant: nothing but the seed and the code decides what happens.
  */
-import { crc32c } from '../../crdt/codec/crc32c.ts'
+
 import type { BatchSpan } from '../../crdt/codec/batch.ts'
+import { crc32c } from '../../crdt/codec/crc32c.ts'
 import type { NodeCore } from '../../region-node/core.ts'
 import type { Reply } from '../../region-node/resp/parse-reply.ts'
 import { MemoryNetwork } from '../harness/memory-transport.ts'
 import { Prng } from '../harness/prng.ts'
-import { SimClient, type SentCommand } from '../harness/sim-client.ts'
+import { type SentCommand, SimClient } from '../harness/sim-client.ts'
 import { SimClock } from '../harness/sim-clock.ts'
 import { SimDisk } from '../harness/sim-disk.ts'
 import { SimWallClock } from '../harness/sim-env.ts'
@@ -79,7 +80,7 @@ class Simulation implements SimNodeObserver, World {
   readonly #keepTrace: boolean
   readonly #trace: string[] = []
   #hash = 0
-  #clientsRun = true
+  #isOver = false
   /** What broke inside a node, where nobody could throw it. */
   #broken: Error | undefined
 
@@ -99,7 +100,10 @@ class Simulation implements SimNodeObserver, World {
     )
     this.nodes = Array.from({ length: options.regions }, (_, i) => this.#makeNode(i, prng.fork(`node ${i}`)))
     this.#clients = this.nodes.flatMap((node) =>
-      Array.from({ length: options.clientsPerRegion }, () => new SimClient(node, (command) => this.#answered(command))),
+      Array.from(
+        { length: options.clientsPerRegion },
+        () => new SimClient(node, (command) => this.#answered(command)),
+      ),
     )
     this.#nemesis = new Nemesis(prng.fork('nemesis'), options, this.#network, this.nodes, clock)
     this.#workload = new Workload(prng.fork('workload'), options)
@@ -153,7 +157,9 @@ class Simulation implements SimNodeObserver, World {
     this.#pass(EXPIRY_MS)
     await this.#settle()
     for (const checker of this.#checkers) checker.settled?.()
-    this.#note(`settled ${JSON.stringify([...this.nodes[0]!.vector])} ${this.nodes[0]!.core!.engine.keyspace.digest()}`)
+    this.#note(
+      `settled ${JSON.stringify([...this.nodes[0]!.vector])} ${this.nodes[0]!.core!.engine.keyspace.digest()}`,
+    )
   }
 
   async #chaos(): Promise<void> {
@@ -161,8 +167,8 @@ class Simulation implements SimNodeObserver, World {
     let nextMoment = 0
     // A run in which every node stays down sends nothing: the time limit ends it.
     const endMs = this.clock.nowMs + SETTLE_MS_MAX
-    while (this.ledger.commands.length < ops && this.clock.nowMs < endMs) {
-      this.#pass(this.#nemesis.pauseMs(), () => this.ledger.commands.length >= ops)
+    while (!this.#isEnough && this.clock.nowMs < endMs) {
+      this.#pass(this.#nemesis.pauseMs(), () => this.#isEnough)
       const done = await this.#nemesis.act()
       this.#note(done)
       this.#throwBroken()
@@ -170,7 +176,12 @@ class Simulation implements SimNodeObserver, World {
       nextMoment += ops / MOMENTS
       this.#judgeMoment()
     }
-    this.#clientsRun = false
+    this.#isOver = true
+  }
+
+  /** All commands of the run are sent: clients send no more, faults end. */
+  get #isEnough(): boolean {
+    return this.#isOver || this.ledger.commands.length >= this.options.ops
   }
 
   #judgeMoment(): void {
@@ -192,7 +203,8 @@ class Simulation implements SimNodeObserver, World {
   async #settle(): Promise<void> {
     const endMs = this.clock.nowMs + SETTLE_MS_MAX
     for (let calmMs = 0; calmMs < 3000; ) {
-      if (this.clock.nowMs > endMs) throw new Finding('convergence', `not equal ${SETTLE_MS_MAX} ms after all was healed`)
+      if (this.clock.nowMs > endMs)
+        throw new Finding('convergence', `not equal ${SETTLE_MS_MAX} ms after all was healed`)
       this.#pass(200)
       // A disk may fail once more; somebody will start the node again.
       for (const node of this.nodes) if (node.core === undefined) await node.start()
@@ -207,7 +219,7 @@ class Simulation implements SimNodeObserver, World {
 
   #thinkThenSend(client: SimClient): void {
     this.clock.after(this.#think.random() * 2 * this.options.thinkMs, () => {
-      if (!this.#clientsRun) return
+      if (this.#isEnough) return
       if (client.isIdle) this.#send(client)
       this.#thinkThenSend(client)
     })
@@ -216,7 +228,11 @@ class Simulation implements SimNodeObserver, World {
   #send(client: SimClient): void {
     const commands = this.#workload.next(client.wallMs ?? 0)
     // Each client keeps to one database, as most do.
-    const sent = client.send(client.isFresh && this.options.databases > 1 ? [['SELECT', String(this.#clients.indexOf(client) % 2)], ...commands] : commands)
+    const sent = client.send(
+      client.isFresh && this.options.databases > 1
+        ? [['SELECT', String(this.#clients.indexOf(client) % 2)], ...commands]
+        : commands,
+    )
     this.ledger.commands.push(...sent)
   }
 
@@ -231,7 +247,9 @@ class Simulation implements SimNodeObserver, World {
   }
 
   minted(node: SimNode, record: Uint8Array, span: BatchSpan): void {
-    this.#note(`${node.name} mints ${span.origin.id}:${span.firstSeq} x${span.opCount} ${crc32c(record, 0, record.length)}`)
+    this.#note(
+      `${node.name} mints ${span.origin.id}:${span.firstSeq} x${span.opCount} ${crc32c(record, 0, record.length)}`,
+    )
     this.ledger.add(record)
     this.#guarded(() => {
       for (const checker of this.#checkers) checker.minted?.(node, record, span)

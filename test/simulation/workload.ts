@@ -122,7 +122,10 @@ export class Workload {
           () => ['DEL', this.#anyKey()],
           () => ['UNLINK', this.#anyKey(), this.#anyKey()],
           () => ['GETDEL', this.#key('string')],
-          () => (this.#options.flushes && prng.chance(0.2) ? [prng.pick(['FLUSHALL', 'FLUSHDB'])] : ['DEL', this.#anyKey()]),
+          () =>
+            this.#options.flushes && prng.chance(0.2)
+              ? [prng.pick(['FLUSHALL', 'FLUSHDB'])]
+              : ['DEL', this.#anyKey()],
         ])()
       case 'stores':
         return prng.pick<() => Words>([

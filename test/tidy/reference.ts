@@ -57,7 +57,7 @@ function settingsReference(): string {
   const parts = Object.entries(SECTION_TITLES).map(([section, title]) => {
     const rows = [...SETTING_ROWS].filter(([, row]) => row.section === section)
     const lines = rows.map(([name, row]) => {
-      const standard = row.kind.format(row.default)
+      const standard = row.help.endsWith('required.') ? '' : row.kind.format(row.default)
       const marks = [
         row.change === 'runtime' ? 'CONFIG SET' : '',
         row.scope === 'database' ? 'all regions alike' : '',

@@ -34,7 +34,10 @@ export class CausalOrder implements Checker {
     const reached = vector.get(origin.id) ?? 0
     const what = `${origin.id}:${firstSeq} to ${firstSeq + opCount - 1}`
     if (reached !== firstSeq - 1) {
-      throw new Finding('causal order', `${node.name} applies ${what} when it stands at ${reached} of that origin`)
+      throw new Finding(
+        'causal order',
+        `${node.name} applies ${what} when it stands at ${reached} of that origin`,
+      )
     }
     const lacking = firstLacking(vector, openRecord(record, new OriginTable()).header.deps.toWire())
     if (lacking !== undefined) {
@@ -47,7 +50,8 @@ export class CausalOrder implements Checker {
     for (const node of this.#world.nodes) {
       if (node.core === undefined) continue
       const lacking = firstLacking(this.#vectors.get(node)!, node.vector)
-      if (lacking !== undefined) throw new Finding('causal order', `${node.name} claims to have applied ${lacking}`)
+      if (lacking !== undefined)
+        throw new Finding('causal order', `${node.name} claims to have applied ${lacking}`)
     }
   }
 

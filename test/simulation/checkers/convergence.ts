@@ -19,7 +19,10 @@ export class Convergence implements Checker {
     for (const other of others) {
       for (const what of ['vector', 'digest'] as const) {
         if (other[what] === first![what]) continue
-        throw new Finding('convergence', `${what} of ${first!.name}: ${first![what]}, of ${other.name}: ${other[what]}`)
+        throw new Finding(
+          'convergence',
+          `${what} of ${first!.name}: ${first![what]}, of ${other.name}: ${other[what]}`,
+        )
       }
     }
   }

@@ -22,9 +22,12 @@ export class Counters implements Checker {
     const bounds = this.#bounds()
     for (const node of this.#world.nodes) {
       for (const [key, { least, most }] of bounds) {
-        const value = valueOf(node, key)
+        const value = sumIn(node, key)
         if (value >= least && value <= most) continue
-        throw new Finding('counters', `${node.name} has ${key} = ${value}, which is not from ${least} to ${most}`)
+        throw new Finding(
+          'counters',
+          `${node.name} has ${key} = ${value}, which is not from ${least} to ${most}`,
+        )
       }
     }
   }
@@ -38,13 +41,16 @@ export class Counters implements Checker {
       const bound = bounds.get(key!) ?? { least: 0, most: 0 }
       // An increment inside MULTI is answered QUEUED: whether it counts is for EXEC to say.
       const isCertain = typeof command.reply === 'number' && !forgivable.has(command)
-      bounds.set(key!, { least: bound.least + (isCertain ? Number(amount) : 0), most: bound.most + Number(amount) })
+      bounds.set(key!, {
+        least: bound.least + (isCertain ? Number(amount) : 0),
+        most: bound.most + Number(amount),
+      })
     }
     return bounds
   }
 }
 
-function valueOf({ core }: SimNode, key: string): number {
+function sumIn({ core }: SimNode, key: string): number {
   let sum = 0
   for (const database of core!.engine.keyspace.databases()) {
     const entry = database.get(key)

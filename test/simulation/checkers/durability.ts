@@ -6,8 +6,9 @@
  * policies after the policy's interval, or at once where only the process was killed), what the node
  * claims to have durably, and what peers believe it has, because it told them.
  */
-import type { FsyncPolicy } from '../../../region-node/persistence/op-log.ts'
+
 import type { NodeCore } from '../../../region-node/core.ts'
+import type { FsyncPolicy } from '../../../region-node/persistence/op-log.ts'
 import type { SentCommand } from '../../harness/sim-client.ts'
 import type { Ending, SimNode } from '../../harness/sim-node.ts'
 import { type Checker, Finding, firstLacking, type World } from '../checker.ts'
@@ -61,7 +62,8 @@ export class Durability implements Checker {
     const ended = this.#ended.get(node)
     if (ended !== undefined) this.#addAnswers(promised, ended)
     const lacking = firstLacking(node.vector, promised)
-    if (lacking !== undefined) throw new Finding('durability', `${node.name} starts again and lacks what it promised: ${lacking}`)
+    if (lacking !== undefined)
+      throw new Finding('durability', `${node.name} starts again and lacks what it promised: ${lacking}`)
     // It starts from here, and has made it durable first.
     this.#promised.set(node, new Map(node.vector))
     this.#answers.set(node, [])
@@ -90,7 +92,10 @@ export class Durability implements Checker {
       const { dot, answeredMs, words } = command
       if (dot === undefined || answeredMs === undefined || ledger.forgivable.has(command)) continue
       if ((vector.get(dot.origin) ?? 0) < dot.seq) {
-        throw new Finding('durability', `'${words.join(' ')}' was answered and is lost: ${dot.origin}:${dot.seq}`)
+        throw new Finding(
+          'durability',
+          `'${words.join(' ')}' was answered and is lost: ${dot.origin}:${dot.seq}`,
+        )
       }
     }
   }

@@ -6,9 +6,9 @@
  * value is gone, and somebody was told that it would stay.
  */
 import { TAG } from '../../../crdt/effects/effect.ts'
-import type { SimNode } from '../../harness/sim-node.ts'
 import { observe } from '../../harness/observe.ts'
 import { answerOf, type OracleOp } from '../../harness/oracle.ts'
+import type { SimNode } from '../../harness/sim-node.ts'
 import { type Checker, Finding, type World } from '../checker.ts'
 import { Ledger } from '../ledger.ts'
 
@@ -32,14 +32,17 @@ export class Expiry implements Checker {
     const earliestMs = Math.min(...nodes.map(({ core }) => core!.expiryClockMs()))
     for (const { name, core } of nodes) {
       for (const [key, { deadlineMs }] of observe(core!.engine.keyspace)) {
-        if (deadlineMs < earliestMs - REMOVAL_MS_MAX) throw new Finding('expiry', `${name} still holds ${key}, long past its deadline`)
+        if (deadlineMs < earliestMs - REMOVAL_MS_MAX)
+          throw new Finding('expiry', `${name} still holds ${key}, long past its deadline`)
       }
     }
   }
 
   #nothingExtended(): void {
     const { ledger } = this.#world
-    const asked = new Set(ledger.commands.map(({ dot }) => (dot === undefined ? '' : Ledger.nameOf(dot.origin, dot.seq))))
+    const asked = new Set(
+      ledger.commands.map(({ dot }) => (dot === undefined ? '' : Ledger.nameOf(dot.origin, dot.seq))),
+    )
     const [{ vector }] = this.#world.nodes as [SimNode]
     const ops = ledger.within(vector)
     for (const removal of ops) {
@@ -51,7 +54,9 @@ export class Expiry implements Checker {
   #compare(removal: OracleOp, other: OracleOp, ops: readonly OracleOp[]): void {
     for (const effect of removal.effects) {
       if (effect.tag !== TAG.CLEAR) continue
-      const later = other.effects.find((one) => one.tag === TAG.DEADLINE && one.db === effect.db && one.key === effect.key)
+      const later = other.effects.find(
+        (one) => one.tag === TAG.DEADLINE && one.db === effect.db && one.key === effect.key,
+      )
       if (later?.tag !== TAG.DEADLINE) continue
       const before = answerOf(ops.filter((op) => hasSeen(removal, op))).get(`${effect.db}:${effect.key}`)
       if (before === undefined || later.deadlineMs <= before.deadlineMs) continue

@@ -13,7 +13,8 @@ export class MintedOnce implements Checker {
   minted({ name }: SimNode, record: Uint8Array, { origin, firstSeq, opCount }: BatchSpan): void {
     for (let seq = firstSeq; seq < firstSeq + opCount; seq++) {
       const dot = Ledger.nameOf(origin.id, seq)
-      if (this.#dots.has(dot)) throw new Finding('minted once', `${name} mints ${dot}, which was minted before`)
+      if (this.#dots.has(dot))
+        throw new Finding('minted once', `${name} mints ${dot}, which was minted before`)
       this.#dots.add(dot)
     }
     this.#records.set(Ledger.nameOf(origin.id, firstSeq), record.slice())

@@ -15,7 +15,8 @@ export class Queues implements Checker {
 
   moment(): void {
     for (const { name, unsentBytes, core } of this.#world.nodes) {
-      if (unsentBytes > UNSENT_BYTES_MAX) throw new Finding('queues', `${unsentBytes} bytes wait in a link of ${name}`)
+      if (unsentBytes > UNSENT_BYTES_MAX)
+        throw new Finding('queues', `${unsentBytes} bytes wait in a link of ${name}`)
       if (core === undefined) continue
       const limit = core.settings.values['causal-buffer-bytes']
       const { bytes } = core.mesh.waiting
@@ -26,7 +27,8 @@ export class Queues implements Checker {
   settled(): void {
     for (const { name, core } of this.#world.nodes) {
       const { batches } = core!.mesh.waiting
-      if (batches > 0) throw new Finding('queues', `${batches} batches wait in ${name} and nothing is missing`)
+      if (batches > 0)
+        throw new Finding('queues', `${batches} batches wait in ${name} and nothing is missing`)
     }
   }
 }

@@ -479,6 +479,7 @@ function newEngine(): TestEngine {
     },
     sessions,
     infoSections: [],
+    links: () => [],
   })
   sessions.push(engine.session())
   return engine

@@ -1,0 +1,107 @@
+/**
+ * regressions.test.ts: what the simulation found, each as the shortest road to it.
+ */
+import { describe, expect, it } from 'vitest'
+import { MemoryNetwork } from '../harness/memory-transport.ts'
+import { Prng } from '../harness/prng.ts'
+import { SimClient } from '../harness/sim-client.ts'
+import { SimClock } from '../harness/sim-clock.ts'
+import { SimDisk } from '../harness/sim-disk.ts'
+import { SimWallClock } from '../harness/sim-env.ts'
+import { SimNode, type SimNodeObserver } from '../harness/sim-node.ts'
+
+const SYNC_MS = 5
+
+/** One region alone, under `appendfsync always`. */
+function lonelyNode(segmentBytes = 1024 * 1024) {
+  const clock = new SimClock()
+  const prng = new Prng(1)
+  const faults = {
+    syncMsMin: SYNC_MS,
+    syncMsMax: SYNC_MS,
+    slowSyncChance: 0,
+    slowSyncMs: 0,
+    syncErrorChance: 0,
+    pageBytes: 64,
+  }
+  const disk = new SimDisk(clock, prng, faults)
+  const network = new MemoryNetwork({
+    after: (delayMs, task) => clock.after(delayMs, task),
+    monoMs: () => clock.nowMs,
+    random: () => prng.random(),
+  })
+  const broken: Error[] = []
+  const observer: SimNodeObserver = {
+    recovered() {},
+    minted() {},
+    received() {},
+    stopping() {},
+    ended() {},
+    lostPower() {},
+    broke: (_, error) => broken.push(error),
+  }
+  const settings = {
+    region: 'r1',
+    'region-id': 1,
+    dir: '/data',
+    appendfsync: 'always',
+    'log-segment-bytes': segmentBytes,
+  } as const
+  const machine = { clock, network, disk, wall: new SimWallClock(clock, 0, 1), prng }
+  const node = new SimNode(settings, machine, observer)
+  const client = new SimClient(node, () => {})
+  return { clock, disk, node, client, broken }
+}
+
+/** Stops a node; undefined when it had not come to an end after a second. */
+async function stopped(node: SimNode, clock: SimClock): Promise<true | undefined> {
+  const endMs = clock.nowMs + 1000
+  let isOver: true | undefined
+  const stopping = node
+    .stop(() => {
+      if (clock.nowMs < endMs) clock.advance(1)
+    })
+    .then(() => {
+      isOver = true
+    })
+  for (let i = 0; i < 2000 && isOver === undefined; i++) await Promise.resolve()
+  if (isOver) await stopping
+  else node.crash('kill')
+  return isOver
+}
+
+describe('once wrong', () => {
+  it('a stop in the middle of a sync never ended when the last turn had nothing to write', async () => {
+    const { clock, node, client } = lonelyNode()
+    await node.start()
+    client.send([['SET', 'k', 'v']])
+    clock.advance(1)
+    expect(await stopped(node, clock)).toBe(true)
+  })
+
+  it('a stop with a full disk was refused, when all that could not be written was a note of the stop', async () => {
+    const { clock, disk, node, client } = lonelyNode()
+    await node.start()
+    client.send([['SET', 'k', 'v']])
+    clock.advance(100)
+    disk.isFull = true
+    expect(await stopped(node, clock)).toBe(true)
+    disk.isFull = false
+    await node.start()
+    expect([...node.vector.values()]).toEqual([1])
+  })
+
+  it('a log that could not begin its next segment went on writing', async () => {
+    const { clock, disk, node, client, broken } = lonelyNode(1)
+    await node.start()
+    client.send([['SET', 'k', 'v']])
+    clock.advance(SYNC_MS + 2)
+    // The write is done, its sync under way, another turn waits: the disk is full when the sync is done.
+    client.send([['SET', 'k', 'w']])
+    clock.advance(1)
+    disk.isFull = true
+    clock.advance(100)
+    expect(node.core).toBeUndefined()
+    expect(broken).toEqual([])
+  })
+})

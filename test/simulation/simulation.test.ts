@@ -1,0 +1,42 @@
+/**
+ * simulation.test.ts: a few hundred seeds on every run of the tests; SIMULATION_SEEDS asks for more.
+ */
+import { describe, expect, it } from 'vitest'
+import { simulate } from './simulation.ts'
+
+const SEEDS = Number(process.env.SIMULATION_SEEDS ?? 400)
+/** Seeds to a test, so that a failure is near its name. */
+const BLOCK = 50
+
+describe('the simulation', () => {
+  for (let first = 1; first <= SEEDS; first += BLOCK) {
+    const last = Math.min(SEEDS, first + BLOCK - 1)
+    it(`finds nothing in seeds ${first} to ${last}`, async () => {
+      for (let seed = first; seed <= last; seed++) {
+        const { finding } = await simulate(seed)
+        expect(finding, `npm run simulate -- --seed ${seed} --verbose`).toBeUndefined()
+      }
+    })
+  }
+
+  it('is decided by its seed alone', async () => {
+    for (const seed of [1, 2, 3]) {
+      const [once, again] = [await simulate(seed), await simulate(seed)]
+      expect(again.hash).toBe(once.hash)
+      expect(again.minted).toBe(once.minted)
+    }
+    expect((await simulate(1)).hash).not.toBe((await simulate(2)).hash)
+  })
+
+  it('mints ops in every run, and runs into most kinds of trouble', async () => {
+    const trouble = new Set<string>()
+    for (let seed = 1; seed <= 30; seed++) {
+      const { minted, trace } = await simulate(seed, undefined, true)
+      expect(minted).toBeGreaterThan(0)
+      for (const line of trace) trouble.add(line.split(' ')[1]!)
+    }
+    for (const kind of ['cut', 'stall', 'drop', 'kill', 'power', 'restart', 'jump', 'full']) {
+      expect(trouble).toContain(kind)
+    }
+  })
+})
