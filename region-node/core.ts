@@ -21,7 +21,9 @@ import { SYNC_DEFAULTS, type SyncSettings } from '../sync/settings.ts'
 import { commandTable } from './commands/families.ts'
 import type { Services } from './commands/services.ts'
 import type { Session } from './commands/session.ts'
+import { SETTING_ROWS } from './config/table.ts'
 import { databaseConfiguration, type Settings } from './config.ts'
+import { CommandWatch, type WatchSettings } from './engine/command-watch.ts'
 import { ConflictLog } from './engine/conflict-log.ts'
 import { Engine } from './engine/engine.ts'
 import { DiskError, type Env } from './env.ts'
@@ -60,6 +62,7 @@ export class NodeCore implements CommandSink, TurnPort, SyncHost {
   readonly conflicts: ConflictLog
   readonly origins = new OriginTable()
   readonly engine: Engine
+  readonly watch: CommandWatch
   readonly log: OpLog
   readonly mesh: Mesh
   readonly identity: Identity
@@ -104,6 +107,14 @@ export class NodeCore implements CommandSink, TurnPort, SyncHost {
       random: () => env.random(),
       driftMaxMs: () => values['max-drift-ms'],
     })
+    this.watch = new CommandWatch(
+      env,
+      () => watchSettings(settings),
+      (observer) => {
+        this.engine.observer = observer
+      },
+    )
+    this.watch.configure()
     this.#recover(folder)
     this.mesh = new Mesh(this, ports.transport, env, syncSettings(settings))
   }
@@ -184,6 +195,7 @@ export class NodeCore implements CommandSink, TurnPort, SyncHost {
   }
 
   close(session: Session): void {
+    if (session.isMonitor) this.watch.removeMonitor(session)
     this.engine.release(session)
   }
 
@@ -229,7 +241,7 @@ export class NodeCore implements CommandSink, TurnPort, SyncHost {
     if (this.#failed) return
     const waiting = this.#waiting
     this.#waiting = new Set()
-    this.engine.endBatch()
+    this.engine.endTurn()
     for (const connection of waiting) connection.seal()
     this.log.commit(() => {
       if (this.#failed) return
@@ -299,6 +311,16 @@ function identityOf({ region, regionId, nodeId, partitions }: FolderIdentity, se
     partitions,
     configuration: databaseConfiguration(settings),
     version: VERSION,
+  }
+}
+
+function watchSettings({ values }: Settings): WatchSettings {
+  return {
+    slowMicros: values['slowlog-log-slower-than'],
+    slowLogLength: values['slowlog-max-len'],
+    latencyMs: values['latency-monitor-threshold'],
+    tracksLatency: values['latency-tracking'],
+    isSecret: (name) => SETTING_ROWS.get(name)?.secret === true,
   }
 }
 

@@ -108,7 +108,9 @@ export const errors = {
   swapWithPeers: commandError(
     'ERR SWAPDB is refused while other regions are connected: what they write meanwhile would change databases',
   ),
-  swapTooLarge: commandError('ERR SWAPDB is refused: the two databases hold more than 64 MB, which is too much for one op'),
+  swapTooLarge: commandError(
+    'ERR SWAPDB is refused: the two databases hold more than 64 MB, which is too much for one op',
+  ),
   busyKey: commandError('BUSYKEY Target key name already exists.'),
   invalidExpire: (command: string) => commandError(`ERR invalid expire time in '${command}' command`),
   expireNxExclusive: commandError('ERR NX and XX, GT or LT options at the same time are not compatible'),
@@ -120,7 +122,9 @@ export const errors = {
   invalidIdleTime: commandError('ERR Invalid IDLETIME value, must be >= 0'),
   invalidFrequency: commandError('ERR Invalid FREQ value, must be >= 0 and <= 255'),
   sortScores: commandError("ERR One or more scores can't be converted into double"),
-  sortStore: commandError('ERR SORT cannot STORE yet: its result is a list, a type this version does not have'),
+  sortStore: commandError(
+    'ERR SORT cannot STORE yet: its result is a list, a type this version does not have',
+  ),
 
   // Strings and numbers
   overflow: commandError('ERR increment or decrement would overflow'),
@@ -130,9 +134,7 @@ export const errors = {
   offsetOutOfRange: commandError('ERR offset is out of range'),
   notStrings: commandError('ERR The specified keys must contain string values'),
   lcsLengthAndIndex: commandError('ERR If you want both the length and indexes, please just use IDX.'),
-  lcsTooLarge: commandError(
-    'ERR Insufficient memory, transient memory for LCS exceeds proto-max-bulk-len',
-  ),
+  lcsTooLarge: commandError('ERR Insufficient memory, transient memory for LCS exceeds proto-max-bulk-len'),
   bitOffset: commandError('ERR bit offset is not an integer or out of range'),
   bitValue: commandError('ERR bit is not an integer or out of range'),
   bitArgument: commandError('ERR The bit argument must be 1 or 0.'),

@@ -9,6 +9,7 @@ import type { LinkState, Services } from './commands/services.ts'
 import type { Session } from './commands/session.ts'
 import { configGet, configSet } from './config.ts'
 import type { NodeCore } from './core.ts'
+import type { CommandWatch } from './engine/command-watch.ts'
 import type { Env } from './env.ts'
 import { commandError } from './errors.ts'
 import { type HostFacts, INFO_SECTIONS, infoSection } from './info.ts'
@@ -20,6 +21,8 @@ export interface Front {
   facts(): HostFacts
   resetStatistics(): void
   shutdown(): void
+  /** Stops the process for a while. */
+  stall(ms: number): void
 }
 
 export class NodeServices implements Services {
@@ -73,6 +76,7 @@ export class NodeServices implements Services {
   configSet(pairs: readonly (readonly [string, string])[]): void {
     const refusal = configSet(this.#core.settings, pairs.flat())
     if (refusal !== undefined) throw commandError(refusal)
+    this.#core.watch.configure()
   }
 
   resetStatistics(): void {
@@ -92,12 +96,28 @@ export class NodeServices implements Services {
     return this.#core.settings.values['proto-max-bulk-len']
   }
 
+  get watch(): CommandWatch {
+    return this.#core.watch
+  }
+
+  get debugCommand(): 'no' | 'yes' | 'local' {
+    return this.#core.settings.values['enable-debug-command']
+  }
+
+  get logPosition(): number {
+    return this.#core.log.writtenPosition
+  }
+
   get sessions(): Iterable<Session> {
     return this.#front.sessions
   }
 
   shutdown(): void {
     this.#front.shutdown()
+  }
+
+  stall(ms: number): void {
+    this.#front.stall(ms)
   }
 
   setLink(region: string, up: boolean): boolean {

@@ -18,6 +18,7 @@ import type { Session } from './commands/session.ts'
 import type { Settings } from './config.ts'
 import { NodeCore } from './core.ts'
 import type { Env } from './env.ts'
+import { stallThread } from './env-node.ts'
 import type { HostFacts } from './info.ts'
 import { nodeLatin1 } from './latin1-node.ts'
 import { type Front, NodeServices } from './node-services.ts'
@@ -155,6 +156,10 @@ class Node implements RunningNode, Front {
 
   shutdown(): void {
     void this.stop('SHUTDOWN')
+  }
+
+  stall(ms: number): void {
+    stallThread(ms)
   }
 
   resetStatistics(): void {

@@ -1,8 +1,8 @@
 /**
  * blocking.ts: commands whose reply comes later: WAIT, CRDT.WAIT.
  *
- * Invariant: a wait ends exactly once: by its answer, which is sent and lets the client go on, or by
- * `cancel`, when the client has gone, without one.
+ * Invariant: a wait ends exactly once: by its answer, which is sent and lets the client go on; by `unblock`,
+ * when somebody else ends it (CLIENT UNBLOCK); or by `cancel`, when the client has gone, without an answer.
  */
 import type { Session } from './session.ts'
 
@@ -21,5 +21,16 @@ export function replyLater(session: Session, begin: (finish: (reply: number) => 
     if (!wasBlocked || !isSilent) session.out.integer(reply)
     if (wasBlocked) session.resume()
   })
-  if (!isFinished) session.blocked = { cancel }
+  if (isFinished) return
+  session.blocked = {
+    cancel,
+    unblock: (error) => {
+      cancel()
+      session.blocked = undefined
+      if (error !== undefined) session.out.error(error.line)
+      // What it waited for had not happened to anybody that counts.
+      else if (!isSilent) session.out.integer(0)
+      session.resume()
+    },
+  }
 }

@@ -13,6 +13,7 @@ import type { HashState } from '../../crdt/hash-aw.ts'
 import type { KeyEntry } from '../../crdt/key.ts'
 import type { SetState } from '../../crdt/set-aw.ts'
 import type { TypedState } from '../../crdt/state.ts'
+import type { ClientPause } from '../engine/client-pause.ts'
 import type { Keyspace } from '../engine/keyspace.ts'
 import type { ReplyWriter } from '../resp/reply.ts'
 import type { Services } from './services.ts'
@@ -131,6 +132,7 @@ export interface CommandContext {
   readonly services: Services
   readonly commands: CommandLookup
   readonly transaction: TransactionControl
+  readonly pause: ClientPause
 
   /** The key as reads see it; undefined when it does not exist or is due. */
   entry(key: string, db?: number): KeyEntry | undefined

@@ -102,6 +102,7 @@ function reset({ session, services, transaction, out }: CommandContext): void {
   session.queue = undefined
   session.queueBroken = false
   transaction.unwatch(session)
+  if (session.isMonitor) services.watch.removeMonitor(session)
   session.db = 0
   session.name = ''
   session.noEvict = false

@@ -89,7 +89,11 @@ export const objectCommand = container({
   summary: 'A container for object introspection commands.',
   subcommands: [
     aboutKey(
-      { name: 'object|encoding', since: '2.2.3', summary: 'Returns the internal encoding of a Redis object.' },
+      {
+        name: 'object|encoding',
+        since: '2.2.3',
+        summary: 'Returns the internal encoding of a Redis object.',
+      },
       ({ out }, state) => out.bulk(encodingOf(state)),
     ),
     aboutKey(
@@ -170,7 +174,12 @@ function memoryOf(key: string, entry: KeyEntry, samples: number): number {
   return wordBytes(key) + own + (isString ? wordBytes(cellText(state)) : 0)
 }
 
-function elementBytes<T>(elements: Iterable<T>, size: number, samples: number, bytesOf: (one: T) => number): number {
+function elementBytes<T>(
+  elements: Iterable<T>,
+  size: number,
+  samples: number,
+  bytesOf: (one: T) => number,
+): number {
   let seen = 0
   let bytes = 0
   for (const element of elements) {
@@ -221,7 +230,10 @@ export const memoryCommand = container({
       summary: 'Outputs a memory problems report.',
       complexity: 'O(1)',
       run: ({ out }) =>
-        out.verbatim('txt', 'There is no diagnosis of memory here. INFO memory has the figures: heap, limit, resident.\n'),
+        out.verbatim(
+          'txt',
+          'There is no diagnosis of memory here. INFO memory has the figures: heap, limit, resident.\n',
+        ),
     },
     helpOf('memory', 'server', '4.0.0', [
       'DOCTOR',

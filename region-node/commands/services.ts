@@ -6,6 +6,7 @@
  */
 import type { Latin1 } from '../../crdt/codec/bytes.ts'
 import type { VersionVector } from '../../crdt/version-vector.ts'
+import type { CommandWatch } from '../engine/command-watch.ts'
 import type { ConflictLog } from '../engine/conflict-log.ts'
 import type { Session } from './session.ts'
 
@@ -66,6 +67,13 @@ export interface Services {
   /** `proto-max-bulk-len`: the longest string value, bytes. */
   readonly stringBytesMax: number
 
+  /** SLOWLOG, LATENCY and MONITOR. */
+  readonly watch: CommandWatch
+  /** `enable-debug-command`. */
+  readonly debugCommand: 'no' | 'yes' | 'local'
+  /** Bytes of the log so far: what Redis calls the replication offset. */
+  readonly logPosition: number
+
   readonly sessions: Iterable<Session>
   /** Ends the process in order; resolves nothing: the connection ends. */
   shutdown(): void
@@ -80,6 +88,8 @@ export interface Services {
   awaitDurable(target: VersionVector, timeoutMs: number, done: (peers: number) => void): () => void
   /** Runs once after `delayMs`. */
   after(delayMs: number, task: () => void): { cancel(): void }
+  /** Stops the whole node for a while: DEBUG SLEEP. */
+  stall(ms: number): void
   /** Wall clock, milliseconds since the Unix epoch, with microseconds as a fraction. */
   wallMs(): number
 }

@@ -8,11 +8,14 @@
  * further command of this session runs. (3) `queue` is defined exactly between MULTI and EXEC,
  * DISCARD or RESET.
  */
+import type { CommandError } from '../errors.ts'
 import { ReplyWriter } from '../resp/reply.ts'
 
 export interface Blocked {
   /** Ends the wait without a reply: the client went away. */
   cancel(): void
+  /** CLIENT UNBLOCK: ends it as its timeout would, or with an error. Undefined for a wait that nobody may end. */
+  unblock?(error: CommandError | undefined): void
 }
 
 export interface WatchedKey {
@@ -37,6 +40,8 @@ export class Session {
   libVersion = ''
   authenticated: boolean
   noEvict = false
+  /** Sees all commands (MONITOR). */
+  isMonitor = false
   replyMode: 'on' | 'off' | 'skip-next' | 'skip-this' = 'on'
   /** Words of the commands queued since MULTI. */
   queue: (readonly string[])[] | undefined = undefined
@@ -48,6 +53,8 @@ export class Session {
   /** An effect touched a watched key. */
   watchDirty = false
   blocked: Blocked | undefined = undefined
+  /** A command that has to wait for the end of a pause, to be run again then. */
+  postponed: readonly string[] | undefined = undefined
   /** Channels and patterns subscribed to: such a client may be silent for as long as it likes. */
   subscriptions = 0
   /** Close the connection once `out` has been sent. */

@@ -88,7 +88,11 @@ function elementsOf(ctx: CommandContext, key: string): string[] {
 }
 
 /** What a pattern means for an element; undefined when there is no such value. */
-function lookUp(ctx: CommandContext, { isElement, key, field }: Pattern, element: string): string | undefined {
+function lookUp(
+  ctx: CommandContext,
+  { isElement, key, field }: Pattern,
+  element: string,
+): string | undefined {
   if (isElement) return element
   if (key === undefined) return undefined
   const state = ctx.state(key[0] + element + key[1])

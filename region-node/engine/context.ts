@@ -12,6 +12,7 @@ import type { Services } from '../commands/services.ts'
 import type { Session } from '../commands/session.ts'
 import { errors } from '../errors.ts'
 import type { ReplyWriter } from '../resp/reply.ts'
+import type { ClientPause } from './client-pause.ts'
 import type { ExpiryClock } from './expiry-clock.ts'
 import type { Keyspace } from './keyspace.ts'
 import type { Minter } from './minter.ts'
@@ -25,6 +26,7 @@ export class Context implements CommandContext {
   readonly services: Services
   readonly commands: CommandLookup
   readonly transaction: TransactionControl
+  readonly pause: ClientPause
   readonly random: () => number
   readonly #clock: ExpiryClock
 
@@ -36,6 +38,7 @@ export class Context implements CommandContext {
     services: Services,
     commands: CommandLookup,
     transaction: TransactionControl,
+    pause: ClientPause,
     random: () => number,
   ) {
     this.session = nobody
@@ -46,6 +49,7 @@ export class Context implements CommandContext {
     this.services = services
     this.commands = commands
     this.transaction = transaction
+    this.pause = pause
     this.random = random
   }
 

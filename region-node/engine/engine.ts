@@ -28,12 +28,14 @@ import type { Services } from '../commands/services.ts'
 import { Session } from '../commands/session.ts'
 import type { CommandTable, FoundCommand } from '../commands/table.ts'
 import { CommandError, errors } from '../errors.ts'
+import { ClientPause } from './client-pause.ts'
 import { type ConflictLog, describeSide } from './conflict-log.ts'
 import { Context } from './context.ts'
 import { ExpiryClock } from './expiry-clock.ts'
 import type { Journal } from './journal.ts'
 import { Keyspace } from './keyspace.ts'
 import { Minter } from './minter.ts'
+import type { CommandObserver } from './observer.ts'
 import { WatchedKeys } from './watched-keys.ts'
 
 /** Above what `databases` may be set to: an op that names a higher one is not ours. */
@@ -74,6 +76,9 @@ export class Engine implements ConflictSink, TransactionControl {
   readonly #ctx: Context
   readonly #at: OpPoint
   readonly #watched = new WatchedKeys()
+  readonly #pause = new ClientPause()
+  /** Who looks at commands as they run. */
+  observer: CommandObserver | undefined = undefined
   /** What is being applied, for conflict events. */
   #effect: Effect | undefined = undefined
   /** Commands run since the start, refused ones included. */
@@ -111,6 +116,7 @@ export class Engine implements ConflictSink, TransactionControl {
       services,
       options.table,
       this,
+      this.#pause,
       options.random,
     )
   }
@@ -155,18 +161,46 @@ export class Engine implements ConflictSink, TransactionControl {
     } finally {
       this.#minter.endOp()
     }
-    if (session.replyMode !== 'on') silence(session, skipped, () => session.out.rollback(mark))
+    if (session.replyMode !== 'on' && session.postponed === undefined)
+      silence(session, skipped, () => session.out.rollback(mark))
   }
 
   #dispatch(session: Session, words: readonly string[]): void {
     const command = this.#findOrBreakQueue(session, words)
     session.lastCommand = command.name
     if (!session.authenticated && !command.flags.includes('no_auth')) throw errors.noAuth
+    if (this.#pause.mode !== undefined && this.#mustWait(session, command)) {
+      this.#pause.postpone(session, words)
+      return
+    }
     if (session.queue !== undefined && !RUN_WHILE_QUEUEING.has(command.name)) {
       this.#queue(session, session.queue, command, words)
       return
     }
-    command.run(this.#ctx, words)
+    if (this.observer === undefined) command.run(this.#ctx, words)
+    else this.#runObserved(this.observer, session, command, words, this.clock.nowMs)
+  }
+
+  #runObserved(
+    observer: CommandObserver,
+    session: Session,
+    command: FoundCommand,
+    words: readonly string[],
+    nowMs: number,
+  ): void {
+    const began = observer.began(session, command, words, nowMs)
+    try {
+      command.run(this.#ctx, words)
+    } finally {
+      observer.ended(session, command, words, began)
+    }
+  }
+
+  /** A pause holds the command up. In Redis it may hold up the one that ends it, too. */
+  #mustWait(session: Session, { name, flags }: FoundCommand): boolean {
+    if (this.#pause.mode === 'all') return name !== 'client|unpause'
+    if (name !== 'exec') return flags.includes('write')
+    return (session.queue ?? []).some((words) => this.#table.find(words).flags.includes('write'))
   }
 
   /** A command that cannot be queued makes the EXEC behind it fail. */
@@ -250,7 +284,10 @@ export class Engine implements ConflictSink, TransactionControl {
     // SELECT inside the transaction moves the commands behind it.
     this.#ctx.enter(session)
     try {
-      this.#table.find(words).run(this.#ctx, words)
+      const command = this.#table.find(words)
+      if (this.observer === undefined) command.run(this.#ctx, words)
+      // The engine's own clock stands still during a transaction.
+      else this.#runObserved(this.observer, session, command, words, this.clock.wallMs())
     } catch (error) {
       if (!(error instanceof CommandError)) throw error
       this.errorCount++
@@ -264,6 +301,12 @@ export class Engine implements ConflictSink, TransactionControl {
     session.blocked?.cancel()
     session.blocked = undefined
     this.unwatch(session)
+  }
+
+  /** The turn of the event loop is over. */
+  endTurn(): void {
+    this.observer?.turnEnded()
+    this.endBatch()
   }
 
   /** Ends the open batch: the turn is over, or something else is about to be journaled. */
@@ -338,6 +381,7 @@ export class Engine implements ConflictSink, TransactionControl {
    */
   removeDue(settledMs: number): number {
     let removed = 0
+    if (this.#pause.mode !== undefined) return removed
     const now = this.clock.read()
     for (const database of this.keyspace.databases()) {
       for (const key of [...database.dueKeys(now)]) {

@@ -6,7 +6,7 @@
  * since are missed only until the next count. Small databases are counted at every change.
  */
 import type { KeyEntry } from '../../crdt/key.ts'
-import type { Database } from './keyspace.ts'
+import type { MemberIndex } from '../../crdt/member-index.ts'
 import { SLOT_COUNT } from './slot.ts'
 
 /** Shares are counted again when more than this part of the keys has come or gone ... */
@@ -18,14 +18,25 @@ const TRIES = 100
 /** Up to this many keys a slot is walked to the drawn position; beyond, it is indexed. */
 const WALKED_KEYS_MAX = 1024
 
+/** What a draw needs of a database. */
+export interface DrawnFrom {
+  readonly size: number
+  readonly changes: number
+  slot(slot: number): ReadonlyMap<string, KeyEntry> | undefined
+  slotIndex(slot: number): MemberIndex
+  get(key: string): KeyEntry | undefined
+  dueKeys(nowMs: number): ReadonlySet<string>
+  entries(): Iterable<[string, KeyEntry]>
+}
+
 export class KeyDraw {
-  readonly #database: Database
+  readonly #database: DrawnFrom
   /** Entries in the slots up to each one. */
   readonly #sums = new Uint32Array(SLOT_COUNT)
   #countedAt = -1
   #draws = 0
 
-  constructor(database: Database) {
+  constructor(database: DrawnFrom) {
     this.#database = database
   }
 

@@ -26,7 +26,7 @@ export interface CommandSink {
   /** A client came: decides whether `session.authenticated` may be true without AUTH. */
   open(session: Session): void
   /** Runs one command: writes its replies to `session.out`, or sets `session.blocked`. Never throws for a client's mistake. */
-  execute(session: Session, words: string[]): void
+  execute(session: Session, words: readonly string[]): void
   /** The client is gone; `session.blocked` was cancelled before. */
   close(session: Session): void
 }
@@ -239,7 +239,7 @@ export class Connection implements Waiting {
           break
         }
         decoder.authenticated = session.authenticated
-        const words = decoder.next()
+        const words = this.takePostponed() ?? decoder.next()
         if (words === undefined) {
           this.starved = true
           if (this.inputEnded) session.closing = true
@@ -257,6 +257,13 @@ export class Connection implements Waiting {
     if (this.state !== 'open') return
     if (session.out.length > 0 || session.closing) this.announce()
     this.steer()
+  }
+
+  /** A command that was held up and may run now. */
+  private takePostponed(): readonly string[] | undefined {
+    const { postponed } = this.session
+    if (postponed !== undefined) this.session.postponed = undefined
+    return postponed
   }
 
   private mayRun(): boolean {

@@ -63,8 +63,11 @@ async function awaitStatus(region: RegionProcess, name: string, beginning: strin
   }
 }
 
-function awaitError(region: RegionProcess, code: string): Promise<string> {
-  return awaitStatus(region, 'last-error', `${code}: `)
+/** The refusal, by name, in CRDT.LINK STATUS and in the node's log. */
+async function awaitError(region: RegionProcess, code: string): Promise<string> {
+  const error = await awaitStatus(region, 'last-error', `${code}: `)
+  expect(region.stderr).toContain(`${code}: `)
+  return error
 }
 
 /** Nothing of one region reaches the other. */

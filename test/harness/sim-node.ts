@@ -53,6 +53,7 @@ const front: Front = {
   },
   resetStatistics() {},
   shutdown() {},
+  stall() {},
 }
 
 export class SimNode {

@@ -1,4 +1,6 @@
-/** errors.test.ts: the registry keeps the form of RESP errors, and quotes clients as Redis does. */
+/**
+ * errors.test.ts: the registry of errors: form of the lines, no stacks, no doubles.
+ */
 import { describe, expect, test } from 'vitest'
 import {
   CommandError,

@@ -1,4 +1,6 @@
-/** mesh.test.ts: nodes that pull from each other over a memory network. */
+/**
+ * mesh.test.ts: meshes of fake hosts on a manual clock: convergence, cuts, relays, waits, limits.
+ */
 import { describe, expect, it } from 'vitest'
 import type { SyncSettings } from '../../../sync/settings.ts'
 import { ManualClock } from '../../harness/manual-clock.ts'

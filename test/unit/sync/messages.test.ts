@@ -1,4 +1,6 @@
-/** messages.test.ts: the wire is frozen per version, and foreign bytes do no harm. */
+/**
+ * messages.test.ts: messages: golden bytes per protocol version, and what malformed ones do.
+ */
 import { createHash } from 'node:crypto'
 import { readFileSync } from 'node:fs'
 import fc from 'fast-check'

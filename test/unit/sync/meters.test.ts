@@ -1,4 +1,6 @@
-/** meters.test.ts: the settled clock and the lag meter. */
+/**
+ * meters.test.ts: lag and the settled expiry clock against what they claim to measure.
+ */
 import { describe, expect, it } from 'vitest'
 import { OriginTable } from '../../../crdt/origin.ts'
 import { VersionVector } from '../../../crdt/version-vector.ts'

@@ -1,4 +1,6 @@
-/** relay-plan.test.ts: who relays whom, and when. */
+/**
+ * relay-plan.test.ts: who relays what, and when it is asked to stop.
+ */
 import { describe, expect, it } from 'vitest'
 import { OriginTable } from '../../../crdt/origin.ts'
 import { VersionVector, type WireVector } from '../../../crdt/version-vector.ts'

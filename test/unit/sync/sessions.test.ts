@@ -1,4 +1,6 @@
-/** sessions.test.ts: both halves of a link as dialogues, without any link. */
+/**
+ * sessions.test.ts: handshakes as dialogues: accepted, refused by name, replayed, altered.
+ */
 import { createHmac } from 'node:crypto'
 import { describe, expect, it } from 'vitest'
 import { judgePeer, sameProof } from '../../../sync/handshake.ts'

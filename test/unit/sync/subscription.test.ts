@@ -1,4 +1,6 @@
-/** subscription.test.ts: what a puller is sent of the log. */
+/**
+ * subscription.test.ts: what a subscriber is sent from the log, and what is left out.
+ */
 import { describe, expect, it } from 'vitest'
 import type { Origin } from '../../../crdt/origin.ts'
 import { OpsFrames } from '../../../sync/ops-frame.ts'

@@ -1,4 +1,6 @@
-/** expiry.test.ts: deadlines of keys. */
+/**
+ * expiry.test.ts: deadlines by EXPIRE and its kin: options, edges, and what the past does.
+ */
 import { beforeEach, describe, expect, it } from 'vitest'
 import { DEADLINE_MS_MAX } from '../../../../region-node/commands/parse.ts'
 import { START_MS, TestEngine } from '../../../harness/test-engine.ts'

@@ -1,4 +1,6 @@
-/** hashes.test.ts: commands on hashes; what they answer, and what regions make of them. */
+/**
+ * hashes.test.ts: the hash commands: replies, errors and their order, ops minted, draws and scans.
+ */
 import { describe, expect, it } from 'vitest'
 import { TestEngine } from '../../../harness/test-engine.ts'
 

@@ -1,4 +1,6 @@
-/** keys.test.ts: commands on keys of any type. */
+/**
+ * keys.test.ts: the commands for keys of any type: what is moved, copied, listed and drawn.
+ */
 import { describe, expect, it } from 'vitest'
 import { TestEngine } from '../../../harness/test-engine.ts'
 

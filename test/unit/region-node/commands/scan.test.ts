@@ -1,4 +1,6 @@
-/** scan.test.ts: walks meet what is there all the time, whatever else comes and goes. */
+/**
+ * scan.test.ts: the guarantee of SCAN and its kin, under churn between the calls.
+ */
 import { describe, expect, it } from 'vitest'
 import { Prng } from '../../../harness/prng.ts'
 import { TestEngine } from '../../../harness/test-engine.ts'

@@ -1,4 +1,6 @@
-/** sets.test.ts: commands on sets; what they answer, and what regions make of them. */
+/**
+ * sets.test.ts: the set commands: replies, errors and their order, ops minted, draws and scans.
+ */
 import { describe, expect, it } from 'vitest'
 import { Prng } from '../../../harness/prng.ts'
 import { TestEngine } from '../../../harness/test-engine.ts'

@@ -1,4 +1,6 @@
-/** decoder.test.ts: every case whole, byte by byte, and cut at random; then noise. */
+/**
+ * decoder.test.ts: requests whole, byte by byte, at random cuts, mutated and over every limit.
+ */
 import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
 import { ProtocolError } from '../../../../region-node/errors.ts'

@@ -1,4 +1,6 @@
-/** double-text.test.ts: doubles print as Redis 7.2 prints them, and read back as themselves. */
+/**
+ * double-text.test.ts: doubles as Redis prints them.
+ */
 import fc from 'fast-check'
 import { expect, test } from 'vitest'
 import { doubleText } from '../../../../region-node/resp/double-text.ts'

@@ -1,4 +1,6 @@
-/** reply.test.ts: the bytes of each reply in both protocols, and the way back through ReplyParser. */
+/**
+ * reply.test.ts: replies in both protocols, read back by the parser.
+ */
 import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
 import { type Reply, ReplyParser, RespError } from '../../../../region-node/resp/parse-reply.ts'

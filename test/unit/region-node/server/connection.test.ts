@@ -1,4 +1,6 @@
-/** connection.test.ts: order, pauses and endings of one client, over a socket that only takes notes. */
+/**
+ * connection.test.ts: one client: turns, pipelines, blocked commands, back-pressure and limits, on a fake socket.
+ */
 import { describe, expect, test } from 'vitest'
 import { Session } from '../../../../region-node/commands/session.ts'
 import {

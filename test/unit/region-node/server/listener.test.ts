@@ -1,4 +1,6 @@
-/** listener.test.ts: a toy engine behind real loopback sockets. */
+/**
+ * listener.test.ts: clients on real sockets: coming, going, too many, busy ports.
+ */
 import { once } from 'node:events'
 import { connect, type Socket } from 'node:net'
 import { afterEach, describe, expect, test } from 'vitest'

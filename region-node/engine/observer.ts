@@ -1,0 +1,20 @@
+/**
+ * observer.ts: the port of whoever looks at commands as they run: MONITOR, SLOWLOG, LATENCY.
+ *
+ * Nearly always nobody needs to, and then a command costs one look at an empty field of the engine.
+ */
+import type { Session } from '../commands/session.ts'
+import type { FoundCommand } from '../commands/table.ts'
+
+export interface CommandObserver {
+  /**
+   * A command begins; those of a transaction begin and end within its EXEC.
+   * @param nowMs  the engine's clock, read a moment ago
+   * @returns what `ended` is to be given
+   */
+  began(session: Session, command: FoundCommand, words: readonly string[], nowMs: number): number
+  /** It has ended, with an error perhaps, or it has begun to wait. */
+  ended(session: Session, command: FoundCommand, words: readonly string[], began: number): void
+  /** No command runs any more in this turn of the event loop. */
+  turnEnded(): void
+}
