@@ -31,6 +31,16 @@ export class VersionVector {
     return origin.index < seqs.length ? seqs[origin.index]! : 0
   }
 
+  /** Origins with an index below this may have an entry; others have none. */
+  get length(): number {
+    return this.#seqs.length
+  }
+
+  /** The entry of the origin with that index, for loops that must not cost an iterator. */
+  at(index: number): number {
+    return this.#seqs[index]!
+  }
+
   /** Raises an entry to `seq`; a lower one changes nothing. */
   advance(origin: Origin, seq: number): void {
     const seqs = this.#seqs

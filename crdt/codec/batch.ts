@@ -83,13 +83,17 @@ export class BatchWriter extends ByteWriter implements EffectWriter {
   }
 
   #deps(deps: VersionVector, own: Origin): void {
-    const others = [...deps.entries()].filter(([origin]) => origin !== own)
-    this.varint(others.length)
-    others.forEach(([origin, seq], i) => {
-      this.#places[origin.index] = i + 1
-      this.#origin(origin)
-      this.varint(seq)
-    })
+    const { origins, length } = deps
+    let count = 0
+    for (let i = 0; i < length; i++) if (i !== own.index && deps.at(i) > 0) count++
+    this.varint(count)
+    let place = 0
+    for (let i = 0; i < length; i++) {
+      if (i === own.index || deps.at(i) === 0) continue
+      this.#places[i] = ++place
+      this.#origin(origins.at(i))
+      this.varint(deps.at(i))
+    }
   }
 
   #origin({ region, high, low }: Origin): void {
