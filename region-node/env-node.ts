@@ -53,6 +53,11 @@ export function nodeEnv(): Env {
   }
 }
 
+/** Stands still, and everything of this process with it: for DEBUG SLEEP. */
+export function stallThread(ms: number): void {
+  Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, ms)
+}
+
 class NodeTimer implements Timer {
   #handle: NodeJS.Timeout
 

@@ -207,6 +207,11 @@ export const errors = {
       `ERR Can't execute '${command}': only (P|S)SUBSCRIBE / (P|S)UNSUBSCRIBE / PING / QUIT / RESET ` +
         'are allowed in this context',
     ),
+  clientId: commandError('ERR client-id should be greater than 0'),
+  noSuchUser: (name: string) => commandError(`ERR No such user '${name}'`),
+  pauseMode: commandError('ERR CLIENT PAUSE mode must be WRITE or ALL'),
+  unblockReason: commandError('ERR CLIENT UNBLOCK reason should be TIMEOUT or ERROR'),
+  unblocked: commandError('UNBLOCKED client unblocked via CLIENT UNBLOCK'),
   maxClients: commandError('ERR max number of clients reached'),
 
   // The state of the node

@@ -6,6 +6,7 @@
  */
 import { commandError, errors } from '../errors.ts'
 import { type CommandContext, type CommandDef, NO_KEYS } from './command.ts'
+import { clientControlCommands, ofType } from './client-control.ts'
 import { container, helpOf } from './container.ts'
 import { parseCount } from './parse.ts'
 import type { Session } from './session.ts'
@@ -19,6 +20,7 @@ export function checkClientName(name: string): void {
 
 function clientFlags(session: Session): string {
   let flags = ''
+  if (session.isMonitor) flags += 'O'
   if (session.subscriptions > 0) flags += 'P'
   if (session.queue !== undefined) flags += 'x'
   if (session.blocked !== undefined) flags += 'b'
@@ -41,18 +43,12 @@ function clientLine(session: Session, nowMs: number): string {
   )
 }
 
-const CLIENT_TYPES: ReadonlySet<string> = new Set(['normal', 'master', 'replica', 'slave', 'pubsub'])
-
 /** Which clients CLIENT LIST is asked for. */
 function listFilter(words: readonly string[]): (session: Session) => boolean {
   const kind = words[2]?.toLowerCase()
   if (words.length === 2) return () => true
   if (words.length === 4 && kind === 'type') {
-    const type = words[3]!.toLowerCase()
-    if (!CLIENT_TYPES.has(type)) throw errors.unknownClientType(words[3]!)
-    // Peers and replicas do not come in as clients.
-    if (type === 'normal') return (session) => session.subscriptions === 0
-    return (session) => type === 'pubsub' && session.subscriptions > 0
+    return ofType(words[3]!)
   }
   if (words.length > 3 && kind === 'id') {
     const ids = new Set(words.slice(3).map((word) => parseCount(word, errors.invalidClientId)))
@@ -107,12 +103,28 @@ const ANYBODY: CommandDef['flags'] = ['noscript', 'loading', 'stale']
 const OPERATOR: CommandDef['flags'] = ['admin', 'noscript', 'loading', 'stale']
 
 const HELP = [
+  'GETREDIR',
+  '    Return the client ID we are redirecting to when tracking is enabled.',
   'GETNAME',
   '    Return the name of the current connection.',
   'ID',
   '    Return the ID of the current connection.',
   'INFO',
   '    Return information about the current client connection.',
+  'KILL <ip:port>',
+  '    Kill connection made from <ip:port>.',
+  'KILL <option> <value> [<option> <value> [...]]',
+  '    Kill connections. Options are:',
+  '    * ADDR (<ip:port>|<unixsocket>:0)',
+  '      Kill connections made from the specified address',
+  '    * LADDR (<ip:port>|<unixsocket>:0)',
+  '      Kill connections made to specified local address',
+  '    * TYPE (NORMAL|MASTER|REPLICA|PUBSUB)',
+  '      Kill connections by type.',
+  '    * USER <username>',
+  '      Kill connections authenticated by <username>.',
+  '    * SKIPME (YES|NO)',
+  '      Skip killing current connection (default: yes).',
   'LIST [options ...]',
   '    Return information about client connections. Options:',
   '    * TYPE (NORMAL|MASTER|REPLICA|PUBSUB)',
@@ -123,6 +135,10 @@ const HELP = [
   '    Protect current client connection from eviction.',
   'NO-TOUCH (ON|OFF)',
   '    Will not touch LRU/LFU stats when this mode is on.',
+  'UNPAUSE',
+  '    Stop the current client pause, resuming traffic.',
+  'PAUSE <timeout> [WRITE|ALL]',
+  '    Suspend all, or just write, clients for <timeout> milliseconds.',
   'REPLY (ON|OFF|SKIP)',
   '    Control the replies sent to the current connection.',
   'SETINFO <option> <value>',
@@ -131,6 +147,10 @@ const HELP = [
   '    * LIB-VER: the client lib version.',
   'SETNAME <name>',
   '    Assign the name <name> to the current connection.',
+  'UNBLOCK <clientid> [TIMEOUT|ERROR]',
+  '    Unblock the specified blocked client.',
+  'TRACKINGINFO',
+  '    Report tracking status for the current connection.',
 ]
 
 export const clientCommand = container({
@@ -249,6 +269,7 @@ export const clientCommand = container({
       complexity: 'O(1)',
       run: reply,
     },
+    ...clientControlCommands,
     helpOf('client', 'connection', '5.0.0', HELP),
   ],
 })

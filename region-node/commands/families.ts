@@ -8,6 +8,7 @@ import { expiryCommands } from './expiry.ts'
 import { hashCommands } from './hashes.ts'
 import { keyCommands } from './keys.ts'
 import { lcsCommands } from './lcs.ts'
+import { monitoringCommands } from './monitoring.ts'
 import { memoryCommand, objectCommand } from './objects.ts'
 import { serverCommands } from './server.ts'
 import { setCommands } from './sets.ts'
@@ -29,5 +30,6 @@ export const commandTable = new CommandTable([
   transactionCommands,
   connectionCommands,
   serverCommands,
+  monitoringCommands,
   causewayCommands,
 ])

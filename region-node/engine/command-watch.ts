@@ -15,7 +15,7 @@ import type { Session } from '../commands/session.ts'
 import type { FoundCommand } from '../commands/table.ts'
 import { Histogram, LatencyEvents } from './latency.ts'
 import { Monitors } from './monitors.ts'
-import type { CommandObserver } from './observer.ts'
+import { type CommandObserver, UNTIMED } from './observer.ts'
 import { SlowLog } from './slow-log.ts'
 
 const COARSE_MS_MIN = 5
@@ -41,12 +41,6 @@ export interface WatchClock {
   monoMs(): number
 }
 
-interface RunningCommand {
-  readonly session: Session
-  readonly command: FoundCommand
-  readonly words: readonly string[]
-}
-
 export class CommandWatch implements CommandObserver {
   readonly slowLog = new SlowLog()
   readonly latency = new LatencyEvents()
@@ -58,11 +52,15 @@ export class CommandWatch implements CommandObserver {
   readonly #attach: (observer: CommandObserver | undefined) => void
   #current: WatchSettings
   #isFine = false
+  #hasMonitors = false
   /** Spikes shorter than this are of no interest to a coarse look. */
   #spikeMs = NEVER
-  /** What a coarse look has seen begin last, and when. */
-  #running: RunningCommand | undefined
-  #runningSinceMs = 0
+  // What a coarse look has seen begin last, and when; in fields, because an object for each command would cost
+  // as much as the rest of the look.
+  #session: Session | undefined
+  #command: FoundCommand | undefined
+  #words: readonly string[] = []
+  #sinceMs = NEVER
 
   /**
    * @param settings  read by `configure`
@@ -105,22 +103,25 @@ export class CommandWatch implements CommandObserver {
   }
 
   #attachOrLeave(): void {
-    const isWanted = this.#isFine || this.#spikeMs !== NEVER || !this.monitors.isEmpty
+    this.#hasMonitors = !this.monitors.isEmpty
+    const isWanted = this.#isFine || this.#spikeMs !== NEVER || this.#hasMonitors
     this.#attach(isWanted ? this : undefined)
   }
 
   began(session: Session, command: FoundCommand, words: readonly string[], nowMs: number): number {
     if (this.#isFine) return this.#clock.monoMs()
-    this.#endRunning(nowMs)
-    this.#running = { session, command, words }
-    this.#runningSinceMs = nowMs
-    return 0
+    if (nowMs - this.#sinceMs >= this.#spikeMs) this.#tookLong(nowMs)
+    this.#session = session
+    this.#command = command
+    this.#words = words
+    this.#sinceMs = nowMs
+    return this.#hasMonitors ? 0 : UNTIMED
   }
 
   ended(session: Session, command: FoundCommand, words: readonly string[], began: number): void {
     // 0 when it began under a coarse look, which CONFIG SET may have changed since.
-    if (began > 0) this.#took({ session, command, words }, this.#clock.monoMs() - began)
-    if (!this.monitors.isEmpty && isShown(command)) {
+    if (began > 0) this.#took(session, command, words, this.#clock.monoMs() - began)
+    if (this.#hasMonitors && isShown(command)) {
       this.monitors.feed(session, this.#redacted(command, words), this.#clock.wallMs())
     }
   }
@@ -132,17 +133,21 @@ export class CommandWatch implements CommandObserver {
 
   /** The last command of a turn has ended. */
   #settle(): void {
-    if (this.#running === undefined) return
-    this.#endRunning(this.#clock.wallMs())
-    this.#running = undefined
+    if (this.#sinceMs === NEVER) return
+    const nowMs = this.#clock.wallMs()
+    if (nowMs - this.#sinceMs >= this.#spikeMs) this.#tookLong(nowMs)
+    this.#sinceMs = NEVER
+    this.#session = undefined
+    this.#words = []
   }
 
-  #endRunning(nowMs: number): void {
-    const ms = nowMs - this.#runningSinceMs
-    if (ms >= this.#spikeMs && this.#running !== undefined) this.#took(this.#running, ms)
+  /** What a coarse look has seen begin last was a spike. */
+  #tookLong(nowMs: number): void {
+    if (this.#session === undefined || this.#command === undefined) return
+    this.#took(this.#session, this.#command, this.#words, nowMs - this.#sinceMs)
   }
 
-  #took({ session, command, words }: RunningCommand, ms: number): void {
+  #took(session: Session, command: FoundCommand, words: readonly string[], ms: number): void {
     const { slowMicros, slowLogLength, latencyMs, tracksLatency } = this.#current
     const micros = 1000 * ms
     const wallMs = this.#clock.wallMs()

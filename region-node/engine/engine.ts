@@ -35,7 +35,7 @@ import { ExpiryClock } from './expiry-clock.ts'
 import type { Journal } from './journal.ts'
 import { Keyspace } from './keyspace.ts'
 import { Minter } from './minter.ts'
-import type { CommandObserver } from './observer.ts'
+import { type CommandObserver, UNTIMED } from './observer.ts'
 import { WatchedKeys } from './watched-keys.ts'
 
 /** Above what `databases` may be set to: an op that names a higher one is not ours. */
@@ -189,6 +189,10 @@ export class Engine implements ConflictSink, TransactionControl {
     nowMs: number,
   ): void {
     const began = observer.began(session, command, words, nowMs)
+    if (began === UNTIMED) {
+      command.run(this.#ctx, words)
+      return
+    }
     try {
       command.run(this.#ctx, words)
     } finally {

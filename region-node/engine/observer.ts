@@ -6,11 +6,14 @@
 import type { Session } from '../commands/session.ts'
 import type { FoundCommand } from '../commands/table.ts'
 
+/** What `began` returns when it does not need to hear of the end. */
+export const UNTIMED = -1
+
 export interface CommandObserver {
   /**
    * A command begins; those of a transaction begin and end within its EXEC.
    * @param nowMs  the engine's clock, read a moment ago
-   * @returns what `ended` is to be given
+   * @returns what `ended` is to be given, or UNTIMED
    */
   began(session: Session, command: FoundCommand, words: readonly string[], nowMs: number): number
   /** It has ended, with an error perhaps, or it has begun to wait. */

@@ -18,7 +18,7 @@ import type { Disk, DiskFile } from '../env.ts'
 import { StartError } from '../start-error.ts'
 import { Checkpoints } from './checkpoints.ts'
 import type { Segment } from './op-log.ts'
-import { decodeSegmentHeader, isSegmentName, SegmentReader } from './segment.ts'
+import { decodeSegmentHeader, isSegmentName, positionInName, SegmentReader } from './segment.ts'
 
 const READ_STRETCH_BYTES = 1024 * 1024
 
@@ -86,7 +86,8 @@ function openSegment(path: string, file: DiskFile, isLast: boolean): Segment | u
   } catch (error) {
     if (!(error instanceof DecodeError)) throw error
     const reader = new SegmentReader(read, file.size, READ_STRETCH_BYTES)
-    if (isLast && reader.promisedBehind(0) === 0) return undefined
+    // A mark in it that only speaks of the segments before it says nothing about its own bytes.
+    if (isLast && reader.promisedBehind(0) <= positionInName(path)) return undefined
     throw damaged(path, 0, error.message)
   }
 }

@@ -11,6 +11,8 @@ import { crc32c } from '../../crdt/codec/crc32c.ts'
 import type { WireVector } from '../../crdt/version-vector.ts'
 
 export const FORMAT_VERSION = 1
+/** 14 hex digits and `.log`. */
+const NAME_LENGTH = 18
 const MAGIC = 'CAUSEWAY'
 /** A record's length has its two high bits clear, so this can be no length. */
 const MARK_WORD = 0x4d52414b
@@ -31,6 +33,11 @@ export function segmentName(firstPosition: number): string {
 
 export function isSegmentName(name: string): boolean {
   return /^[0-9a-f]{14}\.log$/.test(name)
+}
+
+/** The first position of a segment, by its path. */
+export function positionInName(path: string): number {
+  return Number.parseInt(path.slice(-NAME_LENGTH), 16)
 }
 
 /** Magic, version, length and checksum of the rest, the rest. */

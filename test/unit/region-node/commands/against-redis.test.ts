@@ -9,6 +9,7 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import type { CommandDef } from '../../../../region-node/commands/command.ts'
 import { commandTable } from '../../../../region-node/commands/families.ts'
 import type { Session } from '../../../../region-node/commands/session.ts'
+import { CommandWatch, type WatchSettings } from '../../../../region-node/engine/command-watch.ts'
 import { ReplyParser } from '../../../../region-node/resp/parse-reply.ts'
 import { RedisReference, redisIsInstalled } from '../../../harness/redis-reference.ts'
 import { TestEngine } from '../../../harness/test-engine.ts'
@@ -469,6 +470,14 @@ function wordsOf(line: string): string[] {
 
 const pending: (() => void)[] = []
 
+const UNWATCHED: WatchSettings = {
+  slowMicros: -1,
+  slowLogLength: 0,
+  latencyMs: 0,
+  tracksLatency: false,
+  isSecret: () => false,
+}
+
 /** An engine of which any wait is over as soon as it has begun. */
 function newEngine(): TestEngine {
   const sessions: Session[] = []
@@ -480,6 +489,12 @@ function newEngine(): TestEngine {
     sessions,
     infoSections: [],
     links: () => [],
+    debugCommand: 'no',
+    watch: new CommandWatch(
+      { wallMs: () => 0, monoMs: () => 0 },
+      () => UNWATCHED,
+      () => {},
+    ),
   })
   sessions.push(engine.session())
   return engine
