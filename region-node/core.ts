@@ -253,9 +253,14 @@ export class NodeCore implements CommandSink, TurnPort, SyncHost {
   #expireLater(): void {
     this.#ports.env.after(EXPIRE_INTERVAL_MS, () => {
       if (this.#failed || this.#stopping) return
-      if (this.engine.removeDue(this.mesh.settledClockMs()) > 0) this.#scheduleTurnEnd()
+      if (this.#removeDue() > 0) this.#scheduleTurnEnd()
       this.#expireLater()
     })
+  }
+
+  #removeDue(): number {
+    const { mesh } = this
+    return this.engine.removeDue(mesh.settledClockMs(), ({ origin, seq }) => mesh.seenByAll(origin, seq))
   }
 
   /** Nothing leaves this node from now on. */

@@ -12,6 +12,7 @@
  * Invariants: (1) at most one link each way per peer; a newer one from the same node replaces the older.
  * (2) Nothing happens after `stop`. (3) Nothing here grows with the backlog of a peer: that is in the log.
  */
+import type { Origin } from '../crdt/origin.ts'
 import { VersionVector } from '../crdt/version-vector.ts'
 import { judgePeer } from './handshake.ts'
 import { Inbox } from './inbox.ts'
@@ -206,6 +207,12 @@ export class Mesh {
       settledMs = Math.min(settledMs, peer.settled.settledMs(regionId, this.#host.applied))
     }
     return settledMs
+  }
+
+  /** Every configured peer had applied that op when it announced the clock that `settledClockMs` counts. */
+  seenByAll(origin: Origin, seq: number): boolean {
+    for (const { peer } of this.#members.values()) if (!peer.settled.hadApplied(origin, seq)) return false
+    return true
   }
 
   /** How many peers have acknowledged all of `target` as fsynced. */

@@ -6,9 +6,13 @@
  * Announcements come faster than ops under load, so two are kept: the oldest that has not settled, and
  * the newest, which takes its place.
  *
+ * A peer that had not seen a deadline when it announced may still extend the key that it knows; so beside
+ * the clock stands what the peer had applied when it announced it.
+ *
  * Invariant: the settled clock never goes back.
  * Source: the expiry rule of this project: a removal is minted when no member can still extend.
  */
+import type { Origin } from '../crdt/origin.ts'
 import type { VersionVector } from '../crdt/version-vector.ts'
 import { coversRegion } from './region-vector.ts'
 
@@ -20,6 +24,7 @@ interface Announcement {
 
 export class SettledClock {
   #settledMs = Number.NEGATIVE_INFINITY
+  #settledVector: VersionVector | undefined
   #oldest: Announcement | undefined
   #newest: Announcement | undefined
 
@@ -40,10 +45,16 @@ export class SettledClock {
   settledMs(region: number, applied: VersionVector): number {
     while (this.#oldest !== undefined && coversRegion(applied, this.#oldest.applied, region)) {
       this.#settledMs = Math.max(this.#settledMs, this.#oldest.clockMs)
+      this.#settledVector = this.#oldest.applied
       this.#oldest = this.#newest
       this.#newest = undefined
     }
     return this.#settledMs
+  }
+
+  /** The peer had applied that op when it announced the settled clock. */
+  hadApplied(origin: Origin, seq: number): boolean {
+    return this.#settledVector !== undefined && this.#settledVector.get(origin) >= seq
   }
 
   /** When the oldest announcement was heard of which an op is still missing here; undefined for none. */

@@ -5,8 +5,8 @@
  * memory belong to the connection, of which a session knows nothing: they show as 0.
  */
 import { commandError, errors } from '../errors.ts'
-import { type CommandContext, type CommandDef, NO_KEYS } from './command.ts'
 import { clientControlCommands, ofType } from './client-control.ts'
+import { type CommandContext, type CommandDef, NO_KEYS } from './command.ts'
 import { container, helpOf } from './container.ts'
 import { parseCount } from './parse.ts'
 import type { Session } from './session.ts'

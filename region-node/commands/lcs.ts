@@ -61,7 +61,7 @@ class PrefixTable {
         const above = lengths[at - width]!
         const left = lengths[at - 1]!
         if (char === b.charCodeAt(j - 1)) lengths[at] = lengths[at - width - 1]! + 1
-        else lengths[at] = above > left ? above : left
+        else lengths[at] = Math.max(above, left)
       }
     }
     this.#lengths = lengths

@@ -229,7 +229,6 @@ const latencyCommand = container({
     latencySubcommand({
       name: 'latency|reset',
       arity: -2,
-      flags: OPERATOR_NOT_SCRIPT,
       since: '2.8.13',
       summary: 'Resets the latency data for one or more events.',
       run: latencyReset,
@@ -284,7 +283,10 @@ const LOLWUT = [
 
 function lolwut({ out }: CommandContext, words: readonly string[]): void {
   if (words.length > 2 && words[1]!.toLowerCase() === 'version') parseInt64(words[2]!)
-  out.verbatim('txt', `${LOLWUT.join('\n')}\n\nA causeway joins places that the tide parts. Redis ver. ${REDIS_VERSION}\n`)
+  out.verbatim(
+    'txt',
+    `${LOLWUT.join('\n')}\n\nA causeway joins places that the tide parts. Redis ver. ${REDIS_VERSION}\n`,
+  )
 }
 
 /** A client of this machine, by its address. */

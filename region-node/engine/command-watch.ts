@@ -12,10 +12,9 @@
  * Invariant: the engine's observer is this, or nobody when nothing is asked for.
  */
 import type { Session } from '../commands/session.ts'
-import type { FoundCommand } from '../commands/table.ts'
 import { Histogram, LatencyEvents } from './latency.ts'
 import { Monitors } from './monitors.ts'
-import { type CommandObserver, UNTIMED } from './observer.ts'
+import { type CommandObserver, type ObservedCommand, UNTIMED } from './observer.ts'
 import { SlowLog } from './slow-log.ts'
 
 const COARSE_MS_MIN = 5
@@ -58,7 +57,7 @@ export class CommandWatch implements CommandObserver {
   // What a coarse look has seen begin last, and when; in fields, because an object for each command would cost
   // as much as the rest of the look.
   #session: Session | undefined
-  #command: FoundCommand | undefined
+  #command: ObservedCommand | undefined
   #words: readonly string[] = []
   #sinceMs = NEVER
 
@@ -108,7 +107,7 @@ export class CommandWatch implements CommandObserver {
     this.#attach(isWanted ? this : undefined)
   }
 
-  began(session: Session, command: FoundCommand, words: readonly string[], nowMs: number): number {
+  began(session: Session, command: ObservedCommand, words: readonly string[], nowMs: number): number {
     if (this.#isFine) return this.#clock.monoMs()
     if (nowMs - this.#sinceMs >= this.#spikeMs) this.#tookLong(nowMs)
     this.#session = session
@@ -118,7 +117,7 @@ export class CommandWatch implements CommandObserver {
     return this.#hasMonitors ? 0 : UNTIMED
   }
 
-  ended(session: Session, command: FoundCommand, words: readonly string[], began: number): void {
+  ended(session: Session, command: ObservedCommand, words: readonly string[], began: number): void {
     // 0 when it began under a coarse look, which CONFIG SET may have changed since.
     if (began > 0) this.#took(session, command, words, this.#clock.monoMs() - began)
     if (this.#hasMonitors && isShown(command)) {
@@ -147,7 +146,7 @@ export class CommandWatch implements CommandObserver {
     this.#took(this.#session, this.#command, this.#words, nowMs - this.#sinceMs)
   }
 
-  #took(session: Session, command: FoundCommand, words: readonly string[], ms: number): void {
+  #took(session: Session, command: ObservedCommand, words: readonly string[], ms: number): void {
     const { slowMicros, slowLogLength, latencyMs, tracksLatency } = this.#current
     const micros = 1000 * ms
     const wallMs = this.#clock.wallMs()
@@ -166,7 +165,7 @@ export class CommandWatch implements CommandObserver {
   }
 
   /** Passwords are nobody's business. */
-  #redacted({ name }: FoundCommand, words: readonly string[]): readonly string[] {
+  #redacted({ name }: ObservedCommand, words: readonly string[]): readonly string[] {
     switch (name) {
       case 'auth':
         return words.map((word, i) => (i === 0 ? word : REDACTED))
@@ -187,6 +186,6 @@ export class CommandWatch implements CommandObserver {
 const REDACTED = '(redacted)'
 
 /** Redis does not show what administrators do. */
-function isShown({ flags }: FoundCommand): boolean {
+function isShown({ flags }: ObservedCommand): boolean {
   return !flags.includes('admin') && !flags.includes('skip_monitor')
 }

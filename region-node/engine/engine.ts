@@ -307,7 +307,7 @@ export class Engine implements ConflictSink, TransactionControl {
     this.unwatch(session)
   }
 
-  /** The turn of the event loop is over. */
+  /** The turn of the event loop is over, or the rest of it is not about commands. */
   endTurn(): void {
     this.observer?.turnEnded()
     this.endBatch()
@@ -324,7 +324,8 @@ export class Engine implements ConflictSink, TransactionControl {
    * @throws DecodeError before anything is applied
    */
   applyReceived(record: Uint8Array, batch: BatchReader): void {
-    this.endBatch()
+    // Not only the batch: what is applied is no part of the last command.
+    this.endTurn()
     this.clock.read()
     this.receivedCount += this.#applyBatch(batch, false)
     this.#journal.received(record, batch.header)
@@ -381,9 +382,11 @@ export class Engine implements ConflictSink, TransactionControl {
   /**
    * Mints the removal of keys that are due and that no member can still extend (algorithms.md, Expiry).
    * @param settledMs  every member has announced an expiry clock past this and its ops up to then are here
+   * @param seenByAll  every member had applied the op of that deadline when it announced its clock: one that
+   *   had not could still extend the key as it knew it
    * @returns how many keys went
    */
-  removeDue(settledMs: number): number {
+  removeDue(settledMs: number, seenByAll: (deadline: Dot) => boolean): number {
     let removed = 0
     if (this.#pause.mode !== undefined) return removed
     const now = this.clock.read()
@@ -395,6 +398,7 @@ export class Engine implements ConflictSink, TransactionControl {
         if (winner === undefined) continue
         const headstart = winner.origin.region === this.origin.region ? 0 : EXPIRE_OWNER_HEADSTART_MS
         if (momentOf(winner) + headstart >= settledMs) continue
+        if (!seenByAll(winner)) continue
         this.#minter.clear(key, database.index)
         this.#minter.endOp()
         removed++

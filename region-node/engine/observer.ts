@@ -4,7 +4,12 @@
  * Nearly always nobody needs to, and then a command costs one look at an empty field of the engine.
  */
 import type { Session } from '../commands/session.ts'
-import type { FoundCommand } from '../commands/table.ts'
+
+/** A row of the command table, as far as it matters here. */
+export interface ObservedCommand {
+  readonly name: string
+  readonly flags: readonly string[]
+}
 
 /** What `began` returns when it does not need to hear of the end. */
 export const UNTIMED = -1
@@ -15,9 +20,9 @@ export interface CommandObserver {
    * @param nowMs  the engine's clock, read a moment ago
    * @returns what `ended` is to be given, or UNTIMED
    */
-  began(session: Session, command: FoundCommand, words: readonly string[], nowMs: number): number
+  began(session: Session, command: ObservedCommand, words: readonly string[], nowMs: number): number
   /** It has ended, with an error perhaps, or it has begun to wait. */
-  ended(session: Session, command: FoundCommand, words: readonly string[], began: number): void
-  /** No command runs any more in this turn of the event loop. */
+  ended(session: Session, command: ObservedCommand, words: readonly string[], began: number): void
+  /** The last command has ended, and what comes next is none. */
   turnEnded(): void
 }

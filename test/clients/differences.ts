@@ -84,6 +84,22 @@ export const DIFFERENCES: readonly Difference[] = [
       'regions. Redis leaves their order open, and ends its comparison at a byte 0.',
   },
   {
+    name: 'bits that stay',
+    reason:
+      'SETBIT and BITFIELD that change nothing write nothing, as in Redis 7.2. One that fails and has made the ' +
+      'string longer writes that, which in Redis a watcher of the key does not notice.',
+  },
+  {
+    name: 'OBJECT',
+    reason:
+      'ENCODING names what Redis would choose for a value of that size, and never what it was before; ' +
+      'IDLETIME is 0 and REFCOUNT 1.',
+  },
+  {
+    name: 'CLIENT UNPAUSE',
+    reason: 'It runs during a CLIENT PAUSE ALL; in Redis it waits for the end, as everything does.',
+  },
+  {
     name: 'double star',
     reason: 'The pattern `**` matches the empty word here, as `*` does; in Redis it does not.',
   },

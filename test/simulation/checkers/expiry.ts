@@ -2,8 +2,8 @@
  * expiry.ts: a due key is removed in the end, and never one whose life somebody has extended meanwhile.
  *
  * Ops that no client asked for are removals of due keys. Such a removal has gone wrong when another op that
- * neither saw it nor was seen by it, but had seen the deadline it acted on, gives the key a later one: the
- * value is gone, and somebody was told that it would stay.
+ * neither saw it nor was seen by it gives the key a later deadline: the value is gone, and somebody was told
+ * that it would stay.
  */
 import { TAG } from '../../../crdt/effects/effect.ts'
 import { observe } from '../../harness/observe.ts'
@@ -54,17 +54,20 @@ export class Expiry implements Checker {
   #compare(removal: OracleOp, other: OracleOp, ops: readonly OracleOp[]): void {
     for (const effect of removal.effects) {
       if (effect.tag !== TAG.CLEAR) continue
-      const later = other.effects.find(
-        (one) => one.tag === TAG.DEADLINE && one.db === effect.db && one.key === effect.key,
+      const same = other.effects.filter(
+        (one) => one.tag !== TAG.FLUSH && one.db === effect.db && one.key === effect.key,
       )
+      // One that brings a value of its own has not counted on the old one.
+      if (same.some(({ tag }) => tag === TAG.SET || tag === TAG.CLEAR)) continue
+      const later = same.find(({ tag }) => tag === TAG.DEADLINE)
       if (later?.tag !== TAG.DEADLINE) continue
       const before = answerOf(ops.filter((op) => hasSeen(removal, op))).get(`${effect.db}:${effect.key}`)
       if (before === undefined || later.deadlineMs <= before.deadlineMs) continue
-      const known = answerOf(ops.filter((op) => hasSeen(other, op))).get(`${effect.db}:${effect.key}`)
-      if (known?.deadlineMs === before.deadlineMs) {
-        const names = `${removal.origin}:${removal.seq} and ${other.origin}:${other.seq}`
-        throw new Finding('expiry', `${effect.key} was removed as due while its life was extended: ${names}`)
-      }
+      // Where the life that was extended is that of a newer value, which the removal had not seen, all is well.
+      const merged = answerOf(ops.filter((op) => op === removal || op === other || hasSeen(other, op)))
+      if (merged.has(`${effect.db}:${effect.key}`)) continue
+      const names = `${removal.origin}:${removal.seq} and ${other.origin}:${other.seq}`
+      throw new Finding('expiry', `${effect.key} was removed as due while its life was extended: ${names}`)
     }
   }
 }
