@@ -153,4 +153,11 @@ export const MUTANTS: readonly Mutant[] = [
     ],
     seeds: 400,
   },
+  {
+    name: 'a due key is removed while a member has not heard of its deadline',
+    patches: [
+      { file: 'region-node/engine/engine.js', find: 'if (!seenByAll(winner))', replace: 'if (false)' },
+    ],
+    seeds: 100,
+  },
 ]

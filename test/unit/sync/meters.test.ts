@@ -25,6 +25,18 @@ describe('settled clock', () => {
     expect(clock.behindSinceMs(2, at(5))).toBeUndefined()
   })
 
+  it('knows what the peer had applied when it announced the settled clock', () => {
+    const clock = new SettledClock()
+    const third = origins.intern('3-00000000000c')
+    expect(clock.hadApplied(third, 1)).toBe(false)
+    clock.announce(at(5, 7), 1000, 10)
+    clock.announce(at(6, 9), 2000, 20)
+    clock.settledMs(2, at(5))
+    expect([clock.hadApplied(third, 7), clock.hadApplied(third, 8)]).toEqual([true, false])
+    clock.settledMs(2, at(6))
+    expect(clock.hadApplied(third, 9)).toBe(true)
+  })
+
   it('goes on under steady load, though the newest announcement is never covered', () => {
     const clock = new SettledClock()
     for (let i = 1; i <= 100; i++) {
