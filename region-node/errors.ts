@@ -89,16 +89,11 @@ export const errors = {
         `Try ${command.toUpperCase()} HELP.`,
     ),
   invalidCursor: commandError('ERR invalid cursor'),
-  countNotPositive: commandError('ERR count should be greater than 0'),
   numkeysNotPositive: commandError('ERR numkeys should be greater than 0'),
   tooManyKeys: commandError("ERR Number of keys can't be greater than number of args"),
-  numkeysMissing: (command: string) =>
-    commandError(`ERR at least 1 input key is needed for '${command}' command`),
   negativeCount: commandError("ERR COUNT can't be negative"),
   negativeLimit: commandError("ERR LIMIT can't be negative"),
-  timeoutNotFloat: commandError('ERR timeout is not a float or out of range'),
   timeoutNotInteger: commandError('ERR timeout is not an integer or out of range'),
-  timeoutOutOfRange: commandError('ERR timeout is out of range'),
   negativeTimeout: commandError('ERR timeout is negative'),
 
   // Keys
@@ -111,16 +106,10 @@ export const errors = {
   swapTooLarge: commandError(
     'ERR SWAPDB is refused: the two databases hold more than 64 MB, which is too much for one op',
   ),
-  busyKey: commandError('BUSYKEY Target key name already exists.'),
   invalidExpire: (command: string) => commandError(`ERR invalid expire time in '${command}' command`),
   expireNxExclusive: commandError('ERR NX and XX, GT or LT options at the same time are not compatible'),
   expireGtLtExclusive: commandError('ERR GT and LT options at the same time are not compatible'),
   unsupportedOption: (option: string) => commandError(`ERR Unsupported option ${option}`),
-  badPayload: commandError('ERR DUMP payload version or checksum are wrong'),
-  badDataFormat: commandError('ERR Bad data format'),
-  invalidTtl: commandError('ERR Invalid TTL value, must be >= 0'),
-  invalidIdleTime: commandError('ERR Invalid IDLETIME value, must be >= 0'),
-  invalidFrequency: commandError('ERR Invalid FREQ value, must be >= 0 and <= 255'),
   sortScores: commandError("ERR One or more scores can't be converted into double"),
   sortStore: commandError(
     'ERR SORT cannot STORE yet: its result is a list, a type this version does not have',
@@ -145,27 +134,10 @@ export const errors = {
   bitfieldOverflowType: commandError('ERR Invalid OVERFLOW type specified'),
   bitfieldReadOnly: commandError('ERR BITFIELD_RO only supports the GET subcommand'),
 
-  // Hashes, lists, sets, sorted sets
+  // Hashes
   hashNotInteger: commandError('ERR hash value is not an integer'),
   hashNotFloat: commandError('ERR hash value is not a float'),
   floatNotFinite: commandError('ERR value is NaN or Infinity'),
-  indexOutOfRange: commandError('ERR index out of range'),
-  rankZero: commandError(
-    "ERR RANK can't be zero: use 1 to start from the first match, 2 from the second ... " +
-      'or use negative to start from the end of the list',
-  ),
-  negativeMaxLen: commandError("ERR MAXLEN can't be negative"),
-  rangeNotFloat: commandError('ERR min or max is not a float'),
-  rangeNotString: commandError('ERR min or max not valid string range item'),
-  weightNotFloat: commandError('ERR weight value is not a float'),
-  scoreNotNumber: commandError('ERR resulting score is not a number (NaN)'),
-  zaddNxXx: commandError('ERR XX and NX options at the same time are not compatible'),
-  zaddGtLtNx: commandError('ERR GT, LT, and/or NX options at the same time are not compatible'),
-  zaddIncrPair: commandError('ERR INCR option supports a single increment-element pair'),
-  rangeLimit: commandError(
-    'ERR syntax error, LIMIT is only supported in combination with either BYSCORE or BYLEX',
-  ),
-  rangeWithScores: commandError('ERR syntax error, WITHSCORES not supported in combination with BYLEX'),
 
   // Transactions
   nestedMulti: commandError('ERR MULTI calls can not be nested'),
@@ -189,49 +161,23 @@ export const errors = {
     'ERR AUTH <password> called without any password configured for the default user. ' +
       'Are you sure your configuration is correct?',
   ),
-  noPermission: (command: string) =>
-    commandError(`NOPERM User default has no permissions to run the '${command}' command`),
   noProto: commandError('NOPROTO unsupported protocol version'),
   protoNotInteger: commandError('ERR Protocol version is not an integer or out of range'),
   helloOption: (option: string) => commandError(`ERR Syntax error in HELLO option '${option}'`),
   dbOutOfRange: commandError('ERR DB index is out of range'),
-  invalidDb: commandError('ERR invalid DB index'),
   invalidFirstDb: commandError('ERR invalid first DB index'),
   invalidSecondDb: commandError('ERR invalid second DB index'),
   clientName: commandError('ERR Client names cannot contain spaces, newlines or special characters.'),
   noSuchClient: commandError('ERR No such client'),
   invalidClientId: commandError('ERR Invalid client ID'),
   unknownClientType: (type: string) => commandError(`ERR Unknown client type '${type}'`),
-  subscriberOnly: (command: string) =>
-    commandError(
-      `ERR Can't execute '${command}': only (P|S)SUBSCRIBE / (P|S)UNSUBSCRIBE / PING / QUIT / RESET ` +
-        'are allowed in this context',
-    ),
   clientId: commandError('ERR client-id should be greater than 0'),
   noSuchUser: (name: string) => commandError(`ERR No such user '${name}'`),
   pauseMode: commandError('ERR CLIENT PAUSE mode must be WRITE or ALL'),
   unblockReason: commandError('ERR CLIENT UNBLOCK reason should be TIMEOUT or ERROR'),
   unblocked: commandError('UNBLOCKED client unblocked via CLIENT UNBLOCK'),
+  replyTooLong: commandError('ERR the replies that wait for this client would pass 512mb'),
   maxClients: commandError('ERR max number of clients reached'),
-
-  // The state of the node
-  loading: commandError('LOADING Redis is loading the dataset in memory'),
-  outOfMemory: commandError("OOM command not allowed when used memory > 'maxmemory'."),
-  readOnlyReplica: commandError("READONLY You can't write against a read only replica."),
-  noReplicas: commandError('NOREPLICAS Not enough good replicas to write.'),
-  masterDown: commandError(
-    "MASTERDOWN Link with MASTER is down and replica-serve-stale-data is set to 'no'.",
-  ),
-  logFailed: (reason: string) => commandError(`MISCONF Errors writing to the AOF file: ${reason}`),
-  noScript: commandError('NOSCRIPT No matching script. Please use EVAL.'),
-
-  // The cluster
-  crossSlot: commandError("CROSSSLOT Keys in request don't hash to the same slot"),
-  moved: (slot: number, address: string) => commandError(`MOVED ${slot} ${address}`),
-  ask: (slot: number, address: string) => commandError(`ASK ${slot} ${address}`),
-  tryAgain: commandError('TRYAGAIN Multiple keys request during rehashing of slot'),
-  clusterDown: commandError('CLUSTERDOWN The cluster is down'),
-  slotNotServed: commandError('CLUSTERDOWN Hash slot not served'),
 } as const
 
 export const protocolErrors = {

@@ -24,7 +24,6 @@ import { nodeLatin1 } from './latin1-node.ts'
 import { type Front, NodeServices } from './node-services.ts'
 import { processFacts } from './process-facts.ts'
 import { ClientListener, type ListenerLimits } from './server/listener.ts'
-import { StartError } from './start-error.ts'
 
 /** Words in one command. Redis's own limit. */
 const COMMAND_WORDS_MAX = 2 ** 20
@@ -97,7 +96,7 @@ class Node implements RunningNode, Front {
       this.#admin = await listenAdmin(ports, values.bind, values['admin-port'])
     }
     try {
-      await this.#startPeers()
+      await this.#core.start()
       await this.#listener.listen()
     } catch (error) {
       await this.#close('the start failed')
@@ -110,15 +109,6 @@ class Node implements RunningNode, Front {
         `${values['sync-port'] === 0 ? 'no peers' : `peers on port ${values['sync-port']}`}, ` +
         `appendfsync ${values.appendfsync}`,
     )
-  }
-
-  async #startPeers(): Promise<void> {
-    try {
-      await this.#core.start()
-    } catch (error) {
-      // The transport's errors are sentences already; sync knows nothing of how a node is started.
-      throw new StartError((error as Error).message)
-    }
   }
 
   #measureRate(): void {

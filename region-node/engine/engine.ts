@@ -28,6 +28,7 @@ import type { Services } from '../commands/services.ts'
 import { Session } from '../commands/session.ts'
 import type { CommandTable, FoundCommand } from '../commands/table.ts'
 import { CommandError, errors } from '../errors.ts'
+import type { ReplyMark } from '../resp/reply.ts'
 import { ClientPause } from './client-pause.ts'
 import { type ConflictLog, describeSide } from './conflict-log.ts'
 import { Context } from './context.ts'
@@ -154,15 +155,21 @@ export class Engine implements ConflictSink, TransactionControl {
     try {
       this.#dispatch(session, words)
     } catch (error) {
-      if (!(error instanceof CommandError)) throw error
-      this.errorCount++
-      session.out.rollback(mark)
-      session.out.error(error.line)
+      this.#answerError(session, mark, error)
     } finally {
       this.#minter.endOp()
     }
     if (session.replyMode !== 'on' && session.postponed === undefined)
       silence(session, skipped, () => session.out.rollback(mark))
+  }
+
+  /** A client's mistake takes the place of what the command had replied; anything else is ours, and thrown on. */
+  #answerError(session: Session, mark: ReplyMark, error: unknown): void {
+    const answer = isTooLongForString(error) ? errors.replyTooLong : error
+    if (!(answer instanceof CommandError)) throw error
+    this.errorCount++
+    session.out.rollback(mark)
+    session.out.error(answer.line)
   }
 
   #dispatch(session: Session, words: readonly string[]): void {
@@ -293,10 +300,7 @@ export class Engine implements ConflictSink, TransactionControl {
       // The engine's own clock stands still during a transaction.
       else this.#runObserved(this.observer, session, command, words, this.clock.wallMs())
     } catch (error) {
-      if (!(error instanceof CommandError)) throw error
-      this.errorCount++
-      session.out.rollback(mark)
-      session.out.error(error.line)
+      this.#answerError(session, mark, error)
     }
   }
 
@@ -425,6 +429,11 @@ const RUN_WHILE_QUEUEING: ReadonlySet<string> = new Set([
   'quit',
   'reset',
 ])
+
+/** V8's own words: replies are gathered in one string, which ends 24 characters below 512 MiB. */
+function isTooLongForString(error: unknown): boolean {
+  return error instanceof RangeError && error.message === 'Invalid string length'
+}
 
 /** CLIENT REPLY OFF and SKIP: takes the reply back where the client asked for none. */
 function silence(session: Session, skipped: boolean, takeBack: () => void): void {
