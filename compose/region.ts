@@ -1,5 +1,6 @@
 /**
- * region.ts: a running region and a client connected to it, and what can be asked of several at once.
+ * region.ts: a region as its clients know it, one that is also a process of ours, and what can be asked of
+ * several at once.
  */
 import { setTimeout as delay } from 'node:timers/promises'
 import { Redis } from 'ioredis'
@@ -10,19 +11,13 @@ import { RegionProcess } from './region-process.ts'
 const AGREE_MS_MAX = 20_000
 const POLL_MS = 2
 
-export class Region {
-  readonly plan: RegionPlan
-  readonly process: RegionProcess
+/** A region by its name, with a connection to it. Where it runs is not its clients' business. */
+export class RegionClient {
+  readonly name: string
   #client: Redis | undefined = undefined
 
-  /** @param nodeFlags  flags for Node itself */
-  constructor(plan: RegionPlan, nodeFlags: readonly string[] = []) {
-    this.plan = plan
-    this.process = new RegionProcess(plan, nodeFlags)
-  }
-
-  get name(): string {
-    return this.plan.name
+  constructor(name: string) {
+    this.name = name
   }
 
   get client(): Redis {
@@ -30,9 +25,9 @@ export class Region {
     return this.#client
   }
 
-  async start(): Promise<void> {
-    await this.process.start()
-    this.#client = await connect(this.plan.port)
+  /** Connects to a port of this machine. @throws Error when nobody answers there */
+  async open(port: number, password?: string): Promise<void> {
+    this.#client = await connect(port, password)
   }
 
   /** Runs a command given as words. @throws ReplyError */
@@ -45,11 +40,6 @@ export class Region {
     this.#client = undefined
   }
 
-  async stop(): Promise<void> {
-    this.disconnect()
-    await this.process.stop()
-  }
-
   /** Ops applied here: origin ids with their seqs, in one text that is equal where the vectors are. */
   async vector(): Promise<string> {
     return ((await this.run('CRDT.VECTOR')) as (string | number)[]).join(' ')
@@ -60,9 +50,33 @@ export class Region {
   }
 }
 
+/** A region that was started here. */
+export class Region extends RegionClient {
+  readonly plan: RegionPlan
+  readonly process: RegionProcess
+
+  /** @param nodeFlags  flags for Node itself */
+  constructor(plan: RegionPlan, nodeFlags: readonly string[] = []) {
+    super(plan.name)
+    this.plan = plan
+    this.process = new RegionProcess(plan, nodeFlags)
+  }
+
+  async start(): Promise<void> {
+    await this.process.start()
+    await this.open(this.plan.port)
+  }
+
+  async stop(): Promise<void> {
+    this.disconnect()
+    await this.process.stop()
+  }
+}
+
 /** A client that fails instead of trying again, so that what was not answered is known. */
-export async function connect(port: number): Promise<Redis> {
-  const client = new Redis({ port, protocol: 2, lazyConnect: true, retryStrategy: null })
+export async function connect(port: number, password?: string): Promise<Redis> {
+  const login = password === undefined ? {} : { password }
+  const client = new Redis({ port, protocol: 2, lazyConnect: true, retryStrategy: null, ...login })
   // Whoever waits for a reply learns of a lost connection by that.
   client.on('error', () => {})
   await client.connect()
@@ -70,7 +84,10 @@ export async function connect(port: number): Promise<Redis> {
 }
 
 /** Waits until all have applied the same ops. @returns milliseconds it took. @throws Error when they do not */
-export async function awaitAgreement(regions: readonly Region[], timeoutMs = AGREE_MS_MAX): Promise<number> {
+export async function awaitAgreement(
+  regions: readonly RegionClient[],
+  timeoutMs = AGREE_MS_MAX,
+): Promise<number> {
   const start = performance.now()
   while (new Set(await Promise.all(regions.map((region) => region.vector()))).size > 1) {
     if (performance.now() - start > timeoutMs) {

@@ -13,7 +13,7 @@
  */
 import { type Amount, addAmounts, amountText, negateAmount } from './amount.ts'
 import { assert } from './assert.ts'
-import { Dot, type OpPoint } from './dot.ts'
+import { Dot, type OpPoint, type Stamp } from './dot.ts'
 import type { Origin } from './origin.ts'
 import { type Description, describeDot, type SeenCounter } from './state.ts'
 
@@ -24,7 +24,7 @@ export class CounterEntry extends Dot {
   resetSeq: number
   resetTotal: Amount
 
-  constructor(at: OpPoint, run: number, total: Amount, resetTotal: Amount) {
+  constructor(at: Stamp, run: number, total: Amount, resetTotal: Amount) {
     super(at)
     this.run = run
     this.total = total

@@ -10,13 +10,13 @@
  * Nearly every key has one, so one is kept as itself and only several as an array.
  * Source: algorithms.md, TTL.
  */
-import { Dot, type OpPoint } from './dot.ts'
+import { Dot, type OpPoint, type Stamp } from './dot.ts'
 
 /** A finite deadline: milliseconds since the Unix epoch. */
 export class Deadline extends Dot {
   readonly atMs: number
 
-  constructor(atMs: number, at: OpPoint) {
+  constructor(atMs: number, at: Stamp) {
     super(at)
     this.atMs = atMs
   }
@@ -57,7 +57,7 @@ export function writeDeadline(deadlines: Deadlines, written: Dot, at: OpPoint): 
   if (rest === undefined) return written
   const all = Array.isArray(rest) ? [...rest, written] : [rest, written]
   const winner = winningDeadline(all)!
-  const loser = all.find((one) => momentOf(one) !== momentOf(winner))
-  if (loser !== undefined) at.report('deadline', winner, winner === written ? loser : written)
+  const loser = all.find((one) => momentOf(one) !== momentOf(winner)) ?? all.find((one) => one !== winner)!
+  at.report('deadline', winner, winner === written ? loser : written)
   return all
 }

@@ -65,13 +65,16 @@ export function compareStamps(a: Dot, b: Dot): number {
   return a.seq - b.seq || a.index - b.index
 }
 
-export function sameDot(a: Dot, b: Dot): boolean {
+export function sameDot(a: Stamp, b: Stamp): boolean {
   return a.origin === b.origin && a.seq === b.seq && a.index === b.index
 }
 
 export type ConflictRule = 'register' | 'type' | 'deadline' | 'hidden-increment' | 'saturation'
 
-/** Told when a rule hides something that somebody was answered "OK" for. */
+/**
+ * Told when a rule hides something that somebody was answered "OK" for, and of every deadline that comes to
+ * stand beside another one, also where both are the same moment and nothing is hidden.
+ */
 export interface ConflictSink {
   /** @param at  the effect that brought it to light; its key is the one being applied */
   conflict(rule: ConflictRule, winner: Dot, hidden: Dot, at: OpPoint): void
@@ -110,8 +113,24 @@ export class OpPoint implements Stamp {
     this.deps = deps
   }
 
+  /** The rest of the op is an older one under this dot: it keeps its stamp and what it had seen then. */
+  recast(hlc: Hlc, deps: VersionVector): void {
+    this.hlcHigh = Math.floor(hlc / LOW)
+    this.hlcLow = hlc % LOW
+    this.deps = deps
+  }
+
   report(rule: ConflictRule, winner: Dot, hidden: Dot): void {
     this.#conflicts.conflict(rule, winner, hidden, this)
+  }
+
+  /** The op's origin had seen every op that `applied` names; this op is the next one of its origin there. */
+  coversAll(applied: VersionVector): boolean {
+    const { origin, deps } = this
+    for (let i = 0; i < applied.length; i++) {
+      if (i !== origin.index && applied.at(i) > (i < deps.length ? deps.at(i) : 0)) return false
+    }
+    return true
   }
 
   /** The op's origin had seen that write, or made it earlier in the same op. */
@@ -120,5 +139,13 @@ export class OpPoint implements Stamp {
       return dot.seq < this.seq || (dot.seq === this.seq && dot.index < this.index)
     }
     return dot.seq <= this.deps.get(dot.origin)
+  }
+
+  /** The same of a dot that is stored as numbers: the index of its origin, its seq, its effect. */
+  coversDot(originIndex: number, seq: number, index: number): boolean {
+    if (originIndex === this.origin.index) {
+      return seq < this.seq || (seq === this.seq && index < this.index)
+    }
+    return originIndex < this.deps.length && seq <= this.deps.at(originIndex)
   }
 }

@@ -13,6 +13,8 @@
  * read, and only deadlines remain. (2) `state` holds the highest stamp of all states. (3) A Register as
  * an entry means: deadline "never", written by the very same dot.
  */
+import { ManyCell } from './cell.ts'
+import type { CounterEntry } from './counter.ts'
 import {
   Deadline,
   type Deadlines,
@@ -122,6 +124,25 @@ export function closeKey(key: KeyState): KeyEntry | undefined {
   if (!(state instanceof Register) || key.hidden !== undefined) return key
   const plain = deadlines instanceof Dot && !(deadlines instanceof Deadline) && sameDot(deadlines, state)
   return plain ? state : key
+}
+
+/**
+ * The counter entry, when it and the "never" that its first increment wrote are all that the key holds:
+ * a key that INCR made and nothing else touched.
+ */
+export function loneCounter(entry: KeyState): CounterEntry | undefined {
+  const { state, hidden, deadlines } = entry
+  if (!(state instanceof ManyCell) || hidden !== undefined) return undefined
+  const one = state.counter[0]
+  if (one === undefined || state.counter.length > 1 || state.registers.length > 0) return undefined
+  if (one.resetTotal !== 0 || one.resetSeq !== one.run - 1 || typeof one.total !== 'number') return undefined
+  if (!(deadlines instanceof Dot) || deadlines instanceof Deadline) return undefined
+  return deadlines.origin === one.origin && deadlines.seq === one.run ? one : undefined
+}
+
+/** Puts together what `loneCounter` takes apart. @param born  the first increment */
+export function keyOfLoneCounter(one: CounterEntry, born: Dot): KeyState {
+  return new KeyState(new ManyCell([], [one]), born)
 }
 
 /** Every counter entry in the key: what a removal that saw them must carry. */

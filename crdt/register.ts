@@ -8,13 +8,13 @@
  * Source: multi-value register of Shapiro et al., RR-7506, 2011, shown by stamp.
  */
 import type { Fingerprint } from './digest.ts'
-import { Dot, type OpPoint } from './dot.ts'
+import { Dot, type OpPoint, type Stamp } from './dot.ts'
 import { type Description, describeDot, type SeenCounter, type TypedState } from './state.ts'
 
 export class Register extends Dot implements TypedState {
   value: string
 
-  constructor(value: string, at: OpPoint) {
+  constructor(value: string, at: Stamp) {
     super(at)
     this.value = value
   }

@@ -26,6 +26,18 @@ import {
   type HashRemoveEffect,
 } from './effects/hash-effects.ts'
 import {
+  decodeFence,
+  decodeRegion,
+  decodeSeal,
+  decodeWas,
+  encodeFence,
+  encodeRegion,
+  encodeSeal,
+  encodeWas,
+  type HorizonEffect,
+  type WasEffect,
+} from './effects/horizon-effects.ts'
+import {
   applyClear,
   applyDeadline,
   type ClearEffect,
@@ -77,15 +89,22 @@ export type KeyEffect =
   | DeadlineEffect
   | ClearEffect
 
-export type Effect = KeyEffect | FlushEffect
+/** An effect on keys: on one, or on all of a database. */
+export type KeyspaceEffect = KeyEffect | FlushEffect
+
+export type Effect = KeyspaceEffect | HorizonEffect | WasEffect
 
 const DB_FOLLOWS = 128
 export const END_OF_OP = 0
 
+/** The effect is on one key. */
+export function isKeyEffect(effect: Effect): effect is KeyEffect {
+  return effect.tag < TAG.REGION && effect.tag !== TAG.FLUSH
+}
+
 export function encodeEffect(effect: Effect, out: EffectWriter): void {
-  if (effect.tag === TAG.FLUSH) {
-    out.byte(TAG.FLUSH)
-    encodeFlush(effect, out)
+  if (!isKeyEffect(effect)) {
+    encodeKeyless(effect, out)
     return
   }
   if (effect.db === 0) {
@@ -131,11 +150,53 @@ export function encodeEffect(effect: Effect, out: EffectWriter): void {
   }
 }
 
+function encodeKeyless(effect: Exclude<Effect, KeyEffect>, out: EffectWriter): void {
+  out.byte(effect.tag)
+  switch (effect.tag) {
+    case TAG.FLUSH:
+      encodeFlush(effect, out)
+      break
+    case TAG.REGION:
+      encodeRegion(effect, out)
+      break
+    case TAG.FENCE:
+      encodeFence(effect, out)
+      break
+    case TAG.SEAL:
+      encodeSeal(effect, out)
+      break
+    case TAG.WAS:
+      encodeWas(effect, out)
+      break
+    default:
+      unreachable(effect)
+  }
+}
+
+/** @returns undefined when the tag is none of those without a key. @throws DecodeError */
+function decodeKeyless(tag: number, from: EffectReader): Effect | undefined {
+  switch (tag) {
+    case TAG.FLUSH:
+      return decodeFlush(from)
+    case TAG.REGION:
+      return decodeRegion(from)
+    case TAG.FENCE:
+      return decodeFence(from)
+    case TAG.SEAL:
+      return decodeSeal(from)
+    case TAG.WAS:
+      return decodeWas(from)
+    default:
+      return undefined
+  }
+}
+
 /** @returns undefined at the end of the op. @throws DecodeError */
 export function decodeEffect(from: EffectReader): Effect | undefined {
   const first = from.byte()
   if (first === END_OF_OP) return undefined
-  if (first === TAG.FLUSH) return decodeFlush(from)
+  const keyless = decodeKeyless(first, from)
+  if (keyless !== undefined) return keyless
   const db = first & DB_FOLLOWS ? from.varint() : 0
   const key = from.word()
   switch (first & ~DB_FOLLOWS) {

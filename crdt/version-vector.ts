@@ -4,7 +4,7 @@
  * A dense array by the origin's local index; absent means 0, and a seq starts at 1. Outside the node a
  * vector travels as `[origin id, seq]` pairs.
  *
- * Invariant: an entry never shrinks.
+ * Invariant: an entry never shrinks, but where an origin was ended below what a cut-off region had of it.
  */
 import type { Origin, OriginTable } from './origin.ts'
 
@@ -49,6 +49,17 @@ export class VersionVector {
     if (seq > seqs[origin.index]!) seqs[origin.index] = seq
   }
 
+  /** Takes over every entry of `other`, also those that are lower. */
+  become(other: VersionVector): void {
+    this.#seqs.length = 0
+    this.#seqs.push(...other.#seqs)
+  }
+
+  /** Lowers an entry: its origin was ended there, and what lay behind does not count under its dots. */
+  retreat(origin: Origin, seq: number): void {
+    if (this.get(origin) > seq) this.#seqs[origin.index] = seq
+  }
+
   /** Every entry of `other` is reached here. */
   covers(other: VersionVector): boolean {
     const mine = this.#seqs
@@ -66,6 +77,12 @@ export class VersionVector {
   /** Raises every entry to that of `other`. */
   join(other: VersionVector): void {
     for (const [origin, seq] of other.entries()) this.advance(origin, seq)
+  }
+
+  /** What both cover: a new vector of the lower entries. */
+  meet(other: VersionVector): VersionVector {
+    const lower = this.#seqs.map((seq, i) => Math.min(seq, i < other.#seqs.length ? other.#seqs[i]! : 0))
+    return new VersionVector(this.origins, lower)
   }
 
   copy(): VersionVector {

@@ -11,13 +11,20 @@
  * Invariants: (1) nothing a turn produced leaves the node before the log has committed it. (2) After a
  * failure of the disk or of an invariant nothing leaves the node any more.
  */
+import { assert } from '../crdt/assert.ts'
 import type { BatchReader } from '../crdt/codec/batch.ts'
-import type { Latin1 } from '../crdt/codec/bytes.ts'
-import { OriginTable } from '../crdt/origin.ts'
+import { ByteReader, ByteWriter, type Latin1 } from '../crdt/codec/bytes.ts'
+import type { RegionStatus } from '../crdt/effects/horizon-effects.ts'
+import { Membership } from '../crdt/membership.ts'
+import { type Origin, OriginTable } from '../crdt/origin.ts'
 import type { VersionVector } from '../crdt/version-vector.ts'
+import { LogTrimmed } from '../sync/log-trimmed.ts'
 import { Mesh } from '../sync/mesh.ts'
-import type { Identity, SyncHost, Transport } from '../sync/ports.ts'
+import type { Identity, SyncHost, Transport, Unheard } from '../sync/ports.ts'
+import { reason } from '../sync/reason.ts'
 import { SYNC_DEFAULTS, type SyncSettings } from '../sync/settings.ts'
+import type { SnapshotHost } from '../sync/snapshot-ports.ts'
+import { Adoption } from './adoption.ts'
 import { commandTable } from './commands/families.ts'
 import type { Services } from './commands/services.ts'
 import type { Session } from './commands/session.ts'
@@ -27,17 +34,33 @@ import { CommandWatch, type WatchSettings } from './engine/command-watch.ts'
 import { ConflictLog } from './engine/conflict-log.ts'
 import { Engine } from './engine/engine.ts'
 import { DiskError, type Env } from './env.ts'
-import { claimFolder, claimOrigin, type FolderIdentity, releaseOrigin } from './persistence/identity.ts'
+import { HorizonKeeper } from './horizon-keeper.ts'
+import { LateTail } from './late-tail.ts'
+import { MemoryWatch } from './memory-watch.ts'
+import {
+  claimFolder,
+  claimOrigin,
+  type FolderIdentity,
+  renewOrigin,
+  writeOrigin,
+} from './persistence/identity.ts'
 import { OpLog } from './persistence/op-log.ts'
-import { recoverLog } from './persistence/recovery.ts'
+import { type Recovered, type RecoveryProgress, recoverLog } from './persistence/recovery.ts'
+import { Shelf } from './persistence/shelf.ts'
+import type { SnapshotHeader } from './persistence/snapshot-file.ts'
+import { SnapshotStore } from './persistence/snapshot-store.ts'
+import { Snapshotter } from './persistence/snapshotter.ts'
+import { Staging } from './persistence/staging.ts'
 import type { CommandSink, TurnPort, Waiting } from './server/connection.ts'
 import { StartError } from './start-error.ts'
 import { VERSION } from './version.ts'
 
 /** How often due keys are looked at for removal. */
 const EXPIRE_INTERVAL_MS = 100
-/** Recovery reports its progress after this many bytes more. */
-const PROGRESS_BYTES = 64 * 1024 * 1024
+/** How often the horizon is looked at. */
+const HORIZON_INTERVAL_MS = 1000
+/** How often it is looked whether a part of the log may go. */
+const TRIM_INTERVAL_MS = 10_000
 
 export interface CoreLog {
   info(sentence: string): void
@@ -55,6 +78,11 @@ export interface CorePorts {
   readonly services: (core: NodeCore) => Services
   /** The node cannot go on. Called once. */
   readonly failed: (error: Error) => void
+  /**
+   * Most entries that a snapshot goes on by before others have a turn. For the simulator, where no time
+   * passes while something runs; a node goes by its clock.
+   */
+  readonly snapshotSliceEntries?: number
 }
 
 export class NodeCore implements CommandSink, TurnPort, SyncHost {
@@ -63,20 +91,30 @@ export class NodeCore implements CommandSink, TurnPort, SyncHost {
   readonly origins = new OriginTable()
   readonly engine: Engine
   readonly watch: CommandWatch
+  readonly memory: MemoryWatch
   readonly log: OpLog
+  readonly store: SnapshotStore
+  readonly snapshotter: Snapshotter
+  readonly adoption: Adoption
+  readonly snapshots: SnapshotHost
   readonly mesh: Mesh
   readonly identity: Identity
   readonly latin1: Latin1
   readonly #ports: CorePorts
   readonly #folder: string
   readonly #lock: { release(): void }
+  #keeper: HorizonKeeper | undefined
+  readonly lateTail: LateTail
   #waiting = new Set<Waiting>()
   #turnScheduled = false
+  /** Ops handed to the log by all turns that are over. */
+  #committedOps = 0
   #failed = false
   #stopping = false
 
   /**
-   * Locks the folder and recovers what is in it. Reads the whole log before it returns.
+   * Locks the folder. What is in it is read by `recovery`, to its end before anything else is asked of the node
+   * but commands, which are refused until then.
    * @throws StartError
    */
   constructor(settings: Settings, ports: CorePorts) {
@@ -93,7 +131,7 @@ export class NodeCore implements CommandSink, TurnPort, SyncHost {
       regionId: values['region-id'],
       partitions: values.partitions,
     })
-    this.identity = identityOf(folder, settings)
+    this.identity = identityOf(folder, settings, () => this.engine.membership.epochOf(folder.regionId))
     this.log = this.#makeLog(folder)
     const provisional = this.origins.intern(`${folder.regionId}-000000000000`)
     this.engine = new Engine({
@@ -115,8 +153,96 @@ export class NodeCore implements CommandSink, TurnPort, SyncHost {
       },
     )
     this.watch.configure()
-    this.#recover(folder)
+    this.memory = new MemoryWatch({
+      env,
+      maxBytes: () => values.maxmemory,
+      changed: (isShort, sentence) => this.#memoryChanged(isShort, sentence),
+    })
+    settings.onChange((name) => {
+      if (name === 'maxmemory') this.memory.look()
+    })
+    this.store = new SnapshotStore(env.disk, this.#folder, (sentence) => ports.log.warn(sentence))
+    this.snapshotter = this.#makeSnapshotter(folder)
+    this.adoption = this.#makeAdoption()
+    this.lateTail = new LateTail({
+      engine: this.engine,
+      log: this.log,
+      origins: this.origins,
+      latin1,
+      regionId: folder.regionId,
+      report: (sentence) => ports.log.warn(sentence),
+    })
+    this.snapshots = {
+      shelf: new Shelf(env.disk, this.origins, this.store, this.snapshotter),
+      stage: this.adoption,
+      inform: (sentence) => ports.log.info(sentence),
+    }
     this.mesh = new Mesh(this, ports.transport, env, syncSettings(settings))
+    this.engine.admission.begin('loading')
+  }
+
+  /** Settled by recovery. */
+  get keeper(): HorizonKeeper {
+    assert(this.#keeper !== undefined, 'recovery is over')
+    return this.#keeper
+  }
+
+  #makeKeeper(lacking: boolean): HorizonKeeper {
+    const { env, log } = this.#ports
+    const { values } = this.settings
+    const parts = {
+      engine: this.engine,
+      mesh: this.mesh,
+      regionId: this.identity.regionId,
+      durable: this.log.durable,
+      nowMs: () => env.monoMs(),
+      darkMaxMs: () => values['peer-dark-max-ms'],
+      report: (sentence: string) => log.warn(sentence),
+      settled: () => {
+        log.info(`region ${values.region} holds what its peers have, and takes writes`)
+        this.#tryToNoteTerms()
+      },
+      permitted: () => {
+        if (this.lateTail.isPending) this.log.whenIdle(() => this.#remintLateTail())
+      },
+    }
+    return new HorizonKeeper(parts, lacking)
+  }
+
+  /** At an operator's word: a region joins, leaves, or is called back. The node may mint. */
+  changeRegion(regionId: number, name: string, url: string, status: RegionStatus): void {
+    this.keeper.change(regionId, name, url, status)
+    this.#scheduleTurnEnd()
+  }
+
+  #remintLateTail(): void {
+    if (this.#failed || this.#stopping || !this.lateTail.isPending || this.engine.refusal !== undefined)
+      return
+    this.engine.endTurn()
+    this.lateTail.remint()
+    this.#scheduleTurnEnd()
+  }
+
+  /** In the turn of an adoption that brings the region back: what follows is minted under a new origin. */
+  #returned(origin: Origin): void {
+    const { engine, keeper } = this
+    engine.adoptOrigin(origin)
+    keeper.judge()
+    this.lateTail.isPending = true
+    // A newcomer has minted nothing yet, and may have to wait until it may.
+    if (engine.refusal === undefined) this.lateTail.remint()
+  }
+
+  /** @param endedAt  the node stops in order, and its log ends there */
+  #tryToNoteTerms(endedAt?: number): void {
+    const terms = { origin: this.engine.origin.id, lacking: this.keeper.lacking }
+    try {
+      writeOrigin(this.#ports.env, this.#folder, terms, endedAt)
+    } catch (error) {
+      if (!(error instanceof DiskError)) throw error
+      // Nothing is lost by it: the next start takes a new origin, or asks the peers, as after a crash.
+      this.#ports.log.warn(`the terms of this run were not noted in ${this.#folder}: ${error.message}`)
+    }
   }
 
   #makeLog({ nodeId, regionId }: FolderIdentity): OpLog {
@@ -133,35 +259,161 @@ export class NodeCore implements CommandSink, TurnPort, SyncHost {
       segmentBytes: () => values['log-segment-bytes'],
       tailBytes: () => values['log-tail-bytes'],
       applied: () => this.engine.applied,
+      limitOf: (origin) => this.engine.membership.limitOf(origin),
       failed: (error) => this.fail(error),
-      onDurable: () => this.mesh?.durableAdvanced(),
+      roomChanged: (hasRoom) => this.#roomChanged(hasRoom),
+      onDurable: () => {
+        this.mesh?.durableAdvanced()
+        this.snapshotter?.logDurable()
+      },
     })
   }
 
-  #recover({ regionId }: FolderIdentity): void {
+  #makeSnapshotter({ nodeId }: FolderIdentity): Snapshotter {
     const { env, latin1, log } = this.#ports
+    const { values } = this.settings
+    return new Snapshotter({
+      env,
+      latin1,
+      origins: this.origins,
+      keyspace: this.engine.keyspace,
+      store: this.store,
+      log: this.log,
+      applied: this.engine.applied,
+      settle: () => this.#settledHeader(nodeId),
+      rules: () => ({
+        save: values.save,
+        everyHours: Number(values['snapshot-every-hours']),
+        logBytes: values['log-snapshot-bytes'],
+      }),
+      added: () => this.#trimLog(),
+      sliceEntriesMax: this.#ports.snapshotSliceEntries ?? Number.POSITIVE_INFINITY,
+      info: (sentence) => log.info(sentence),
+      warn: (sentence) => log.warn(sentence),
+    })
+  }
+
+  /** @throws DiskError */
+  #makeAdoption(): Adoption {
+    const { env, latin1 } = this.#ports
+    return new Adoption({
+      env,
+      latin1,
+      origins: this.origins,
+      engine: this.engine,
+      log: this.log,
+      store: this.store,
+      staging: new Staging(env.disk, this.#folder),
+      abandonSnapshot: () => this.snapshotter.abandon('a snapshot from another region takes its place'),
+      mayReturn: (membership) => this.keeper.mayReturn(membership),
+      newOrigin: () => {
+        const lacking = this.keeper.lacking
+        return this.origins.intern(renewOrigin(env, this.#folder, this.identity.regionId, lacking))
+      },
+      returned: (origin) => this.#returned(origin),
+    })
+  }
+
+  /** Ends the open batch, so that what is applied is what the log holds. */
+  #settledHeader(nodeId: string): SnapshotHeader {
+    const { engine } = this
+    engine.endBatch()
+    this.#scheduleTurnEnd()
+    const horizon = new ByteWriter()
+    engine.membership.encode(horizon)
+    return {
+      nodeId,
+      vector: engine.applied.copy(),
+      hlc: engine.hlc,
+      clockMs: engine.clock.read(),
+      createdMs: this.#ports.env.wallMs(),
+      databases: this.settings.values.databases,
+      horizon: horizon.bytes.slice(0, horizon.at),
+    }
+  }
+
+  /** Removes what of the log nobody needs: not a start from a snapshot kept, and no peer. */
+  #trimLog(): void {
+    if (this.lateTail.isPending) return
+    const replayed = this.adoption.logNeededFrom ?? Number.POSITIVE_INFINITY
+    this.log.trim(Math.min(this.store.logNeededFrom, this.#retainFrom(), replayed))
+  }
+
+  /** The lowest position that a member may still ask for. One never heard keeps everything. */
+  #retainFrom(): number {
+    let position = Number.POSITIVE_INFINITY
+    for (const { name } of this.mesh.cutMembers()) {
+      const acknowledged = this.mesh.acknowledged(name)
+      if (acknowledged === undefined) return 0
+      try {
+        position = Math.min(position, this.log.seek(acknowledged))
+      } catch (error) {
+        // It gets a snapshot anyway: nothing is kept for it.
+        if (!(error instanceof LogTrimmed)) throw error
+      }
+    }
+    return position
+  }
+
+  #trimLater(): void {
+    this.#ports.env.after(TRIM_INTERVAL_MS, () => {
+      if (this.#failed || this.#stopping) return
+      this.#trimLog()
+      this.#trimLater()
+    })
+  }
+
+  /** Reads what is in the folder, a step of some milliseconds at a time. @throws StartError */
+  *recovery(): Generator<RecoveryProgress, void> {
+    const { env, log } = this.#ports
     const startMs = env.monoMs()
-    let reportAt = PROGRESS_BYTES
-    const { segments, checkpoints, position } = recoverLog({
+    const recovered = yield* this.#recoverFiles()
+    const hasPeers = this.settings.values.peer.length > 0
+    const { regionId } = this.identity
+    const { origin, lacking } = claimOrigin(env, this.#folder, regionId, recovered.position, hasPeers)
+    this.engine.adoptOrigin(this.origins.intern(origin))
+    this.log.open(recovered)
+    this.store.open(recovered.snapshots)
+    this.snapshotter.recovered(recovered.snapshotOps)
+    const seconds = ((env.monoMs() - startMs) / 1000).toFixed(2)
+    const snapshot = this.store.newest
+    const from = snapshot?.position ?? this.log.start
+    log.info(
+      `recovered ${this.engine.applied.opCount} ops in ${seconds} s, from ` +
+        (snapshot === undefined ? '' : `${megabytes(snapshot.bytes)} MB of snapshot and `) +
+        `${megabytes(recovered.position - from)} MB of log`,
+    )
+    this.engine.membership.onChange = () => this.mesh.membershipChanged()
+    this.mesh.membershipChanged()
+    this.#keeper = this.#makeKeeper(lacking)
+    this.lateTail.isPending = this.engine.hasLateTail
+    this.engine.admission.end('loading')
+  }
+
+  #recoverFiles(): Generator<RecoveryProgress, Recovered> {
+    const { env, latin1, log } = this.#ports
+    const { engine, origins } = this
+    const { nodeId } = this.identity
+    return recoverLog({
       disk: env.disk,
       folder: this.#folder,
-      origins: this.origins,
+      origins,
       latin1,
-      applied: this.engine.applied,
-      replay: (batch) => this.engine.replay(batch),
-      progress: (done, total) => {
-        if (done < reportAt) return
-        reportAt = done + PROGRESS_BYTES
-        log.info(`recovering: ${megabytes(done)} of ${megabytes(total)} MB of the log read`)
+      applied: engine.applied,
+      target: {
+        restore: (db, key, entry) => engine.restore(db, key, entry),
+        adopted: ({ nodeId: maker, vector, hlc, clockMs, horizon }) =>
+          engine.resume(
+            vector,
+            Membership.decode(new ByteReader(horizon), origins),
+            hlc,
+            clockMs,
+            maker === nodeId,
+          ),
+        replay: (batch) => engine.replay(batch),
       },
       warn: (sentence) => log.warn(sentence),
     })
-    this.engine.adoptOrigin(this.origins.intern(claimOrigin(env, this.#folder, regionId, position)))
-    this.log.open(segments, checkpoints)
-    const seconds = ((env.monoMs() - startMs) / 1000).toFixed(2)
-    log.info(
-      `recovered ${this.engine.applied.opCount} ops from ${megabytes(position)} MB of log in ${seconds} s`,
-    )
   }
 
   /** Begins to talk to peers and to remove what is due. @throws StartError when it cannot listen for peers */
@@ -169,7 +421,38 @@ export class NodeCore implements CommandSink, TurnPort, SyncHost {
     await this.mesh.start().catch((error: Error) => {
       throw new StartError(`${error.message}. End what is in the way, or choose another --sync-port.`)
     })
+    this.snapshotter.start()
+    this.#trimLater()
     this.#expireLater()
+    this.#keepHorizonLater()
+  }
+
+  #keepHorizonLater(): void {
+    this.#ports.env.after(HORIZON_INTERVAL_MS, () => {
+      if (this.#failed || this.#stopping) return
+      if (!this.log.isFull && this.keeper.beat()) this.#scheduleTurnEnd()
+      this.#keepHorizonLater()
+    })
+  }
+
+  get origin(): Origin {
+    return this.engine.origin
+  }
+
+  get membership(): Membership {
+    return this.engine.membership
+  }
+
+  welcomed(joined: VersionVector): void {
+    this.keeper.welcomed(joined)
+  }
+
+  unheard(): readonly Unheard[] {
+    return this.keeper.unheard()
+  }
+
+  stood(): void {
+    this.keeper.judge()
   }
 
   get applied(): VersionVector {
@@ -209,7 +492,8 @@ export class NodeCore implements CommandSink, TurnPort, SyncHost {
   }
 
   apply(record: Uint8Array, batch: BatchReader): void {
-    if (this.#failed) return
+    // What is not applied is asked for again.
+    if (this.#failed || this.log.isFull) return
     this.engine.applyReceived(record, batch)
     this.#scheduleTurnEnd()
   }
@@ -239,9 +523,12 @@ export class NodeCore implements CommandSink, TurnPort, SyncHost {
   #endTurn(): void {
     this.#turnScheduled = false
     if (this.#failed) return
+    this.engine.endTurn()
+    this.memory.turnEnded(this.log.writtenPosition)
+    if (this.log.isFull) this.#flushFree()
     const waiting = this.#waiting
     this.#waiting = new Set()
-    this.engine.endTurn()
+    this.#committedOps = this.#loggedOps
     for (const connection of waiting) connection.seal()
     this.log.commit(() => {
       if (this.#failed) return
@@ -250,10 +537,50 @@ export class NodeCore implements CommandSink, TurnPort, SyncHost {
     })
   }
 
+  get #loggedOps(): number {
+    return this.engine.mintedCount + this.engine.receivedCount
+  }
+
+  /**
+   * The disk is full, and this turn's replies would wait behind those of earlier turns. Those that promise
+   * nothing need not: the turn has written nothing, and no earlier reply of that client waits.
+   */
+  #flushFree(): void {
+    if (this.#loggedOps > this.#committedOps) return
+    for (const connection of this.#waiting) {
+      if (connection.hasSealed) continue
+      this.#waiting.delete(connection)
+      connection.flush()
+    }
+  }
+
+  #roomChanged(hasRoom: boolean): void {
+    const { admission } = this.engine
+    if (hasRoom) {
+      admission.end('disk')
+      this.mesh.resumePulling()
+      this.#ports.log.info('the disk has room again: writes are taken, and ops are pulled from peers')
+      return
+    }
+    admission.begin('disk', this.settings.values.appendfsync === 'always')
+    this.mesh.stopPulling(reason('disk-full', 'the disk is full: ops of peers could not be logged'))
+    this.#ports.log.error(
+      `the disk of ${this.#folder} is full: clients may not write, and nothing is pulled from peers, until ` +
+        'there is room; reads go on',
+    )
+  }
+
+  #memoryChanged(isShort: boolean, sentence: string): void {
+    const { admission } = this.engine
+    if (isShort) admission.begin('memory')
+    else admission.end('memory')
+    this.#ports.log.warn(sentence)
+  }
+
   #expireLater(): void {
     this.#ports.env.after(EXPIRE_INTERVAL_MS, () => {
       if (this.#failed || this.#stopping) return
-      if (this.#removeDue() > 0) this.#scheduleTurnEnd()
+      if (!this.log.isFull && this.#removeDue() > 0) this.#scheduleTurnEnd()
       this.#expireLater()
     })
   }
@@ -273,23 +600,23 @@ export class NodeCore implements CommandSink, TurnPort, SyncHost {
   /** An orderly end: everything is durable when it resolves, and the next start keeps the origin. */
   async stop(reason: string): Promise<void> {
     this.#stopping = true
+    this.snapshotter.stop()
+    this.adoption.stop()
     await this.mesh.stop(reason)
+    // In the middle of recovery nothing was begun that would have to be ended.
+    if (this.#keeper !== undefined) await this.#endLog()
+    this.#lock.release()
+  }
+
+  async #endLog(): Promise<void> {
     if (!this.#failed) {
       this.#endTurn()
       await new Promise<void>((resolve) => this.log.close(resolve))
     }
-    if (!this.#failed) this.#releaseOrigin()
-    this.#lock.release()
-  }
-
-  #releaseOrigin(): void {
-    try {
-      releaseOrigin(this.#ports.env, this.#folder, this.engine.origin.id, this.log.durablePosition)
-    } catch (error) {
-      if (!(error instanceof DiskError)) throw error
-      // Nothing is lost by it: the next start takes a new origin, as after a crash.
-      this.#ports.log.warn(`the stop was not noted in ${this.#folder}: ${error.message}`)
-    }
+    // Ops that found no room are gone: their dots are never used again, as after a crash.
+    if (this.log.isFull)
+      this.#ports.log.warn('the last writes, of which no client was told, found no room on the disk')
+    else if (!this.#failed) this.#tryToNoteTerms(this.log.durablePosition)
   }
 }
 
@@ -308,7 +635,11 @@ function lockFolder(env: Env, folder: string): { release(): void } {
   }
 }
 
-function identityOf({ region, regionId, nodeId, partitions }: FolderIdentity, settings: Settings): Identity {
+function identityOf(
+  { region, regionId, nodeId, partitions }: FolderIdentity,
+  settings: Settings,
+  epoch: () => number,
+): Identity {
   return {
     region,
     regionId,
@@ -316,6 +647,9 @@ function identityOf({ region, regionId, nodeId, partitions }: FolderIdentity, se
     partitions,
     configuration: databaseConfiguration(settings),
     version: VERSION,
+    get epoch() {
+      return epoch()
+    },
   }
 }
 
@@ -341,6 +675,9 @@ function syncSettings({ values }: Settings): SyncSettings {
     },
     get causalBufferBytesMax() {
       return values['causal-buffer-bytes']
+    },
+    get expireTakeoverMs() {
+      return values['expire-takeover-ms']
     },
   }
 }

@@ -1,5 +1,5 @@
 /**
- * env-node.ts: the real environment, made of Node's clock, timers, random source and file system.
+ * env-node.ts: the real environment, made of Node's clock, timers, random source, heap and file system.
  *
  * The only implementation of `Env` that touches the machine; the simulator has another.
  *
@@ -26,7 +26,10 @@
 import { spawnSync } from 'node:child_process'
 import { randomBytes } from 'node:crypto'
 import * as fs from 'node:fs'
+import { totalmem } from 'node:os'
 import { dirname, join } from 'node:path'
+import { getHeapStatistics, setFlagsFromString } from 'node:v8'
+import { runInNewContext } from 'node:vm'
 import { type Disk, DiskError, type DiskFile, type Env, type Timer } from './env.ts'
 
 /** The longest delay setTimeout takes; it would run anything longer at once. */
@@ -49,8 +52,39 @@ export function nodeEnv(): Env {
     defer: (task) => {
       setImmediate(task)
     },
+    memory: () => {
+      const { used_heap_size, external_memory, heap_size_limit } = getHeapStatistics()
+      return {
+        heapBytes: used_heap_size,
+        bufferBytes: external_memory,
+        heapBytesMax: heap_size_limit,
+        machineBytes: MACHINE_BYTES,
+      }
+    },
+    collectGarbage: (generations) => {
+      collect ??= exposeCollector()
+      collect({ type: generations === 'young' ? 'minor' : 'major' })
+    },
     disk: nodeDisk,
   }
+}
+
+const MACHINE_BYTES = machineBytes()
+
+/** A container's limit is 0 or beyond the machine where there is none. */
+function machineBytes(): number {
+  const limit = process.constrainedMemory()
+  return limit > 0 ? Math.min(limit, totalmem()) : totalmem()
+}
+
+type Collector = (options: { type: 'minor' | 'major' }) => void
+
+let collect: Collector | undefined
+
+/** V8 shows its collector only to contexts that are made after it was told to. */
+function exposeCollector(): Collector {
+  setFlagsFromString('--expose-gc')
+  return runInNewContext('gc') as Collector
 }
 
 /** Stands still, and everything of this process with it: for DEBUG SLEEP. */
@@ -120,8 +154,26 @@ const nodeDisk: Disk = {
     })
   },
 
+  removeLater(path, done) {
+    fs.rm(path, { force: true }, (error) => {
+      if (error === null) done()
+      else done(diskError(`remove ${path}`, error))
+    })
+  },
+
+  rename(from, to) {
+    attempt(`rename ${from} to ${to}`, () => {
+      fs.renameSync(from, to)
+      syncFolder(dirname(to))
+    })
+  },
+
   open(path) {
     return attempt(`open ${path}`, () => new NodeFile(path, openForAppend(path)))
+  },
+
+  folderId(path) {
+    return attempt(`look at the folder ${path}`, () => String(fs.statSync(path, { bigint: true }).ino))
   },
 
   lockFolder(path) {

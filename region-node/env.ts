@@ -1,10 +1,10 @@
 /**
- * env.ts: the only door to clock, randomness, timers and disk.
+ * env.ts: the only door to clock, randomness, timers, memory and disk.
  *
  * Everything else in the project receives an `Env` and knows nothing of where it comes from, so
  * the same log, engine and sync code runs in the server and in the simulator (`test/harness`).
- * Sockets are not here: they are opened in the RESP listener, the WebSocket transport and the admin
- * server only, each behind a port of its own.
+ * Sockets are not here: they are opened in the RESP listener, the WebSocket transport, the admin server and
+ * the client of the command line only, each behind a port of its own.
  *
  * Invariants: (1) `monoMs` never goes back; `wallMs` may. (2) A file's `write` is complete when it
  * returns, and durable only when a `sync` begun after it has called back without an error.
@@ -13,6 +13,18 @@
 
 export interface Timer {
   cancel(): void
+}
+
+/** What the process holds in memory now, garbage included. */
+export interface MemoryReading {
+  /** Objects and strings in V8's heap. */
+  readonly heapBytes: number
+  /** Array buffers and the like, beside the heap. */
+  readonly bufferBytes: number
+  /** Where V8 ends the process when the heap grows to it. */
+  readonly heapBytesMax: number
+  /** Memory of the machine, or of the container, as far as the system tells. */
+  readonly machineBytes: number
 }
 
 export interface Env {
@@ -28,6 +40,12 @@ export interface Env {
   after(delayMs: number, task: () => void): Timer
   /** Runs `task` at the end of this event-loop turn, after the sockets that are ready were read. */
   defer(task: () => void): void
+  memory(): MemoryReading
+  /**
+   * Frees what nothing refers to, before it returns. Stops everything meanwhile: for the young generation some
+   * milliseconds, for all about a second for each gigabyte.
+   */
+  collectGarbage(generations: 'young' | 'all'): void
   readonly disk: Disk
 }
 
@@ -54,8 +72,14 @@ export interface Disk {
   replaceFile(path: string, bytes: Uint8Array): void
   /** Removes a file, durably in its folder; no error when it does not exist. */
   removeFile(path: string): void
+  /** Same through the thread pool: to unlink a file of some 100 MB takes some 10 ms. Durable some time later. */
+  removeLater(path: string, done: (error?: DiskError) => void): void
+  /** Gives a closed file another name in its folder, durably; one of that name is replaced. */
+  rename(from: string, to: string): void
   /** Opens a file for reading and for appending at its end; makes it, durably in its folder, when absent. */
   open(path: string): DiskFile
+  /** Tells a folder from a copy of it: the same text as long as the folder itself stays in place. */
+  folderId(path: string): string
   /**
    * Takes the exclusive lock of a folder for this process; it ends with the process, however that ends.
    * @returns a release function, or the process id of the holder when it is taken.

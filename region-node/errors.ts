@@ -115,6 +115,15 @@ export const errors = {
     'ERR SORT cannot STORE yet: its result is a list, a type this version does not have',
   ),
 
+  // The region
+  regionLacking: commandError(
+    'BEHIND This region takes writes once it has heard a peer and holds what that one has: it is new, or its ' +
+      'folder was put back from a copy. Start another region; CRDT.LINK STATUS shows how far it is. Reads work.',
+  ),
+  regionEnded: commandError(
+    'BEHIND This region was removed from the database, or suspended: reads work, writes go to another region',
+  ),
+
   // Strings and numbers
   overflow: commandError('ERR increment or decrement would overflow'),
   decrementOverflow: commandError('ERR decrement would overflow'),
@@ -178,6 +187,28 @@ export const errors = {
   unblocked: commandError('UNBLOCKED client unblocked via CLIENT UNBLOCK'),
   replyTooLong: commandError('ERR the replies that wait for this client would pass 512mb'),
   maxClients: commandError('ERR max number of clients reached'),
+  // One line, as every error: Redis's advice, with our name in it and without CONFIG REWRITE, which we lack.
+  protectedMode: commandError(
+    'DENIED Causeway is running in protected mode because protected mode is enabled and no password is ' +
+      'set for the default user. In this mode connections are only accepted from the loopback interface. ' +
+      'If you want to connect from external computers to Causeway you may adopt one of the following ' +
+      "solutions: 1) Just disable protected mode sending the command 'CONFIG SET protected-mode no' from " +
+      'the loopback interface by connecting to Causeway from the same host the server is running, however ' +
+      'MAKE SURE Causeway is not publicly accessible from internet if you do so. 2) Alternatively you can ' +
+      'just disable the protected mode by editing the configuration file, and setting the protected mode ' +
+      "option to 'no', and then restarting the server. 3) If you started the server manually just for " +
+      "testing, restart it with the '--protected-mode no' option. 4) Set up an authentication password " +
+      'for the default user (requirepass). NOTE: You only need to do one of the above things in order for ' +
+      'the server to start accepting connections from the outside.',
+  ),
+
+  // The node is short of something
+  outOfMemory: commandError("OOM command not allowed when used memory > 'maxmemory'."),
+  diskFull: commandError(
+    'MISCONF Errors writing to the log: the disk is full, so commands that may modify the data set are ' +
+      'disabled. Make room on the disk of the data folder: writes then resume by themselves.',
+  ),
+  loading: commandError('LOADING Causeway is loading the dataset in memory'),
 } as const
 
 export const protocolErrors = {

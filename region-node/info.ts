@@ -4,10 +4,13 @@
  * `redis_version` is the level of compatibility that clients decide by; what runs is `causeway_version`.
  * Fields that Redis has and that mean nothing here are left out, except the few that tools insist on.
  */
+import type { LinkStatus } from '../sync/link-status.ts'
 import type { NodeCore } from './core.ts'
 import { CONFLICT_RULES } from './engine/conflict-log.ts'
+import type { Loading } from './loading.ts'
 import type { ProcessFacts } from './process-facts.ts'
 import { REDIS_VERSION } from './redis-version.ts'
+import { horizonOf } from './regions.ts'
 
 /** What the core does not know: the process and its clients. */
 export interface HostFacts {
@@ -25,6 +28,8 @@ export interface HostFacts {
   }
   /** Over the last seconds. */
   readonly commandsPerSecond: number
+  /** Until the data folder is read. */
+  readonly loading: Loading | undefined
 }
 
 type Lines = readonly (readonly [string, string | number])[]
@@ -81,31 +86,64 @@ function clients(_core: NodeCore, facts: HostFacts): Lines {
 }
 
 function memory(core: NodeCore, facts: HostFacts): Lines {
-  const { rss, rssPeak, heapUsed, heapLimit } = facts.process
+  const { rss, rssPeak, heapUsed, buffers, heapLimit } = facts.process
+  const { maxmemory } = core.settings.values
   return [
-    ['used_memory', heapUsed],
-    ['used_memory_human', human(heapUsed)],
+    ['used_memory', heapUsed + buffers],
+    ['used_memory_human', human(heapUsed + buffers)],
     ['used_memory_rss', rss],
     ['used_memory_rss_human', human(rss)],
     ['used_memory_peak', rssPeak],
     ['used_memory_peak_human', human(rssPeak)],
+    ['used_memory_heap', heapUsed],
+    ['used_memory_buffers', buffers],
     ['heap_limit', heapLimit],
-    ['maxmemory', core.settings.values.maxmemory],
+    ['maxmemory', maxmemory],
+    ['maxmemory_human', human(maxmemory)],
     ['maxmemory_policy', core.settings.values['maxmemory-policy']],
     ['mem_allocator', 'v8'],
   ]
 }
 
-function persistence(core: NodeCore): Lines {
-  const { log } = core
+/** The rest is not known before the data folder is read. */
+function loadingLines(loading: Loading): Lines {
+  const { phase, bytesDone, bytesTotal } = loading.progress
+  return [
+    ['loading', 1],
+    ['async_loading', 0],
+    ['loading_start_time', Math.floor(loading.startedWallMs / 1000)],
+    ['loading_phase', phase],
+    ['loading_total_bytes', bytesTotal],
+    ['loading_loaded_bytes', bytesDone],
+    ['loading_loaded_perc', loading.percent.toFixed(2)],
+    ['loading_eta_seconds', loading.etaSeconds],
+  ]
+}
+
+function persistence(core: NodeCore, facts: HostFacts): Lines {
+  if (facts.loading !== undefined) return loadingLines(facts.loading)
+  const { log, snapshotter, store } = core
   return [
     ['loading', 0],
-    ['rdb_changes_since_last_save', 0],
-    ['rdb_bgsave_in_progress', 0],
+    ['rdb_changes_since_last_save', snapshotter.changes],
+    ['rdb_bgsave_in_progress', Number(snapshotter.isRunning)],
+    ['rdb_last_save_time', snapshotter.lastSaveSeconds],
+    ['rdb_last_bgsave_status', snapshotter.lastFailure === undefined ? 'ok' : 'err'],
+    ['rdb_last_bgsave_time_sec', snapshotter.lastSeconds],
+    ['rdb_current_bgsave_time_sec', snapshotter.currentSeconds],
+    ['rdb_saves', snapshotter.count],
     ['aof_enabled', 1],
     ['aof_rewrite_in_progress', 0],
-    ['aof_last_write_status', 'ok'],
+    ['aof_rewrite_scheduled', 0],
+    ['aof_last_rewrite_time_sec', -1],
+    ['aof_current_rewrite_time_sec', -1],
+    ['aof_last_bgrewrite_status', 'ok'],
+    ['aof_last_write_status', log.isFull ? 'err' : 'ok'],
     ['aof_current_size', log.bytes],
+    ['snapshot_percent', Math.floor(snapshotter.progress * 100)],
+    ['snapshot_bytes', store.newest?.bytes ?? 0],
+    ['snapshot_last_error', snapshotter.lastFailure ?? ''],
+    ['log_start_position', log.start],
     ['log_segments', log.segments.length],
     ['log_written_position', log.writtenPosition],
     ['log_durable_position', log.durablePosition],
@@ -167,6 +205,17 @@ function crdt(core: NodeCore): Lines {
     ['ops_minted', engine.mintedCount],
     ['ops_received', engine.receivedCount],
   ]
+  const horizon = horizonOf(core)
+  lines.push(
+    ['cut_ops_above', horizon.cutOps],
+    ['cut_lag_ms', horizon.cutLagMs],
+    ['cut_state', horizon.cutState],
+    ['reclaim_pending', horizon.reclaimPending],
+    ['lacking', Number(horizon.lacking)],
+    ['fences', horizon.fences],
+    ['seals', horizon.seals],
+    ['suspended_regions', horizon.suspended.join(',')],
+  )
   for (const rule of CONFLICT_RULES)
     lines.push([`conflicts_${rule.replaceAll('-', '_')}`, conflicts.counts[rule]])
   for (const link of core.mesh.links()) {
@@ -175,6 +224,21 @@ function crdt(core: NodeCore): Lines {
       `pull=${link.pull},serve=${link.serve},paused=${Number(link.paused)},lag_ops=${link.lagOps ?? 0},` +
         `lag_ms=${link.lagMs},skew_ms=${link.skewMs ?? 0},bytes_in=${link.bytesIn},bytes_out=${link.bytesOut}`,
     ])
+    lines.push(...transferLines(link))
+  }
+  return lines
+}
+
+/** Snapshots that travel over the links with a region. */
+function transferLines({ region, snapshotIn, snapshotOut }: LinkStatus): [string, string][] {
+  const lines: [string, string][] = []
+  for (const [name, progress] of [
+    ['in', snapshotIn],
+    ['out', snapshotOut],
+  ] as const) {
+    if (progress === undefined) continue
+    const { phase, done, total } = progress
+    lines.push([`link_${region}_snapshot_${name}`, `phase=${phase},done=${done},total=${total}`])
   }
   return lines
 }

@@ -1,20 +1,15 @@
 /**
  * main.ts: the entry of the process: the real environment, signals, standard streams, exit code.
- *
- * Log lines are JSON on standard error, written synchronously: there are few, and the last ones
- * before a crash are the ones that matter.
  */
-import { type Logger, pino } from 'pino'
 import { runCauseway } from './cli/causeway.ts'
 import type { CliHost } from './cli/host.ts'
-import type { Settings } from './config.ts'
+import { nodeClient } from './cli/node-client.ts'
 import { nodeEnv } from './env-node.ts'
+import { startNodeThread } from './thread.ts'
 
-/** Redis's words for how much is logged, in pino's. */
-const PINO_LEVELS = { debug: 'trace', verbose: 'debug', notice: 'info', warning: 'warn' } as const
-
+const env = nodeEnv()
 const host: CliHost = {
-  env: nodeEnv(),
+  env,
   environment: process.env,
   print: (text) => {
     process.stdout.write(text)
@@ -27,20 +22,8 @@ const host: CliHost = {
     process.on('SIGINT', listener)
   },
   exitNow: (code) => process.exit(code),
-  makeLogger,
-  // Loaded only when it is needed: --help does not wait for the whole database.
-  loadStartNode: async () => (await import('./node.ts')).startNode,
-}
-
-function makeLogger(settings: Settings): Logger {
-  const { region } = settings.values
-  const logger = pino({ base: { region } }, pino.destination({ dest: 2, sync: true }))
-  const follow = (): void => {
-    logger.level = PINO_LEVELS[settings.values.loglevel]
-  }
-  follow()
-  settings.onChange(follow)
-  return logger
+  startNode: (settings) => startNodeThread(settings, env.memory().machineBytes),
+  askNode: nodeClient(env),
 }
 
 const words = process.argv.slice(2)

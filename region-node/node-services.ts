@@ -5,7 +5,7 @@
  */
 import type { Latin1 } from '../crdt/codec/bytes.ts'
 import type { VersionVector } from '../crdt/version-vector.ts'
-import type { LinkState, Services } from './commands/services.ts'
+import type { LinkState, RegionControl, Services, SnapshotControl } from './commands/services.ts'
 import type { Session } from './commands/session.ts'
 import { configGet, configSet } from './config.ts'
 import type { NodeCore } from './core.ts'
@@ -13,6 +13,7 @@ import type { CommandWatch } from './engine/command-watch.ts'
 import type { Env } from './env.ts'
 import { commandError } from './errors.ts'
 import { type HostFacts, INFO_SECTIONS, infoSection } from './info.ts'
+import { regionsOf } from './regions.ts'
 import { VERSION } from './version.ts'
 
 /** The side of the node that clients and operators see. */
@@ -28,6 +29,7 @@ export interface Front {
 export class NodeServices implements Services {
   readonly version = VERSION
   readonly infoSections = INFO_SECTIONS
+  readonly regions: RegionControl
   readonly #core: NodeCore
   readonly #env: Env
   readonly #front: Front
@@ -36,6 +38,10 @@ export class NodeServices implements Services {
     this.#core = core
     this.#env = env
     this.#front = front
+    this.regions = {
+      list: () => regionsOf(core),
+      change: (regionId, name, url, status) => core.changeRegion(regionId, name, url, status),
+    }
   }
 
   get region(): string {
@@ -108,6 +114,10 @@ export class NodeServices implements Services {
     return this.#core.log.writtenPosition
   }
 
+  get snapshots(): SnapshotControl {
+    return this.#core.snapshotter
+  }
+
   get sessions(): Iterable<Session> {
     return this.#front.sessions
   }
@@ -122,6 +132,10 @@ export class NodeServices implements Services {
 
   setLink(region: string, up: boolean): boolean {
     return this.#core.mesh.setLink(region, up)
+  }
+
+  resync(region: string): string | undefined {
+    return this.#core.mesh.resync(region)
   }
 
   links(): readonly LinkState[] {

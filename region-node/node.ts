@@ -2,18 +2,19 @@
  * node.ts: builds a node that serves: the core, the RESP listener, the WebSocket transport, the admin
  * server.
  *
- * Order of a start: lock and recover (core), then peers, then clients; /health answers from the start of
- * the admin server on, /ready once clients are served. Order of a stop: no new clients, no peers, all
- * that was written made durable, folder released.
+ * Order of a start: folder locked, admin server, listener; then the data folder is read, while commands get
+ * LOADING, /health answers and /ready says how far it is; then peers, then everything is served. Order of a
+ * stop: no new clients, no peers, all that was written made durable, folder released.
  */
 import { createHmac } from 'node:crypto'
 import type { Logger } from 'pino'
-import type { LinkStatus } from '../sync/mesh.ts'
+import type { LinkStatus } from '../sync/link-status.ts'
 import { isRefusal } from '../sync/reason.ts'
 import { WsTransport } from '../sync/transport-ws.ts'
 import type { AdminServer } from './admin/server.ts'
-import type { NodeStatus, PeerStatus } from './admin/status.ts'
+import type { NodeStatus, PeerStatus, RegionStatus } from './admin/status.ts'
 import type { RunningNode } from './cli/host.ts'
+import type { RegionState } from './commands/services.ts'
 import type { Session } from './commands/session.ts'
 import type { Settings } from './config.ts'
 import { NodeCore } from './core.ts'
@@ -21,15 +22,17 @@ import type { Env } from './env.ts'
 import { stallThread } from './env-node.ts'
 import type { HostFacts } from './info.ts'
 import { nodeLatin1 } from './latin1-node.ts'
+import { Loading } from './loading.ts'
 import { type Front, NodeServices } from './node-services.ts'
 import { processFacts } from './process-facts.ts'
+import { horizonOf, regionsOf } from './regions.ts'
 import { ClientListener, type ListenerLimits } from './server/listener.ts'
 
 /** Words in one command. Redis's own limit. */
 const COMMAND_WORDS_MAX = 2 ** 20
 const RATE_INTERVAL_MS = 1000
 
-/** Starts a node. @throws StartError */
+/** Starts a node. Resolves when its ports are open; what is wrong with its data comes by `stopped`. @throws StartError */
 export async function startNode(settings: Settings, env: Env, logger: Logger): Promise<RunningNode> {
   const node = new Node(settings, env, logger)
   await node.start()
@@ -43,9 +46,12 @@ class Node implements RunningNode, Front {
   readonly #logger: Logger
   readonly #core: NodeCore
   readonly #listener: ClientListener
+  readonly #loading: Loading
   #admin: AdminServer | undefined = undefined
   #ready = false
   #exit: (result: { exitCode: number }) => void = () => {}
+  /** The start turned out to be impossible. */
+  #refuse: (error: unknown) => void = () => {}
   #stopping: Promise<void> | undefined = undefined
   readonly #startedMs: number
   #rate = { commands: 0, perSecond: 0 }
@@ -55,8 +61,9 @@ class Node implements RunningNode, Front {
     this.#env = env
     this.#logger = logger
     this.#startedMs = env.monoMs()
-    this.stopped = new Promise((resolve) => {
+    this.stopped = new Promise((resolve, reject) => {
       this.#exit = resolve
+      this.#refuse = reject
     })
     const { values } = settings
     const log = {
@@ -64,6 +71,7 @@ class Node implements RunningNode, Front {
       warn: (sentence: string) => logger.warn(sentence),
       error: (sentence: string) => logger.error(sentence),
     }
+    this.#loading = new Loading({ env, report: log.info })
     this.#core = new NodeCore(settings, {
       env,
       latin1: nodeLatin1,
@@ -87,6 +95,7 @@ class Node implements RunningNode, Front {
     })
   }
 
+  /** Opens its doors; resolves before the data folder is read. */
   async start(): Promise<void> {
     const { values } = this.#settings
     if (values['admin-port'] !== 0) {
@@ -96,14 +105,28 @@ class Node implements RunningNode, Front {
       this.#admin = await listenAdmin(ports, values.bind, values['admin-port'])
     }
     try {
-      await this.#core.start()
       await this.#listener.listen()
     } catch (error) {
       await this.#close('the start failed')
       throw error
     }
+    void this.#load()
+  }
+
+  /** Reads the data folder, then serves. */
+  async #load(): Promise<void> {
+    try {
+      const isWhole = await this.#loading.run(this.#core.recovery())
+      if (!isWhole) return
+      await this.#core.start()
+    } catch (error) {
+      await this.#close('the start failed')
+      this.#refuse(error)
+      return
+    }
     this.#ready = true
     this.#measureRate()
+    const { values } = this.#settings
     this.#logger.info(
       `region ${values.region} serves clients on ${values.bind}:${this.#listener.port}, ` +
         `${values['sync-port'] === 0 ? 'no peers' : `peers on port ${values['sync-port']}`}, ` +
@@ -121,11 +144,12 @@ class Node implements RunningNode, Front {
 
   #readiness(): { ready: boolean; reason?: string } {
     if (this.#stopping !== undefined) return { ready: false, reason: 'the node is stopping' }
-    return this.#ready ? { ready: true } : { ready: false, reason: 'the node is starting' }
+    return this.#ready ? { ready: true } : { ready: false, reason: `loading: ${this.#loading.sentence}` }
   }
 
   stop(reason: string): Promise<void> {
     this.#logger.info(`stopping: ${reason}`)
+    this.#loading.cancel()
     this.#stopping ??= this.#close(reason).then(() => this.#exit({ exitCode: 0 }))
     return this.#stopping
   }
@@ -177,6 +201,7 @@ class Node implements RunningNode, Front {
         outputBytes: listener.traffic.outputBytes,
       },
       commandsPerSecond: this.#rate.perSecond,
+      loading: this.#ready ? undefined : this.#loading,
     }
   }
 
@@ -201,7 +226,11 @@ class Node implements RunningNode, Front {
       vector: Object.fromEntries(core.applied.toWire()),
       durableVector: Object.fromEntries(core.durable.toWire()),
       keys,
-      log: { bytes: core.log.bytes, segments: core.log.segments.length },
+      log: {
+        bytes: core.log.bytes,
+        segments: core.log.segments.length,
+        ...(core.log.isFull ? { error: 'the disk is full' } : {}),
+      },
       clients: {
         connected: listener.connectedClients,
         blocked: this.#blockedCount(),
@@ -215,8 +244,20 @@ class Node implements RunningNode, Front {
         waiting: core.mesh.waiting.batches,
       },
       conflicts: core.conflicts.counts,
+      horizon: horizonOf(core),
+      regions: regionsOf(core).map(regionStatus),
       peers: core.mesh.links().map(peerStatus),
     }
+  }
+}
+
+function regionStatus({ name, regionId, status, epoch, heardMsAgo }: RegionState): RegionStatus {
+  return {
+    name,
+    ...(regionId === undefined ? {} : { regionId }),
+    status,
+    epoch,
+    ...(heardMsAgo === undefined ? {} : { heardMsAgo: Math.round(heardMsAgo) }),
   }
 }
 
@@ -234,6 +275,8 @@ function peerStatus(link: LinkStatus): PeerStatus {
     ...(link.lastError === undefined
       ? {}
       : { lastError: `${link.lastError.code}: ${link.lastError.sentence}` }),
+    ...(link.snapshotIn === undefined ? {} : { snapshotIn: link.snapshotIn }),
+    ...(link.snapshotOut === undefined ? {} : { snapshotOut: link.snapshotOut }),
   }
 }
 
@@ -267,6 +310,9 @@ function clientLimits({ values }: Settings): ListenerLimits {
     },
     get clientsMax() {
       return values.maxclients
+    },
+    get isProtected() {
+      return values['protected-mode'] && values.requirepass === ''
     },
     get keepaliveSeconds() {
       return values['tcp-keepalive']

@@ -10,6 +10,8 @@ export interface ProcessFacts {
   readonly rss: number
   readonly rssPeak: number
   readonly heapUsed: number
+  /** Array buffers and the like, beside the heap. */
+  readonly buffers: number
   readonly heapLimit: number
   /** Seconds of processor time since the start. */
   readonly cpuSystem: number
@@ -27,6 +29,7 @@ export function processFacts(): ProcessFacts {
     // The system counts in kilobytes.
     rssPeak: usage.maxRSS * 1024,
     heapUsed: memory.heapUsed,
+    buffers: memory.external,
     heapLimit: getHeapStatistics().heap_size_limit,
     cpuSystem: usage.systemCPUTime / 1e6,
     cpuUser: usage.userCPUTime / 1e6,

@@ -123,14 +123,14 @@ export class CausalBuffer<Source> {
     return waiting
   }
 
-  /** Drops what one link delivered: it will deliver it again. */
-  discard(source: Source): void {
+  /** Drops those batches, and looks at the others again: what is applied may have jumped. */
+  discard(isDropped: (waiting: Waiting<Source>) => boolean): void {
     const others: Waiting<Source>[] = []
     for (const queue of this.#queues) {
       while (queue !== undefined && queue.nextSeq < Number.POSITIVE_INFINITY) others.push(queue.pop())
     }
     for (const waiting of others.concat(this.#ready.splice(0))) {
-      if (waiting.source === source) this.#forget(waiting)
+      if (isDropped(waiting)) this.#forget(waiting)
       else this.#place(waiting)
     }
   }

@@ -78,11 +78,12 @@ export class Inbox<From extends Source> {
       const batch = this.#open(record)
       const { header } = batch
       from.delivered(header.origin, lastSeq(header))
-      if (this.#isCovered(header)) continue
+      if (this.#isCovered(header) || !this.#isAdmitted(header)) continue
       if (this.#buffer.missing(header) === undefined) {
         this.#apply(record, batch, from)
         continue
       }
+      if (this.#isStranded(header)) continue
       gap ||= this.#lacksPredecessor(header)
       if (!this.#buffer.add(record, header, from, this.#settings.causalBufferBytesMax))
         return { full: true, gap }
@@ -97,7 +98,7 @@ export class Inbox<From extends Source> {
       const waiting = this.#buffer.take()
       if (waiting === undefined) return
       const { record, header, source } = waiting
-      if (this.#isCovered(header)) continue
+      if (this.#isCovered(header) || !this.#isAdmitted(header)) continue
       left -= record.length
       try {
         this.#apply(record, this.#open(record), source)
@@ -108,9 +109,21 @@ export class Inbox<From extends Source> {
     }
   }
 
+  /** `host.applied` has advanced by other means than a batch: looks at everything that waits again. */
+  jumped(): void {
+    for (const [origin, seq] of this.#host.applied.entries()) this.#buffer.advanced(origin, seq)
+  }
+
   /** Drops what a link delivered and has to wait: it will be asked for again. */
   discard(from: From): void {
-    this.#buffer.discard(from)
+    this.#buffer.discard(({ source }) => source === from)
+  }
+
+  /** The membership changed, or what is applied has jumped: what waits may be due, or never come to be. */
+  reconsider(): void {
+    this.#buffer.discard(
+      ({ header }) => this.#isCovered(header) || !this.#isAdmitted(header) || this.#isStranded(header),
+    )
   }
 
   #open(record: Uint8Array): BatchReader {
@@ -127,7 +140,7 @@ export class Inbox<From extends Source> {
   #apply(record: Uint8Array, batch: BatchReader, from: From): void {
     const { origin } = batch.header
     const before = this.#host.applied.get(origin)
-    const last = lastSeq(batch.header)
+    const last = Math.min(lastSeq(batch.header), this.#host.membership.limitOf(origin))
     try {
       this.#host.apply(record, batch)
     } catch (error) {
@@ -139,8 +152,30 @@ export class Inbox<From extends Source> {
     this.#buffer.advanced(origin, last)
   }
 
+  /** Nothing of it is left to apply; what lies behind the limit of its origin never is. */
   #isCovered(header: BatchHeader): boolean {
-    return lastSeq(header) <= this.#host.applied.get(header.origin)
+    const { applied, membership } = this.#host
+    const { origin, firstSeq } = header
+    const limit = membership.limitOf(origin)
+    return firstSeq > limit || Math.min(lastSeq(header), limit) <= applied.get(origin)
+  }
+
+  #isAdmitted({ origin, deps }: BatchHeader): boolean {
+    const { applied, membership } = this.#host
+    // Of an origin that was ended, all up to its end counts, whatever became of its region.
+    const isBegun = applied.get(origin) > 0 || membership.sealOf(origin) !== undefined
+    return isBegun || membership.admits(origin, deps)
+  }
+
+  /** It has seen ops that came too late to count, so its own origin has been ended, or will be. */
+  #isStranded({ deps }: BatchHeader): boolean {
+    const { membership } = this.#host
+    if (membership.seals.size === 0) return false
+    for (const [origin, seq] of deps.entries()) {
+      const seal = membership.sealOf(origin)
+      if (seal !== undefined && seq > seal.end) return true
+    }
+    return false
   }
 
   #lacksPredecessor({ origin, firstSeq }: BatchHeader): boolean {

@@ -12,54 +12,25 @@
  * Invariants: (1) at most one link each way per peer; a newer one from the same node replaces the older.
  * (2) Nothing happens after `stop`. (3) Nothing here grows with the backlog of a peer: that is in the log.
  */
+import type { RegionRecord } from '../crdt/membership.ts'
 import type { Origin } from '../crdt/origin.ts'
 import { VersionVector } from '../crdt/version-vector.ts'
 import { judgePeer } from './handshake.ts'
 import { Inbox } from './inbox.ts'
-import type { Ack } from './messages.ts'
+import type { LinkStatus } from './link-status.ts'
+import type { Ack, Status, WireStanding } from './messages.ts'
 import { OpsFrames } from './ops-frame.ts'
-import { Peer } from './peer.ts'
+import { type HearingReport, Peer } from './peer.ts'
 import type { Identity, Link, LinkEvents, SyncEnv, SyncHost, Timer, Transport } from './ports.ts'
-import { Puller, type PullState } from './puller.ts'
+import { Puller } from './puller.ts'
 import { type Reason, reason } from './reason.ts'
 import { opsBeyond, opsOfRegion } from './region-vector.ts'
 import { RelayPlan } from './relay-plan.ts'
 import { ServerLink } from './server-link.ts'
-import type { SyncSettings } from './settings.ts'
-
-/** One peer, for CRDT.LINK STATUS, INFO and /v1/status. */
-export interface LinkStatus {
-  readonly region: string
-  /** Undefined until the peer was reached once. */
-  readonly regionId: number | undefined
-  readonly url: string
-  /** The link by which this node pulls from the peer. */
-  readonly pull: PullState
-  /** The link by which the peer pulls from this node. */
-  readonly serve: 'absent' | 'streaming'
-  /** Cut by `setLink`. */
-  readonly paused: boolean
-  /** Regions whose ops the peer relays to this node. */
-  readonly relays: readonly number[]
-  /** Ops of this region that the peer has not said it has applied; undefined until it was heard. */
-  readonly lagOps: number | undefined
-  /** Age of the oldest of them, as far as this run of the node knows, milliseconds. */
-  readonly lagMs: number
-  /** Ops of the peer's region that it announced and that are not applied here. */
-  readonly behindOps: number
-  /** Milliseconds since an announcement of which an op is still missing here; 0 for none. */
-  readonly behindMs: number
-  /** The peer's wall clock minus ours, milliseconds. */
-  readonly skewMs: number | undefined
-  readonly roundTripMs: number | undefined
-  readonly bytesIn: number
-  readonly bytesOut: number
-  readonly opsIn: number
-  readonly opsOut: number
-  readonly lastError: Reason | undefined
-  /** What the peer has fsynced, as it last said. */
-  readonly acknowledged: VersionVector | undefined
-}
+import type { PeerAddress, SyncSettings } from './settings.ts'
+import { SnapshotFetch } from './snapshot-fetch.ts'
+import { type CutMember, type Holdup, StableCut } from './stable-cut.ts'
+import { fencesFromWire, ownStanding, standingFromWire, standingToWire } from './standings.ts'
 
 /** Somebody waits until the connected peers have something durably. */
 interface DurableWait {
@@ -82,12 +53,21 @@ export class Mesh {
   readonly #settings: SyncSettings
   readonly #inbox: Inbox<Puller>
   readonly #plan: RelayPlan
+  /** Where all regions stand, and what nothing can be minted against any more. */
+  readonly cut: StableCut
+  readonly #snapshots: SnapshotFetch
   readonly #frames = new OpsFrames()
   readonly #members = new Map<string, Member>()
   /** Accepted links whose handshake is not done. */
   readonly #strangers = new Set<ServerLink>()
   readonly #waits = new Set<DurableWait>()
+  /** The epoch of the own region that the links were opened with. */
+  #ownEpoch: number
+  /** When this was made, our monotonic clock: a region never heard counts as heard then. */
+  readonly #madeMs: number
   #state: 'new' | 'running' | 'stopped' = 'new'
+  /** This node can take ops in. */
+  #pulls = true
   #heartbeat: Timer | undefined
   #linger: Timer | undefined
   #ackLinger: Timer | undefined
@@ -99,12 +79,103 @@ export class Mesh {
     this.#transport = transport
     this.#env = env
     this.#settings = settings
+    this.#madeMs = env.monoMs()
     this.#inbox = new Inbox(host, settings)
     this.#plan = new RelayPlan(host.identity.regionId)
-    for (const address of settings.peers) {
-      const peer = new Peer(address, (sentence) => this.#host.report(sentence))
-      this.#members.set(peer.name, { peer, puller: this.#pullerOf(peer), server: undefined })
+    this.#snapshots = new SnapshotFetch({
+      host,
+      env,
+      givers: () => this.#pullers(),
+      adopted: () => this.#adopted(),
+    })
+    this.cut = new StableCut(host)
+    this.#ownEpoch = host.identity.epoch
+    for (const address of settings.peers) this.#addMember(address)
+    this.membershipChanged()
+  }
+
+  #addMember(address: PeerAddress): Member {
+    const peer = new Peer(address, (sentence) => this.#host.report(sentence))
+    const member: Member = { peer, puller: this.#pullerOf(peer), server: undefined }
+    this.#members.set(peer.name, member)
+    return member
+  }
+
+  /** A region joined, left, was suspended or came back; or an origin was ended. */
+  membershipChanged(): void {
+    const { membership, identity } = this.#host
+    if (identity.epoch !== this.#ownEpoch) this.#beginAnew(identity.epoch)
+    for (const record of membership.regions.values()) {
+      if (record.regionId === identity.regionId) continue
+      const member = this.#members.get(record.name)
+      if (record.status === 'left') {
+        this.cut.forget(record.regionId)
+        if (member !== undefined) this.#removeMember(member)
+        continue
+      }
+      // Its id is known though it may not have been reached since the start: a suspended region is dark.
+      if (member !== undefined) {
+        member.peer.regionId ??= record.regionId
+        this.#endIfBehind(member)
+      } else if (record.url !== '') {
+        this.#welcomeRegion(record)
+      }
     }
+    this.#inbox.reconsider()
+    this.#releaseSoon()
+  }
+
+  /** A region that is not in the configuration has joined. */
+  #welcomeRegion({ regionId, name, url }: RegionRecord): void {
+    const member = this.#addMember({ name, url })
+    member.peer.regionId = regionId
+    this.#join(member)
+  }
+
+  /** This node's own region joined or came back: peers have to hear its new epoch. */
+  #beginAnew(epoch: number): void {
+    this.#ownEpoch = epoch
+    const why = reason('superseded', `region ${this.#host.identity.region} opens its links anew, as a member`)
+    for (const { puller, server } of this.#members.values()) {
+      puller.giveUp(why)
+      server?.end(why)
+    }
+  }
+
+  #join({ peer, puller }: Member): void {
+    if (this.#state === 'running' && this.#pulls && !peer.paused) puller.start()
+  }
+
+  #removeMember(member: Member): void {
+    const { peer, puller } = member
+    const why = this.#hasLeft(peer.name)
+    puller.stop(why)
+    member.server?.end(why)
+    this.#members.delete(peer.name)
+  }
+
+  /** Links made before the region was suspended end: what flows over them would no longer count. */
+  #endIfBehind({ puller, server }: Member): void {
+    const why = puller.identity === undefined ? undefined : this.#isBehind(puller.identity)
+    if (why !== undefined) puller.giveUp(why)
+    if (server?.identity === undefined) return
+    const behind = this.#isBehind(server.identity)
+    if (server.isStale) server.offerSnapshot()
+    else if (behind !== undefined) server.end(behind)
+  }
+
+  /** The peer does not know yet that its region was suspended, or that it may come back. */
+  #isBehind({ region, regionId, epoch }: Identity): Reason | undefined {
+    const { membership } = this.#host
+    if (membership.statusOf(regionId) === 'member' && epoch >= membership.epochOf(regionId)) return undefined
+    return reason(
+      'region-behind',
+      `region ${region} was away for too long and has to take a snapshot before its ops count again`,
+    )
+  }
+
+  #hasLeft(region: string): Reason {
+    return reason('region-left', `region ${region} was removed from the database`)
   }
 
   #pullerOf(peer: Peer): Puller {
@@ -114,10 +185,13 @@ export class Mesh {
       transport: this.#transport,
       settings: this.#settings,
       inbox: this.#inbox,
+      snapshots: this.#snapshots,
       judge: (identity) => this.#judgeServer(peer, identity),
       relays: () => this.#plan.relayedBy(peer.name),
       changed: () => this.#replanNow(),
       took: () => this.#took(),
+      heard: (status) => this.#heard(peer, status),
+      welcomed: (joined) => this.#host.welcomed(joined),
       delivered: (origin, seq) => this.#members.get(peer.name)?.server?.has(origin, seq),
     })
   }
@@ -128,7 +202,7 @@ export class Mesh {
     if (this.#state !== 'new') return
     this.#state = 'running'
     this.#beatLater()
-    for (const { puller, peer } of this.#members.values()) if (!peer.paused) puller.start()
+    for (const member of this.#members.values()) this.#join(member)
   }
 
   /**
@@ -144,6 +218,7 @@ export class Mesh {
       timer?.cancel()
     for (const wait of this.#waits) wait.timer?.cancel()
     this.#waits.clear()
+    this.#snapshots.stop()
     for (const stranger of this.#strangers) stranger.end(goodbye)
     for (const { puller, server } of this.#members.values()) {
       puller.stop(goodbye)
@@ -181,6 +256,44 @@ export class Mesh {
     return true
   }
 
+  /**
+   * Rebuilds this node from a snapshot of a peer. Ops that the peer does not have stay.
+   * @returns why not, for people; undefined when it has begun
+   */
+  resync(region: string): string | undefined {
+    const member = this.#members.get(region)
+    return member === undefined ? `region ${region} is no peer` : this.#snapshots.resync(member.puller)
+  }
+
+  *#pullers(): IterableIterator<Puller> {
+    for (const { puller } of this.#members.values()) yield puller
+  }
+
+  /** `host.applied` has advanced by a snapshot, and so has `host.durable`. */
+  #adopted(): void {
+    this.#inbox.jumped()
+    for (const { server } of this.#members.values()) server?.adopted()
+    this.#took()
+    this.durableAdvanced()
+    this.#replanNow()
+  }
+
+  /**
+   * Pulls nothing until `resumePulling`: ops that cannot be logged must not be applied. Peers may pull
+   * from here all the time.
+   * @param why  for the status of the links
+   */
+  stopPulling(why: Reason): void {
+    this.#pulls = false
+    for (const { puller } of this.#members.values()) puller.stop(why)
+  }
+
+  resumePulling(): void {
+    if (this.#pulls) return
+    this.#pulls = true
+    for (const member of this.#members.values()) this.#join(member)
+  }
+
   links(): LinkStatus[] {
     return [...this.#members.values()].map((member) => this.#statusOf(member))
   }
@@ -190,29 +303,87 @@ export class Mesh {
     return { batches: this.#inbox.waitingBatches, bytes: this.#inbox.waitingBytes }
   }
 
+  /** Other regions that count: those that may mint, or may come to. */
+  *cutMembers(): IterableIterator<CutMember> {
+    for (const { peer } of this.#members.values()) {
+      const { name, regionId } = peer
+      if (regionId !== undefined && this.#host.membership.statusOf(regionId) !== 'member') continue
+      yield { name, regionId }
+    }
+  }
+
+  /** What a region last said of whom it hears, over its own link; undefined when it never did. */
+  reportOf(regionId: number): HearingReport | undefined {
+    for (const { peer } of this.#members.values()) if (peer.regionId === regionId) return peer.report
+    return undefined
+  }
+
+  /** Works the stable cut out anew. @returns who holds it back altogether */
+  updateCut(): Holdup | undefined {
+    return this.cut.update(this.cutMembers(), this.#env.monoMs())
+  }
+
+  /** Whom the cut waits for now, when nobody holds it back altogether. */
+  slowestMember(): Holdup | undefined {
+    return this.cut.slowest(this.cutMembers(), this.#env.monoMs())
+  }
+
+  /** Milliseconds since a region was heard, directly or through another one; undefined for never in this run. */
+  heardMsAgo(regionId: number): number | undefined {
+    const standing = this.cut.standing(regionId)
+    return standing === undefined ? undefined : this.#env.monoMs() - standing.heardMs
+  }
+
+  /** Suspended regions that have opened a link to come back. */
+  *returning(): IterableIterator<number> {
+    for (const { server } of this.#members.values()) {
+      const regionId = server?.identity?.regionId
+      if (regionId !== undefined && this.#host.membership.statusOf(regionId) === 'suspended') yield regionId
+    }
+  }
+
+  /** A peer refuses this node's region as one that has left: the op that says so does not come here any more. */
+  get isDisowned(): boolean {
+    for (const { peer } of this.#members.values()) if (peer.lastError?.code === 'region-left') return true
+    return false
+  }
+
   /** What a peer has fsynced, as it last acknowledged; undefined when it was never heard. */
   acknowledged(region: string): VersionVector | undefined {
     return this.#members.get(region)?.peer.durable
   }
 
   /**
-   * The expiry clock before which no configured peer can have minted anything that is not applied here,
-   * milliseconds since the Unix epoch; -Infinity when a peer was never heard, Infinity without peers.
+   * The expiry clock before which no member can have minted anything that is not applied here, milliseconds
+   * since the Unix epoch; -Infinity when a member was never heard, Infinity when there is none to wait for.
    */
   settledClockMs(): number {
     let settledMs = Number.POSITIVE_INFINITY
-    for (const { peer } of this.#members.values()) {
-      const { regionId } = peer
+    for (const { regionId, settled } of this.#expiryPeers()) {
       if (regionId === undefined) return Number.NEGATIVE_INFINITY
-      settledMs = Math.min(settledMs, peer.settled.settledMs(regionId, this.#host.applied))
+      settledMs = Math.min(settledMs, settled.settledMs(regionId, this.#host.applied))
     }
     return settledMs
   }
 
-  /** Every configured peer had applied that op when it announced the clock that `settledClockMs` counts. */
+  /** Every member had applied that op when it announced the clock that `settledClockMs` counts. */
   seenByAll(origin: Origin, seq: number): boolean {
-    for (const { peer } of this.#members.values()) if (!peer.settled.hadApplied(origin, seq)) return false
+    for (const { settled } of this.#expiryPeers()) if (!settled.hadApplied(origin, seq)) return false
     return true
+  }
+
+  /**
+   * Members that the removal of a due key waits for. One that nobody heard for too long is not among them:
+   * what it extends meanwhile may be lost (algorithms.md, Expiry).
+   */
+  *#expiryPeers(): IterableIterator<Peer> {
+    for (const { peer } of this.#members.values()) {
+      const { regionId } = peer
+      if (regionId !== undefined && this.#host.membership.statusOf(regionId) !== 'member') continue
+      const standing = regionId === undefined ? undefined : this.cut.standing(regionId)
+      const unheardMs = this.#env.monoMs() - (standing?.heardMs ?? this.#madeMs)
+      if (unheardMs <= this.#settings.expireTakeoverMs) yield peer
+    }
   }
 
   /** How many peers have acknowledged all of `target` as fsynced. */
@@ -269,7 +440,7 @@ export class Mesh {
     if (peer.paused === !up) return
     peer.paused = !up
     if (up) {
-      if (this.#state === 'running') puller.start()
+      this.#join(member)
       return
     }
     const why = this.#linkDown(peer.name)
@@ -298,6 +469,8 @@ export class Mesh {
       judge: (identity) => this.#judgePuller(identity),
       accepted: (accepted, identity) => this.#accepted(accepted, identity),
       acknowledged: (from, ack) => this.#credit(from, ack),
+      standings: () => this.#standings(),
+      isStale: (identity) => this.#isBehind(identity) !== undefined,
       ended: (ended, why) => this.#serverEnded(ended, why),
     })
     this.#strangers.add(server)
@@ -307,12 +480,13 @@ export class Mesh {
   #judgePuller(identity: Identity): Reason | undefined {
     const objection = judgePeer(this.#host.identity, identity, this.#linkedNodes())
     if (objection !== undefined) return this.#refused(identity.region, objection)
+    if (this.#host.membership.statusOf(identity.regionId) === 'left') return this.#hasLeft(identity.region)
     const member = this.#members.get(identity.region)
     if (member === undefined) {
       const own = this.#host.identity.region
       return reason(
         'unknown-region',
-        `region ${identity.region} is not a peer of region ${own}: add it to the peers of ${own}`,
+        `region ${identity.region} is not a peer of region ${own}: add it with 'causeway region add'`,
       )
     }
     return member.peer.paused ? this.#linkDown(identity.region) : undefined
@@ -320,7 +494,8 @@ export class Mesh {
 
   #judgeServer(peer: Peer, identity: Identity): Reason | undefined {
     const objection = judgePeer(this.#host.identity, identity, this.#linkedNodes())
-    if (objection !== undefined || identity.region === peer.name) return objection
+    if (objection !== undefined) return objection
+    if (identity.region === peer.name) return this.#isBehind(identity)
     return reason(
       'wrong-region',
       `at the address of region ${peer.name} region ${identity.region} answers: correct the peers`,
@@ -364,12 +539,22 @@ export class Mesh {
   }
 
   #credit(server: ServerLink, ack: Ack): void {
+    // What a region that is behind has counts for nothing until it has come back.
+    if (server.isStale) return
     const { peer } = this.#members.get(server.identity!.region)!
     const { origins, identity } = this.#host
     const applied = VersionVector.fromWire(origins, ack.applied)
     const nowMs = this.#env.monoMs()
     peer.announce(applied, ack.clockMs, nowMs)
     peer.durable = VersionVector.fromWire(origins, ack.durable)
+    this.cut.heard({
+      regionId: server.identity!.regionId,
+      origin: origins.intern(ack.origin),
+      durable: peer.durable,
+      fences: fencesFromWire(origins, ack.fences),
+      heardMs: nowMs,
+    })
+    this.#host.stood()
     peer.lag.applied(opsOfRegion(applied, identity.regionId))
     if (ack.echoMs > 0) {
       peer.roundTripMs = Math.max(0, Math.round(nowMs - ack.echoMs))
@@ -390,9 +575,32 @@ export class Mesh {
     }
   }
 
+  #standings(): WireStanding[] {
+    const nowMs = this.#env.monoMs()
+    const standings = [ownStanding(this.#host)]
+    for (const standing of this.cut.standings) standings.push(standingToWire(standing, nowMs))
+    return standings
+  }
+
+  #heard(peer: Peer, { standings, unheard }: Status): void {
+    const { origins, identity, membership } = this.#host
+    const nowMs = this.#env.monoMs()
+    peer.report = { atMs: nowMs, unheardMs: new Map(unheard) }
+    for (const standing of standings) {
+      const { regionId } = standing
+      if (regionId === identity.regionId || membership.statusOf(regionId) !== 'member') continue
+      this.cut.heard(standingFromWire(origins, standing, nowMs))
+    }
+    this.#host.stood()
+  }
+
   #took(): void {
     for (const { puller } of this.#members.values()) puller.hurryAlong()
     this.#acknowledgeSoon()
+    this.#releaseSoon()
+  }
+
+  #releaseSoon(): void {
     if (!this.#inbox.hasReady || this.#release !== undefined || this.#state !== 'running') return
     this.#release = this.#env.after(0, () => {
       this.#release = undefined
@@ -417,6 +625,7 @@ export class Mesh {
         puller.beat(nowMs)
         server?.beat(nowMs)
       }
+      this.#snapshots.beat(nowMs)
       this.#replanNow()
       if (this.#state === 'running') this.#beatLater()
     })
@@ -461,6 +670,8 @@ export class Mesh {
       ...peer.traffic,
       lastError: peer.lastError,
       acknowledged: peer.durable,
+      snapshotIn: this.#snapshots.progressOf(puller),
+      snapshotOut: server?.snapshotProgress,
     }
   }
 }

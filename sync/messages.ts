@@ -2,8 +2,8 @@
  * messages.ts: what two nodes say to each other, as types and as bytes. PROTOCOL.md is the document.
  *
  * A message is one type byte and a body. `ops` carries whole log records, one behind the other, exactly
- * as they are on disk; every other body is a MessagePack array of fields in a fixed order. A later
- * version may append fields: a reader takes those it knows.
+ * as they are on disk, `snapshot-part` bytes of a snapshot file; every other body is a MessagePack array of
+ * fields in a fixed order. A later version may append fields: a reader takes those it knows.
  *
  * Invariant: decoding checks every field. What it returns is well-formed whoever sent it, and origin ids
  * in vectors can be interned. Anything else is a ProtocolViolation.
@@ -13,13 +13,13 @@ import { unreachable } from '../crdt/assert.ts'
 import { REGION_ID_MAX } from '../crdt/origin.ts'
 import type { WireVector } from '../crdt/version-vector.ts'
 import { checkControlBytes } from './control-bytes.ts'
-import type { Identity } from './ports.ts'
+import type { Identity, Unheard } from './ports.ts'
 import { ProtocolViolation } from './reason.ts'
 
 /** Raised with every change of the wire. */
-export const PROTOCOL_VERSION = 1
+export const PROTOCOL_VERSION = 2
 /** Oldest version still spoken. */
-export const PROTOCOL_VERSION_MIN = 1
+export const PROTOCOL_VERSION_MIN = 2
 
 /** In a relay list: every region. */
 export const EVERY_REGION = 0
@@ -65,6 +65,8 @@ export interface Welcome {
   readonly type: 'welcome'
   readonly proof: string
   readonly applied: WireVector
+  /** The op by which the puller's region last joined or came back, as the server knows it; none for most. */
+  readonly joined: WireVector
 }
 
 /** Either way: no link between us, and why. */
@@ -80,6 +82,18 @@ export interface Ops {
   readonly bytes: Uint8Array
 }
 
+/** What a region was last heard to say of itself: see `stable-cut.ts`. */
+export interface WireStanding {
+  readonly regionId: number
+  /** The origin it mints under. */
+  readonly origin: string
+  readonly durable: WireVector
+  /** Origins it takes no more ops of, with the last one it applied. */
+  readonly fences: WireVector
+  /** How long ago it said so, milliseconds. */
+  readonly ageMs: number
+}
+
 /** Puller to server: what I have. Sent after ops, after fsyncs, and as a sign of life. */
 export interface Ack {
   readonly type: 'ack'
@@ -91,6 +105,10 @@ export interface Ack {
   readonly wallMs: number
   /** `atMs` of the last status, plus the milliseconds since it arrived; 0 when there was none. */
   readonly echoMs: number
+  /** The origin the puller mints under. */
+  readonly origin: string
+  /** Origins the puller takes no more ops of, durably, with the last one it applied. */
+  readonly fences: WireVector
 }
 
 /** Server to puller: what exists here. A sign of life. */
@@ -100,6 +118,10 @@ export interface Status {
   readonly clockMs: number
   /** The server's monotonic clock, milliseconds: comes back in an ack. */
   readonly atMs: number
+  /** The server's own standing, and those it heard of. */
+  readonly standings: readonly WireStanding[]
+  /** Ids of the other members, each with the milliseconds for which the server has not heard it. */
+  readonly unheard: readonly Unheard[]
 }
 
 /** Puller to server: from now on, this is what I want. */
@@ -120,8 +142,63 @@ export interface Bye {
   readonly sentence: string
 }
 
-export type ControlMessage = Challenge | Hello | Welcome | Refuse | Ack | Status | Relay | Hurry | Bye
-export type Message = ControlMessage | Ops
+/** Server to puller: my log no longer reaches back to what you have. No ops until you subscribe anew. */
+export interface Trimmed {
+  readonly type: 'trimmed'
+}
+
+/** Puller to server: give me a snapshot. */
+export interface Fetch {
+  readonly type: 'fetch'
+  /** The one that I have the first `offset` bytes of; empty when there is none. */
+  readonly id: string
+  readonly offset: number
+  /** It has to cover this. */
+  readonly least: WireVector
+}
+
+/** Server to puller: a snapshot is being made, `done` thousandths of it. */
+export interface SnapshotWait {
+  readonly type: 'snapshot-wait'
+  readonly done: number
+}
+
+/** Server to puller: bytes `offset` to `bytes` of that snapshot follow. */
+export interface SnapshotBegin {
+  readonly type: 'snapshot-begin'
+  readonly id: string
+  readonly offset: number
+  readonly bytes: number
+}
+
+/** Server to puller: the next bytes of the snapshot, from `PART_AT` on. */
+export interface SnapshotPart {
+  readonly type: 'snapshot-part'
+  readonly bytes: Uint8Array
+}
+
+/** Server to puller: I cannot give you a snapshot now, and why. */
+export interface SnapshotNone {
+  readonly type: 'snapshot-none'
+  readonly sentence: string
+}
+
+export type ControlMessage =
+  | Challenge
+  | Hello
+  | Welcome
+  | Refuse
+  | Ack
+  | Status
+  | Relay
+  | Hurry
+  | Bye
+  | Trimmed
+  | Fetch
+  | SnapshotWait
+  | SnapshotBegin
+  | SnapshotNone
+export type Message = ControlMessage | Ops | SnapshotPart
 
 const TYPE_BYTE = {
   challenge: 1,
@@ -134,10 +211,18 @@ const TYPE_BYTE = {
   relay: 8,
   hurry: 9,
   bye: 10,
+  trimmed: 11,
+  fetch: 12,
+  'snapshot-wait': 13,
+  'snapshot-begin': 14,
+  'snapshot-part': 15,
+  'snapshot-none': 16,
 } as const satisfies Record<Message['type'], number>
 
 /** Where the records begin in an ops message. */
 export const RECORDS_AT = 1
+/** Where the bytes begin in a snapshot part. */
+export const PART_AT = 1
 
 const packr = new Packr({ useRecords: false })
 
@@ -163,9 +248,18 @@ export function encodeOps(records: readonly Uint8Array[]): Uint8Array {
   return bytes
 }
 
+export function encodeSnapshotPart(part: Uint8Array): Uint8Array {
+  const bytes = new Uint8Array(PART_AT + part.length)
+  bytes[0] = TYPE_BYTE['snapshot-part']
+  bytes.set(part, PART_AT)
+  return bytes
+}
+
 /** @throws ProtocolViolation */
 export function decodeMessage(bytes: Uint8Array): Message {
   if (bytes[0] === TYPE_BYTE.ops) return { type: 'ops', bytes }
+  if (bytes[0] === TYPE_BYTE['snapshot-part'])
+    return { type: 'snapshot-part', bytes: bytes.subarray(PART_AT) }
   if (bytes.length > CONTROL_BYTES_MAX) throw malformed('a control message that is too long')
   checkControlBytes(bytes, 1)
   const body: unknown = packr.unpack(bytes.subarray(1))
@@ -187,18 +281,42 @@ function fieldsOf(message: ControlMessage): unknown[] {
         message.relay,
       ]
     case 'welcome':
-      return [message.proof, message.applied]
+      return [message.proof, message.applied, message.joined]
     case 'refuse':
     case 'bye':
       return [message.code, message.sentence]
     case 'ack':
-      return [message.applied, message.durable, message.clockMs, message.wallMs, message.echoMs]
+      return [
+        message.applied,
+        message.durable,
+        message.clockMs,
+        message.wallMs,
+        message.echoMs,
+        message.origin,
+        message.fences,
+      ]
     case 'status':
-      return [message.applied, message.clockMs, message.atMs]
+      return [
+        message.applied,
+        message.clockMs,
+        message.atMs,
+        message.standings.map(standingFields),
+        message.unheard,
+      ]
     case 'relay':
       return [message.vector, message.relay]
     case 'hurry':
       return [message.until]
+    case 'trimmed':
+      return []
+    case 'fetch':
+      return [message.id, message.offset, message.least]
+    case 'snapshot-wait':
+      return [message.done]
+    case 'snapshot-begin':
+      return [message.id, message.offset, message.bytes]
+    case 'snapshot-none':
+      return [message.sentence]
     default:
       return unreachable(message)
   }
@@ -226,7 +344,7 @@ function readMessage(type: number | undefined, from: Fields): ControlMessage {
         relay: from.regions(),
       }
     case TYPE_BYTE.welcome:
-      return { type: 'welcome', proof: from.text(), applied: from.vector() }
+      return { type: 'welcome', proof: from.text(), applied: from.vector(), joined: from.vector() }
     case TYPE_BYTE.refuse:
       return { type: 'refuse', code: from.code(), sentence: from.text() }
     case TYPE_BYTE.ack:
@@ -237,15 +355,34 @@ function readMessage(type: number | undefined, from: Fields): ControlMessage {
         clockMs: from.count(),
         wallMs: from.count(),
         echoMs: from.count(),
+        origin: from.originId(),
+        fences: from.vector(),
       }
     case TYPE_BYTE.status:
-      return { type: 'status', applied: from.vector(), clockMs: from.count(), atMs: from.count() }
+      return {
+        type: 'status',
+        applied: from.vector(),
+        clockMs: from.count(),
+        atMs: from.count(),
+        standings: from.standings(),
+        unheard: from.unheard(),
+      }
     case TYPE_BYTE.relay:
       return { type: 'relay', vector: from.vector(), relay: from.regions() }
     case TYPE_BYTE.hurry:
       return { type: 'hurry', until: from.vector() }
     case TYPE_BYTE.bye:
       return { type: 'bye', code: from.code(), sentence: from.text() }
+    case TYPE_BYTE.trimmed:
+      return { type: 'trimmed' }
+    case TYPE_BYTE.fetch:
+      return { type: 'fetch', id: from.text(), offset: from.count(), least: from.vector() }
+    case TYPE_BYTE['snapshot-wait']:
+      return { type: 'snapshot-wait', done: from.count() }
+    case TYPE_BYTE['snapshot-begin']:
+      return { type: 'snapshot-begin', id: from.text(), offset: from.count(), bytes: from.count() }
+    case TYPE_BYTE['snapshot-none']:
+      return { type: 'snapshot-none', sentence: from.text() }
     default:
       throw malformed(`a message of the unknown type ${type}`)
   }
@@ -253,9 +390,13 @@ function readMessage(type: number | undefined, from: Fields): ControlMessage {
 
 /** An identity as it travels and as the proofs cover it. */
 export function identityFields(identity: Identity): unknown[] {
-  const { region, regionId, nodeId, partitions, version } = identity
+  const { region, regionId, nodeId, partitions, version, epoch } = identity
   const settings = Object.entries(identity.configuration).sort(([a], [b]) => (a < b ? -1 : 1))
-  return [region, regionId, nodeId, partitions, version, settings]
+  return [region, regionId, nodeId, partitions, version, settings, epoch]
+}
+
+function standingFields({ regionId, origin, durable, fences, ageMs }: WireStanding): unknown[] {
+  return [regionId, origin, durable, fences, ageMs]
 }
 
 /** Takes the fields of a body one by one, each checked. */
@@ -285,11 +426,31 @@ class Fields {
   vector(): WireVector {
     return arrayOf(this.#next(), VECTOR_LENGTH_MAX).map((entry) => {
       const [id, seq] = pairOf(entry)
-      const origin = textOf(id)
-      if (!ORIGIN_ID.test(origin) || Number.parseInt(origin, 10) > REGION_ID_MAX) {
-        throw malformed('a vector entry that names no origin')
+      return [originIdOf(id), countOf(seq)] as const
+    })
+  }
+
+  originId(): string {
+    return originIdOf(this.#next())
+  }
+
+  unheard(): readonly Unheard[] {
+    return arrayOf(this.#next(), REGION_ID_MAX + 1).map((entry) => {
+      const [regionId, ms] = pairOf(entry)
+      return [countOf(regionId, REGION_ID_MAX), countOf(ms)] as const
+    })
+  }
+
+  standings(): readonly WireStanding[] {
+    return arrayOf(this.#next(), REGION_ID_MAX + 1).map((entry) => {
+      const from = new Fields(entry)
+      return {
+        regionId: countOf(from.#next(), REGION_ID_MAX),
+        origin: from.originId(),
+        durable: from.vector(),
+        fences: from.vector(),
+        ageMs: from.count(),
       }
-      return [origin, countOf(seq)] as const
     })
   }
 
@@ -311,7 +472,16 @@ class Fields {
       const [name, value] = pairOf(entry)
       return [textOf(name), textOf(value)] as const
     })
-    return { region, regionId, nodeId, partitions, version, configuration: Object.fromEntries(settings) }
+    const epoch = countOf(from.#next())
+    return {
+      region,
+      regionId,
+      nodeId,
+      partitions,
+      version,
+      epoch,
+      configuration: Object.fromEntries(settings),
+    }
   }
 
   #next(): unknown {
@@ -337,6 +507,14 @@ function countOf(value: unknown, max = Number.MAX_SAFE_INTEGER): number {
     throw malformed('a field that should be a whole number in its range')
   }
   return value
+}
+
+function originIdOf(value: unknown): string {
+  const id = textOf(value)
+  if (!ORIGIN_ID.test(id) || Number.parseInt(id, 10) > REGION_ID_MAX) {
+    throw malformed('a text that names no origin')
+  }
+  return id
 }
 
 function textOf(value: unknown): string {

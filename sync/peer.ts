@@ -11,16 +11,26 @@ import type { Reason } from './reason.ts'
 import type { PeerAddress } from './settings.ts'
 import { SettledClock } from './settled-clock.ts'
 
+/** Whom a peer hears. */
+export interface HearingReport {
+  /** When it said so, our monotonic clock, milliseconds. */
+  readonly atMs: number
+  /** By region id: for how long it had not heard that region, milliseconds. */
+  readonly unheardMs: ReadonlyMap<number, number>
+}
+
 export class Peer {
   readonly name: string
   readonly url: string
   readonly traffic: Traffic = noTraffic()
   readonly settled: SettledClock = new SettledClock()
   readonly lag: LagMeter = new LagMeter()
-  /** Undefined until the peer was reached once. */
+  /** Undefined until the peer was reached once, unless the membership knows it. */
   regionId: number | undefined
   /** Cut by the operator. */
   paused = false
+  /** Whom it last said it hears. */
+  report: HearingReport | undefined
   /** What it last said it has applied, on either link. */
   applied: VersionVector | undefined
   /** What it last acknowledged as fsynced. */

@@ -5,8 +5,10 @@
  */
 import type { BatchReader, BatchSpan } from '../crdt/codec/batch.ts'
 import type { Latin1 } from '../crdt/codec/bytes.ts'
+import type { Membership } from '../crdt/membership.ts'
 import type { Origin, OriginTable } from '../crdt/origin.ts'
 import type { VersionVector } from '../crdt/version-vector.ts'
+import type { SnapshotHost } from './snapshot-ports.ts'
 
 export interface Timer {
   cancel(): void
@@ -31,10 +33,15 @@ export interface Identity {
   /** Random name of the data folder, for ever: two folders that claim one region id are told apart by it. */
   readonly nodeId: string
   readonly partitions: number
+  /** How often the region joined, was suspended or came back, as far as this node knows. */
+  readonly epoch: number
   /** Every database-wide setting as text: a difference refuses the link and is named. */
   readonly configuration: Readonly<Record<string, string>>
   readonly version: string
 }
+
+/** A region id, and for how long that region was not heard, milliseconds. */
+export type Unheard = readonly [regionId: number, ms: number]
 
 /** A byte offset in the whole log, counted from its first record ever. Grows for ever. */
 export type LogPosition = number
@@ -49,13 +56,13 @@ export interface LogRecord {
 export interface LogStream {
   /**
    * Where to begin reading for one who has `vector`: everything it lacks lies at or behind it.
-   * @throws Error when a part of that has been trimmed away
+   * @throws LogTrimmed when a part of that has been trimmed away, or never was in this log
    */
   seek(vector: VersionVector, wanted?: (origin: Origin) => boolean): LogPosition
   /**
    * Whole records from `position` on, at least one if there is one, then more up to `bytesMax`.
    * Recent ones come from memory, older ones from disk. `next` is where to go on.
-   * @throws Error when the position has been trimmed away
+   * @throws LogTrimmed when the position has been trimmed away
    */
   read(
     position: LogPosition,
@@ -71,10 +78,15 @@ export interface SyncHost {
   /** How words are read from the batches handed to `apply`; portable when absent. */
   readonly latin1?: Latin1
   readonly log: LogStream
+  readonly snapshots: SnapshotHost
   /** What this node has applied: live, changes in place. */
   readonly applied: VersionVector
   /** What of it is fsynced here. Changes only in steps; an acknowledgement names this one. */
   readonly durable: VersionVector
+  /** The origin this node mints under. */
+  readonly origin: Origin
+  /** Which regions there are, and which origins may still bring ops: live. */
+  readonly membership: Membership
   /** The node's expiry clock (wall clock made monotone), milliseconds since the Unix epoch. */
   expiryClockMs(): number
   /**
@@ -83,6 +95,12 @@ export interface SyncHost {
    * @throws DecodeError when the effects inside do not decode: nothing was applied then
    */
   apply(record: Uint8Array, batch: BatchReader): void
+  /** A peer let this node in, and knows by which op its region joined or came back: none for most. */
+  welcomed(joined: VersionVector): void
+  /** The other members, each with the milliseconds for which this node has not heard it. */
+  unheard(): readonly Unheard[]
+  /** News of where regions stand came in. */
+  stood(): void
   /** Asks for an fsync soon: somebody waits for an acknowledgement. */
   hurryDurable(): void
   /** One sentence about a link that people should find in the node's log. Repeats are left out. */

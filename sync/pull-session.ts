@@ -68,12 +68,29 @@ export class PullSession {
         if (message.type === 'welcome') return this.#open(message, this.#phase.exchange)
         break
       case 'streaming':
-        if (message.type === 'ops') return [{ do: 'take', bytes: message.bytes }]
-        if (message.type === 'status') return [{ do: 'learn', status: message }]
-        if (message.type === 'hurry') return [{ do: 'hurry', hurry: message }]
-        break
+        return this.#hear(message)
     }
     throw misplaced(message)
+  }
+
+  #hear(message: Message): readonly Action[] {
+    switch (message.type) {
+      case 'ops':
+        return [{ do: 'take', bytes: message.bytes }]
+      case 'status':
+        return [{ do: 'learn', status: message }]
+      case 'hurry':
+        return [{ do: 'hurry', hurry: message }]
+      case 'trimmed':
+        return [{ do: 'trimmed' }]
+      case 'snapshot-wait':
+      case 'snapshot-begin':
+      case 'snapshot-part':
+      case 'snapshot-none':
+        return [{ do: 'snapshot', message }]
+      default:
+        throw misplaced(message)
+    }
   }
 
   #prove({ versionMin, versionMax, nonce: serverNonce, identity: server }: Challenge): readonly Action[] {

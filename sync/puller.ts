@@ -8,9 +8,10 @@
  * Invariants: (1) at most one attempt or link at a time; what a former attempt still reports is ignored.
  * (2) What the peer announced but did not send is asked for again: a status is behind all ops sent
  * before it, so two in a row with the same op missing and no ops between mean that it will not come.
+ * (3) A peer whose log is trimmed is not asked again before a snapshot has advanced this node.
  */
 import type { Origin } from '../crdt/origin.ts'
-import { VersionVector } from '../crdt/version-vector.ts'
+import { VersionVector, type WireVector } from '../crdt/version-vector.ts'
 import { Connection } from './connection.ts'
 import type { Inbox, Source } from './inbox.ts'
 import { EVERY_REGION, type Hurry, type Status, type Wanted, type Welcome } from './messages.ts'
@@ -18,8 +19,10 @@ import type { Peer } from './peer.ts'
 import type { Identity, Link, LinkEvents, SyncEnv, SyncHost, Timer, Transport } from './ports.ts'
 import { PullSession } from './pull-session.ts'
 import { ProtocolViolation, type Reason, reason } from './reason.ts'
-import type { Action, Judge } from './session.ts'
+import type { Action, Judge, SnapshotMessage } from './session.ts'
 import type { SyncSettings } from './settings.ts'
+import type { SnapshotFetch, SnapshotGiver } from './snapshot-fetch.ts'
+import { durableFences } from './standings.ts'
 
 /** What a puller shares with the others of its node. */
 export interface PullerParts {
@@ -28,6 +31,7 @@ export interface PullerParts {
   readonly transport: Transport
   readonly settings: SyncSettings
   readonly inbox: Inbox<Puller>
+  readonly snapshots: SnapshotFetch
   /** What forbids a link with the peer that answered. */
   readonly judge: Judge
   /** Regions that the peer should relay, as planned now. */
@@ -36,13 +40,17 @@ export interface PullerParts {
   changed(): void
   /** Ops were applied, or wait to be released. */
   took(): void
+  /** The peer said where it and others stand. */
+  heard(status: Status): void
+  /** The peer let us in, and knows by which op our region joined or came back. */
+  welcomed(joined: VersionVector): void
   /** The peer delivered ops of that origin up to `seq`. */
   delivered(origin: Origin, seq: number): void
 }
 
 export type PullState = 'stopped' | 'waiting' | 'dialing' | 'greeting' | 'streaming'
 
-export class Puller implements Source {
+export class Puller implements Source, SnapshotGiver {
   readonly peer: Peer
   readonly #parts: PullerParts
   #running = false
@@ -66,6 +74,7 @@ export class Puller implements Source {
   #lastStatus: { readonly atMs: number; readonly heardMs: number } | undefined
   /** Somebody at the peer waits until we have this durably. */
   #hurry: VersionVector | undefined
+  #isTrimmed = false
 
   constructor(peer: Peer, parts: PullerParts) {
     this.peer = peer
@@ -86,6 +95,26 @@ export class Puller implements Source {
   /** The node at the other end, while the link is open. */
   get identity(): Identity | undefined {
     return this.streaming ? this.#identity : undefined
+  }
+
+  get region(): string {
+    return this.peer.name
+  }
+
+  get stopped(): boolean {
+    return !this.#running
+  }
+
+  get isTrimmed(): boolean {
+    return this.#isTrimmed
+  }
+
+  get announced(): VersionVector | undefined {
+    return this.peer.applied
+  }
+
+  request(id: string, offset: number, least: WireVector): void {
+    this.#connection?.send({ type: 'fetch', id, offset, least })
   }
 
   start(): void {
@@ -121,6 +150,11 @@ export class Puller implements Source {
     this.#attempt++
   }
 
+  /** Ends the link from this side and dials again after a while. */
+  giveUp(why: Reason): void {
+    this.#end(why)
+  }
+
   /** Sends an acknowledgement; also the sign of life on this link. */
   acknowledge(): void {
     if (!this.streaming) return
@@ -133,6 +167,8 @@ export class Puller implements Source {
       clockMs: host.expiryClockMs(),
       wallMs: env.wallMs(),
       echoMs: this.#echoMs(),
+      origin: host.origin.id,
+      fences: durableFences(host),
     })
     if (this.#hurry !== undefined && durable.covers(this.#hurry)) this.#hurry = undefined
   }
@@ -170,7 +206,7 @@ export class Puller implements Source {
     if (caughtUp && inbox.waitingBatches === 0) this.#everything = false
     const wanted = this.#relays()
     if (wanted.length === this.#asked.length && wanted.every((id, i) => id === this.#asked[i])) return
-    this.#subscribe()
+    this.subscribe()
   }
 
   delivered(origin: Origin, seq: number): void {
@@ -237,6 +273,31 @@ export class Puller implements Source {
       case 'hurry':
         this.#hurried(action.hurry)
         break
+      case 'trimmed':
+        this.#isTrimmed = true
+        this.#parts.snapshots.changed()
+        break
+      case 'snapshot':
+        this.#hearSnapshot(action.message)
+        break
+    }
+  }
+
+  #hearSnapshot(message: SnapshotMessage): void {
+    const { snapshots } = this.#parts
+    switch (message.type) {
+      case 'snapshot-wait':
+        snapshots.waits(this, message.done)
+        break
+      case 'snapshot-begin':
+        snapshots.began(this, message)
+        break
+      case 'snapshot-part':
+        snapshots.part(this, message.bytes)
+        break
+      case 'snapshot-none':
+        snapshots.refused(this, message.sentence)
+        break
     }
   }
 
@@ -248,8 +309,10 @@ export class Puller implements Source {
     this.peer.settled.restart()
     this.#welcomeVector = applied
     this.peer.works()
+    this.#parts.welcomed(VersionVector.fromWire(this.#parts.host.origins, welcome.joined))
     this.acknowledge()
     this.#parts.changed()
+    this.#parts.snapshots.changed()
   }
 
   #take(bytes: Uint8Array): void {
@@ -285,6 +348,7 @@ export class Puller implements Source {
     const { host, env } = this.#parts
     const announced = VersionVector.fromWire(host.origins, status.applied)
     this.#failures = 0
+    this.#parts.heard(status)
     this.#lastStatus = { atMs: status.atMs, heardMs: env.monoMs() }
     this.peer.announce(announced, status.clockMs, env.monoMs())
     if (this.#suspect !== undefined && this.#lacks(this.#suspect)) this.#askAgain()
@@ -296,7 +360,8 @@ export class Puller implements Source {
   #lacks(announced: VersionVector): boolean {
     const { host, inbox } = this.#parts
     for (const [origin, seq] of announced.entries()) {
-      if (seq <= host.applied.get(origin) || inbox.holds(origin, seq)) continue
+      const wanted = Math.min(seq, host.membership.limitOf(origin))
+      if (wanted <= host.applied.get(origin) || inbox.holds(origin, seq)) continue
       if (this.#isExpected(origin.region)) return true
     }
     return false
@@ -313,13 +378,15 @@ export class Puller implements Source {
 
   #askAgain(): void {
     const nowMs = this.#parts.env.monoMs()
-    if (nowMs - this.#askedAgainMs < this.#parts.settings.heartbeatMs) return
+    if (this.#isTrimmed || nowMs - this.#askedAgainMs < this.#parts.settings.heartbeatMs) return
     this.#askedAgainMs = nowMs
-    this.#subscribe()
+    this.subscribe()
   }
 
-  #subscribe(): void {
+  /** Says anew what this node has and wants. */
+  subscribe(): void {
     this.#suspect = undefined
+    this.#isTrimmed = false
     this.#connection?.send({ type: 'relay', ...this.#wanted() })
   }
 
@@ -359,6 +426,7 @@ export class Puller implements Source {
     this.#session = undefined
     this.#dialing = false
     this.#suspect = undefined
+    this.#isTrimmed = false
     this.#welcomeVector = undefined
     this.#lastStatus = undefined
     this.#hurry = undefined
@@ -367,7 +435,9 @@ export class Puller implements Source {
       const delayMs = this.#backoffMs()
       this.#redial = this.#parts.env.after(delayMs, () => this.redial())
     }
-    if (wasStreaming) this.#parts.changed()
+    if (!wasStreaming) return
+    this.#parts.changed()
+    this.#parts.snapshots.changed()
   }
 
   #backoffMs(): number {

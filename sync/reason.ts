@@ -13,6 +13,8 @@ const REFUSAL_CODES = [
   'partition-count',
   'configuration',
   'unknown-region',
+  'region-left',
+  'region-behind',
   'wrong-region',
   'link-down',
   'log-unavailable',
@@ -31,6 +33,7 @@ export const REASON_CODES = [
   'handshake-timeout',
   'too-many-handshakes',
   'superseded',
+  'disk-full',
   'stopping',
   'lost',
 ] as const

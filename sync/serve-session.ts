@@ -16,6 +16,8 @@ export interface ServeTerms {
   readonly judge: Judge
   /** What this node has applied, as of now. */
   applied(): WireVector
+  /** The op by which that region joined or came back. */
+  joined(regionId: number): WireVector
 }
 
 export class ServeSession {
@@ -63,6 +65,7 @@ export class ServeSession {
     } else {
       if (message.type === 'ack') return [{ do: 'credit', ack: message }]
       if (message.type === 'relay') return [{ do: 'serve', wanted: message }]
+      if (message.type === 'fetch') return [{ do: 'fetch', fetch: message }]
     }
     throw misplaced(message)
   }
@@ -83,7 +86,12 @@ export class ServeSession {
     this.#phase = 'streaming'
     const proof = this.#host.hmac(secret, proofText('server', exchange))
     return [
-      send({ type: 'welcome', proof, applied: this.#terms.applied() }),
+      send({
+        type: 'welcome',
+        proof,
+        applied: this.#terms.applied(),
+        joined: this.#terms.joined(puller.regionId),
+      }),
       { do: 'accepted', peer: puller, frameBytesMax },
       { do: 'serve', wanted: hello },
     ]

@@ -2,22 +2,36 @@
  * server-link.ts: one accepted link, by which a peer pulls from this node.
  *
  * Sends the peer what it lacks of the log: a slice per event-loop turn while there is a backlog, then
- * whatever each turn adds. What the network has not taken yet is bounded by `unsentBytesMax`; beyond it
+ * whatever each turn adds; and a snapshot beside it, slice by slice in turn with the log, when the peer
+ * fetches one. What the network has not taken yet is bounded by `unsentBytesMax`; beyond it
  * the log is simply not read on, so a slow peer costs its place in the log and no memory.
  *
  * Invariants: (1) at most one continuation (`#resume`) is under way. (2) One record may exceed
- * `unsentBytesMax` and `sliceBytesMax`: records are never split.
+ * `unsentBytesMax` and `sliceBytesMax`: records are never split. (3) A peer that was told `trimmed` gets
+ * no ops until it subscribes anew: it could not apply them.
  */
+import type { RegionRecord } from '../crdt/membership.ts'
 import type { Origin } from '../crdt/origin.ts'
-import type { VersionVector } from '../crdt/version-vector.ts'
+import type { VersionVector, WireVector } from '../crdt/version-vector.ts'
 import { Connection } from './connection.ts'
-import { type Ack, EVERY_REGION, RECORDS_AT, type Wanted } from './messages.ts'
+import { LogTrimmed } from './log-trimmed.ts'
+import {
+  type Ack,
+  EVERY_REGION,
+  type Fetch,
+  PART_AT,
+  RECORDS_AT,
+  type Wanted,
+  type WireStanding,
+} from './messages.ts'
 import type { OpsFrames } from './ops-frame.ts'
 import type { Identity, Link, LinkEvents, SyncEnv, SyncHost, Timer } from './ports.ts'
 import { type Reason, reason } from './reason.ts'
 import { ServeSession } from './serve-session.ts'
 import type { Action, Judge } from './session.ts'
 import type { SyncSettings } from './settings.ts'
+import type { TransferProgress } from './snapshot-progress.ts'
+import { SnapshotSend } from './snapshot-send.ts'
 import { type Slice, Subscription } from './subscription.ts'
 
 export interface ServerParts {
@@ -30,6 +44,10 @@ export interface ServerParts {
   /** The handshake is done. */
   accepted(link: ServerLink, peer: Identity): void
   acknowledged(link: ServerLink, ack: Ack): void
+  /** The peer's region has to take a snapshot before anything else. */
+  isStale(peer: Identity): boolean
+  /** What this node says of itself and heard of others. */
+  standings(): readonly WireStanding[]
   /** Once, at the end of the link. */
   ended(link: ServerLink, why: Reason): void
 }
@@ -39,7 +57,10 @@ export class ServerLink {
   readonly #parts: ServerParts
   readonly #session: ServeSession
   #identity: Identity | undefined
+  /** The peer's region was suspended before this link was opened: it gets a snapshot and no ops. */
+  isStale = false
   #subscription: Subscription | undefined
+  #snapshot: SnapshotSend | undefined
   /** Largest message the peer takes, bytes. */
   #frameBytesMax = Number.POSITIVE_INFINITY
   #resume: Timer | undefined
@@ -52,6 +73,7 @@ export class ServerLink {
       secret: parts.settings.secret,
       judge: parts.judge,
       applied: () => parts.host.applied.toWire(),
+      joined: (regionId) => madeBy(parts.host.membership.regions.get(regionId)),
     })
     this.#perform(this.#session.open())
   }
@@ -82,14 +104,30 @@ export class ServerLink {
 
   /** Sends what is due of the log, one slice now and the rest in later turns. */
   pump(): void {
-    const subscription = this.#subscription
-    if (subscription === undefined || this.#resume !== undefined || !this.#hasRoom) return
-    if (!subscription.caughtUp) this.#sendSlice(subscription)
-    if (this.#ended || subscription.caughtUp || !this.#hasRoom) return
+    if (this.#resume !== undefined || !this.#hasRoom) return
+    if (this.#subscription?.caughtUp === false) this.#sendSlice(this.#subscription)
+    if (this.#snapshot?.isDue === true && this.#hasRoom) this.#sendPart(this.#snapshot)
+    if (this.#ended || !this.#isBehind || !this.#hasRoom) return
     this.#resume = this.#parts.env.after(0, () => {
       this.#resume = undefined
       this.pump()
     })
+  }
+
+  get #isBehind(): boolean {
+    return this.#subscription?.caughtUp === false || this.#snapshot?.isDue === true
+  }
+
+  /** Ops have become applied here that are in no log of this node: a snapshot brought them. */
+  adopted(): void {
+    const subscription = this.#subscription
+    if (subscription !== undefined) this.#guarded(() => subscription.seekAnew())
+    this.pump()
+  }
+
+  /** How far the snapshot is that the peer fetches; undefined when it fetches none. */
+  get snapshotProgress(): TransferProgress | undefined {
+    return this.#snapshot?.progress
   }
 
   /** The peer has that origin up to `seq`: it delivered it to us. */
@@ -108,6 +146,8 @@ export class ServerLink {
       applied: host.applied.toWire(),
       clockMs: host.expiryClockMs(),
       atMs: Math.round(env.monoMs()),
+      standings: this.#parts.standings(),
+      unheard: host.unheard(),
     })
   }
 
@@ -118,8 +158,12 @@ export class ServerLink {
   /** Called once per heartbeat. */
   beat(nowMs: number): void {
     const why = this.connection.judge(nowMs, this.streaming, this.#parts.settings)
-    if (why !== undefined) this.end(why)
-    else this.sendStatus()
+    if (why !== undefined) {
+      this.end(why)
+      return
+    }
+    this.#snapshot?.beat(nowMs)
+    this.sendStatus()
   }
 
   /** Ends the link from this side, and says why. */
@@ -134,7 +178,9 @@ export class ServerLink {
   }
 
   #sendSlice(subscription: Subscription): void {
-    const slice = this.#read(subscription)
+    const slice: Slice | undefined = this.#guarded(() =>
+      subscription.next(this.#parts.settings.sliceBytesMax),
+    )
     if (slice === undefined || slice.records.length === 0) return
     this.connection.traffic.opsOut += slice.opCount
     const message = this.#parts.frames.of(slice.records)
@@ -142,12 +188,24 @@ export class ServerLink {
     else this.connection.sendBytes(message)
   }
 
-  #read(subscription: Subscription): Slice | undefined {
+  /** Reads the log. One that does not reach back far enough is said so; one that cannot be read ends the link. */
+  #guarded<Found>(read: () => Found): Found | undefined {
     try {
-      return subscription.next(this.#parts.settings.sliceBytesMax)
+      return read()
     } catch (error) {
-      this.#logUnavailable(error)
+      if (!(error instanceof LogTrimmed)) this.#unavailable('log', error)
+      else if (!this.#ended) this.connection.send({ type: 'trimmed' })
+      this.#subscription = undefined
       return undefined
+    }
+  }
+
+  #sendPart(snapshot: SnapshotSend): void {
+    const bytesMax = Math.min(this.#parts.settings.sliceBytesMax, this.#frameBytesMax - PART_AT)
+    try {
+      this.connection.sendBytes(snapshot.next(bytesMax))
+    } catch (error) {
+      this.#unavailable('snapshot', error)
     }
   }
 
@@ -180,11 +238,15 @@ export class ServerLink {
           break
         case 'accepted':
           this.#identity = action.peer
+          this.isStale = this.#parts.isStale(action.peer)
           this.#frameBytesMax = action.frameBytesMax
           this.#parts.accepted(this, action.peer)
           break
         case 'serve':
           this.#serve(action.wanted)
+          break
+        case 'fetch':
+          this.#fetched(action.fetch)
           break
         case 'credit':
           this.#parts.acknowledged(this, action.ack)
@@ -195,27 +257,50 @@ export class ServerLink {
 
   #serve({ vector, relay }: Wanted): void {
     const { host } = this.#parts
-    const regions = new Set([host.identity.regionId, this.#identity!.regionId, ...relay])
-    const wants = regions.has(EVERY_REGION) ? () => true : (region: number) => regions.has(region)
-    try {
-      this.#subscription = new Subscription(host.log, host.origins, vector, wants)
-    } catch (error) {
-      this.#logUnavailable(error)
+    if (this.isStale) {
+      this.offerSnapshot()
       return
     }
+    const regions = new Set([host.identity.regionId, this.#identity!.regionId, ...relay])
+    const wants = regions.has(EVERY_REGION) ? () => true : (region: number) => regions.has(region)
+    this.#subscription = this.#guarded(() => new Subscription(host.log, host.origins, vector, wants))
     this.pump()
+  }
+
+  /** Tells a region that was suspended, once it may come back, that it has to begin with a snapshot. */
+  offerSnapshot(): void {
+    const { membership } = this.#parts.host
+    if (membership.statusOf(this.#identity!.regionId) === 'member') this.connection.send({ type: 'trimmed' })
+  }
+
+  /** A region that comes back needs a snapshot that knows of it. */
+  #leastFor({ least }: Fetch): WireVector {
+    const back = this.isStale ? this.#parts.host.membership.regions.get(this.#identity!.regionId) : undefined
+    return [...least, ...madeBy(back)]
+  }
+
+  #fetched(fetch: Fetch): void {
+    const { host } = this.#parts
+    this.#snapshot ??= new SnapshotSend({
+      host,
+      region: this.#identity!.region,
+      send: (message) => this.connection.send(message),
+      ready: () => this.pump(),
+    })
+    this.#snapshot.start({ ...fetch, least: this.#leastFor(fetch) })
   }
 
   /** Takes note of what the peer has from elsewhere. */
   hasAll(vector: VersionVector): void {
     this.#subscription?.hasAll(vector)
+    this.#snapshot?.acknowledged(vector)
   }
 
-  #logUnavailable(error: unknown): void {
+  #unavailable(what: 'log' | 'snapshot', error: unknown): void {
     const { region } = this.#parts.host.identity
     const detail = error instanceof Error ? error.message : String(error)
     this.end(
-      reason('log-unavailable', `the log of region ${region} cannot serve what is asked for: ${detail}`),
+      reason('log-unavailable', `the ${what} of region ${region} cannot serve what is asked for: ${detail}`),
     )
   }
 
@@ -225,7 +310,14 @@ export class ServerLink {
     this.#resume?.cancel()
     this.#resume = undefined
     this.#subscription = undefined
+    this.#snapshot?.end()
+    this.#snapshot = undefined
     this.connection.close(why)
     this.#parts.ended(this, why)
   }
+}
+
+/** The ops that made a change of a region, as they travel. */
+function madeBy(record: RegionRecord | undefined): WireVector {
+  return (record?.by ?? []).map(({ origin, seq }) => [origin.id, seq] as const)
 }

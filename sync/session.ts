@@ -13,14 +13,21 @@ import {
   type Ack,
   type ControlMessage,
   decodeMessage,
+  type Fetch,
   type Hurry,
   type Message,
+  type SnapshotBegin,
+  type SnapshotNone,
+  type SnapshotPart,
+  type SnapshotWait,
   type Status,
   type Wanted,
   type Welcome,
 } from './messages.ts'
 import type { Identity, SyncHost } from './ports.ts'
 import { ProtocolViolation, type Reason } from './reason.ts'
+
+export type SnapshotMessage = SnapshotWait | SnapshotBegin | SnapshotPart | SnapshotNone
 
 export type Action =
   | { readonly do: 'send'; readonly message: ControlMessage }
@@ -35,6 +42,12 @@ export type Action =
   | { readonly do: 'take'; readonly bytes: Uint8Array }
   | { readonly do: 'learn'; readonly status: Status }
   | { readonly do: 'hurry'; readonly hurry: Hurry }
+  /** Puller: the server's log does not reach back to what we have. */
+  | { readonly do: 'trimmed' }
+  /** Puller: about the snapshot that was asked for. */
+  | { readonly do: 'snapshot'; readonly message: SnapshotMessage }
+  /** Server: the puller wants a snapshot. */
+  | { readonly do: 'fetch'; readonly fetch: Fetch }
   /** Server: the puller has this. */
   | { readonly do: 'credit'; readonly ack: Ack }
 

@@ -42,6 +42,8 @@ export interface SyncSettings {
   readonly relayAfterMs: number
   /** Milliseconds that a source may lack ops which another region has, before that one relays. */
   readonly relayBehindMs: number
+  /** Milliseconds that a member may be unheard before due keys are removed without it. */
+  readonly expireTakeoverMs: number
 }
 
 const MIB = 1024 * 1024
@@ -62,4 +64,5 @@ export const SYNC_DEFAULTS: Omit<SyncSettings, 'peers' | 'secret'> = {
   redialMsMax: 5000,
   relayAfterMs: 100,
   relayBehindMs: 3000,
+  expireTakeoverMs: 86_400_000,
 }

@@ -25,12 +25,24 @@ export class Subscription {
   readonly #given: VersionVector
   #position: LogPosition
 
-  /** @throws Error when the log no longer reaches back to `vector` */
+  /** @throws LogTrimmed when the log no longer reaches back to `vector` */
   constructor(log: LogStream, origins: OriginTable, vector: WireVector, wants: (region: number) => boolean) {
     this.#log = log
     this.#wants = wants
     this.#given = VersionVector.fromWire(origins, vector)
-    this.#position = log.seek(this.#given, ({ region }) => wants(region))
+    this.#position = this.#seek()
+  }
+
+  #seek(): LogPosition {
+    return this.#log.seek(this.#given, ({ region }) => this.#wants(region))
+  }
+
+  /**
+   * Looks its place up again: ops have become applied here that never came by the log.
+   * @throws LogTrimmed when the puller lacks some of them
+   */
+  seekAnew(): void {
+    this.#position = this.#seek()
   }
 
   /** Everything that may travel was looked at. */
@@ -41,7 +53,7 @@ export class Subscription {
   /**
    * Reads on by one slice of the log.
    * @returns what of it is due; nothing does not mean that nothing follows
-   * @throws Error when the log was trimmed beyond this position
+   * @throws LogTrimmed when the log was trimmed beyond this position
    */
   next(bytesMax: number): Slice {
     const { records, next } = this.#log.read(this.#position, bytesMax)

@@ -1,7 +1,7 @@
 /**
  * views.ts: the same keys as each region shows them, side by side.
  */
-import type { Region } from '../region.ts'
+import type { RegionClient } from '../region.ts'
 import { type Stage, shown } from '../stage.ts'
 
 /** A read, and how to print its reply. */
@@ -13,7 +13,7 @@ export interface View {
 }
 
 /** What one region answers, in the order of the views, as text that is equal where the answers are. */
-export async function readViews(region: Region, views: readonly View[]): Promise<string[]> {
+export async function readViews(region: RegionClient, views: readonly View[]): Promise<string[]> {
   const replies = await Promise.all(views.map(({ words }) => region.run(...words)))
   return replies.map((reply, index) => {
     const unordered = views[index]!.unordered === true && Array.isArray(reply)
@@ -24,7 +24,7 @@ export async function readViews(region: Region, views: readonly View[]): Promise
 /** Shows what every region answers. @returns one list of answers per region */
 export async function showViews(
   stage: Stage,
-  regions: readonly Region[],
+  regions: readonly RegionClient[],
   views: readonly View[],
 ): Promise<string[][]> {
   const answers = await Promise.all(regions.map((region) => readViews(region, views)))
@@ -40,7 +40,7 @@ export function allEqual(values: readonly unknown[]): boolean {
 }
 
 /** Whether all regions have the same digest of all their data and the same vector. */
-export async function agree(regions: readonly Region[]): Promise<boolean> {
+export async function agree(regions: readonly RegionClient[]): Promise<boolean> {
   const digests = await Promise.all(regions.map((region) => region.digest()))
   const vectors = await Promise.all(regions.map((region) => region.vector()))
   return allEqual(digests) && allEqual(vectors)

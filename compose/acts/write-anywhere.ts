@@ -1,7 +1,7 @@
 /**
  * write-anywhere.ts: every region takes writes, and every region soon shows all of them.
  */
-import { awaitAgreement, type Region } from '../region.ts'
+import { awaitAgreement, type RegionClient } from '../region.ts'
 import type { Stage } from '../stage.ts'
 import { agree, allEqual, showViews } from './views.ts'
 
@@ -9,10 +9,10 @@ const PROBES = 100
 /** A claim about lag is about order of magnitude: this machine is busy with three regions at once. */
 const LAG_MS_MAX = 1000
 
-export async function writeAnywhere(stage: Stage, regions: readonly Region[]): Promise<void> {
+export async function writeAnywhere(stage: Stage, regions: readonly RegionClient[]): Promise<void> {
   stage.act('Write in any region, read in every region')
-  const [a, b, c] = regions as [Region, Region, Region]
-  const write = async (region: Region, ...words: [string, ...string[]]): Promise<void> =>
+  const [a, b, c] = regions as [RegionClient, RegionClient, RegionClient]
+  const write = async (region: RegionClient, ...words: [string, ...string[]]): Promise<void> =>
     stage.command(region.name, words, await region.run(...words))
   await write(a, 'SET', 'greeting', 'hello from A')
   await write(b, 'INCRBY', 'visits', '10')
@@ -47,7 +47,7 @@ export async function writeAnywhere(stage: Stage, regions: readonly Region[]): P
   stage.check(await agree(regions), 'vectors and digests of the whole data set are equal')
 }
 
-async function awaitValue(region: Region, key: string, value: string): Promise<void> {
+async function awaitValue(region: RegionClient, key: string, value: string): Promise<void> {
   const deadline = performance.now() + LAG_MS_MAX
   while ((await region.run('GET', key)) !== value && performance.now() < deadline);
 }

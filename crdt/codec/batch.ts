@@ -69,7 +69,7 @@ export class BatchWriter extends ByteWriter implements EffectWriter {
     this.start = this.at
     this.at += RECORD_HEAD_BYTES
     this.varint(partition)
-    this.#origin(origin)
+    this.origin(origin)
     this.varint(firstSeq)
     this.#places.length = 0
     this.#places[origin.index] = 0
@@ -91,15 +91,24 @@ export class BatchWriter extends ByteWriter implements EffectWriter {
     for (let i = 0; i < length; i++) {
       if (i === own.index || deps.at(i) === 0) continue
       this.#places[i] = ++place
-      this.#origin(origins.at(i))
+      this.origin(origins.at(i))
       this.varint(deps.at(i))
     }
   }
 
-  #origin({ region, high, low }: Origin): void {
+  origin({ region, high, low }: Origin): void {
     this.varint(region)
     this.u24(high)
     this.u24(low)
+  }
+
+  vector(vector: VersionVector): void {
+    const entries = [...vector.entries()]
+    this.varint(entries.length)
+    for (const [origin, seq] of entries) {
+      this.origin(origin)
+      this.varint(seq)
+    }
   }
 
   beginOp(hlc: Hlc): void {
@@ -135,6 +144,7 @@ export class BatchWriter extends ByteWriter implements EffectWriter {
 /** Reads one batch; the bytes are those behind the record's head. */
 export class BatchReader extends ByteReader implements EffectReader {
   readonly header: BatchHeader
+  readonly #origins: OriginTable
   readonly #refs: Origin[] = []
   #seq: number
   #hlc: Hlc
@@ -142,13 +152,14 @@ export class BatchReader extends ByteReader implements EffectReader {
   /** @throws DecodeError */
   constructor(bytes: Uint8Array, origins: OriginTable, latin1?: Latin1, at = 0, end = bytes.length) {
     super(bytes, latin1, at, end)
+    this.#origins = origins
     const partition = this.varint()
-    const origin = this.#origin(origins)
+    const origin = this.origin()
     const firstSeq = this.varint()
     this.#refs.push(origin)
     const deps = new VersionVector(origins)
     for (let left = this.varint(); left > 0; left--) {
-      const other = this.#origin(origins)
+      const other = this.origin()
       this.#refs.push(other)
       deps.advance(other, this.varint())
     }
@@ -159,14 +170,20 @@ export class BatchReader extends ByteReader implements EffectReader {
     this.header = { partition, origin, firstSeq, opCount, deps }
   }
 
-  #origin(origins: OriginTable): Origin {
+  origin(): Origin {
     const region = this.varint()
     try {
-      return origins.internParts(region, this.u24(), this.u24())
+      return this.#origins.internParts(region, this.u24(), this.u24())
     } catch (error) {
       if (!(error instanceof RangeError)) throw error
       throw new DecodeError(`a region id out of range: ${region}`)
     }
+  }
+
+  vector(): VersionVector {
+    const vector = new VersionVector(this.#origins)
+    for (let left = this.varint(); left > 0; left--) vector.advance(this.origin(), this.varint())
+    return vector
   }
 
   originRef(): Origin {

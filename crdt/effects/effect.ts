@@ -9,6 +9,7 @@ import type { ByteReader, ByteWriter } from '../codec/bytes.ts'
 import { DecodeError } from '../codec/bytes.ts'
 import type { Origin } from '../origin.ts'
 import { NOTHING_SEEN, type SeenCounter, TYPE_NAMES } from '../state.ts'
+import type { VersionVector } from '../version-vector.ts'
 
 export const TAG = {
   SET: 1,
@@ -22,16 +23,26 @@ export const TAG = {
   DEADLINE: 9,
   CLEAR: 10,
   FLUSH: 11,
+  // From 112 on: effects that touch no key.
+  REGION: 112,
+  FENCE: 113,
+  SEAL: 114,
+  WAS: 115,
 } as const
 
 /** Writes effects of one batch: knows the batch's table of origins. */
 export interface EffectWriter extends ByteWriter {
   /** An origin by its place in the batch header. */
   originRef(origin: Origin): void
+  /** An origin that the header may not name. */
+  origin(origin: Origin): void
+  vector(vector: VersionVector): void
 }
 
 export interface EffectReader extends ByteReader {
   originRef(): Origin
+  origin(): Origin
+  vector(): VersionVector
 }
 
 /** What every effect on a key begins with. */

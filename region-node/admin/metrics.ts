@@ -6,7 +6,7 @@
  * twice. Names follow Prometheus: base units (seconds, bytes), counters end in _total.
  */
 import { Counter, collectDefaultMetrics, Gauge, Registry } from 'prom-client'
-import { type NodeStatus, PEER_STATES, type PeerStatus } from './status.ts'
+import { type NodeStatus, PEER_STATES, type PeerStatus, type RegionStatus } from './status.ts'
 
 type Labels = Readonly<Record<string, string>>
 type Sample = readonly [value: number | undefined, labels?: Labels]
@@ -67,6 +67,32 @@ const METRICS: readonly Metric[] = [
     labels: ['rule'],
     read: ({ conflicts }) => Object.entries(conflicts).map(([rule, count]) => [count, { rule }]),
   },
+  gauge(
+    'causeway_cut_ops',
+    'Ops applied here that lie above the stable cut.',
+    ({ horizon }) => horizon.cutOps,
+  ),
+  gauge(
+    'causeway_cut_lag_seconds',
+    'For how long the stable cut has not reached what was applied here.',
+    ({ horizon }) => horizon.cutLagMs / 1000,
+  ),
+  gauge(
+    'causeway_reclaim_pending',
+    'Keys and fields that wait for the stable cut to give memory back.',
+    ({ horizon }) => horizon.reclaimPending,
+  ),
+  gauge('causeway_lacking', '1 while the node may lack what its region acknowledged.', ({ horizon }) =>
+    Number(horizon.lacking),
+  ),
+  gauge('causeway_fences', 'Origins that are to be ended.', ({ horizon }) => horizon.fences),
+  gauge('causeway_seals', 'Origins that are ended.', ({ horizon }) => horizon.seals),
+  ofRegions('causeway_region_suspended', '1 while the region is suspended.', ({ status }) =>
+    Number(status === 'suspended'),
+  ),
+  ofRegions('causeway_region_silence_seconds', 'Time since the region was heard.', ({ heardMsAgo }) =>
+    heardMsAgo === undefined ? undefined : heardMsAgo / 1000,
+  ),
   {
     type: 'gauge',
     name: 'causeway_peer_state',
@@ -133,6 +159,20 @@ function gauge(name: string, help: string, value: (status: NodeStatus) => number
 
 function counter(name: string, help: string, value: (status: NodeStatus) => number): Metric {
   return { type: 'counter', name, help, read: (status) => [[value(status)]] }
+}
+
+/** Of the other regions that count; one that left is heard no more, and nobody waits for it. */
+function ofRegions(name: string, help: string, value: (region: RegionStatus) => number | undefined): Metric {
+  return {
+    type: 'gauge',
+    name,
+    help,
+    labels: ['region'],
+    read: ({ regions }) =>
+      regions
+        .filter(({ status }) => status === 'member' || status === 'suspended')
+        .map((region): Sample => [value(region), { region: region.name }]),
+  }
 }
 
 function ofPeers(

@@ -24,7 +24,40 @@ export interface NodeStatus {
   readonly ops: OpsStatus
   /** Conflict events by rule, counted. */
   readonly conflicts: Readonly<Record<string, number>>
+  readonly horizon: HorizonStatus
+  /** This node's own region, and all others it knows of, those that left included. */
+  readonly regions: readonly RegionStatus[]
   readonly peers: readonly PeerStatus[]
+}
+
+/** The stable cut, and what holds it back. */
+export interface HorizonStatus {
+  /** Ops applied here that lie above the cut. */
+  readonly cutOps: number
+  /** For how long the cut has not reached what was applied here, milliseconds. */
+  readonly cutLagMs: number
+  /** `moves`, or whom it waits for, for people. */
+  readonly cutState: string
+  /** Keys and fields that wait for the cut to give memory back. */
+  readonly reclaimPending: number
+  /** The node may lack what its region acknowledged, and takes no writes. */
+  readonly lacking: boolean
+  /** Origins that are to be ended, and those that are. */
+  readonly fences: number
+  readonly seals: number
+  /** Names of suspended regions. */
+  readonly suspended: readonly string[]
+}
+
+export interface RegionStatus {
+  readonly name: string
+  /** Unknown for a configured peer that was never reached. */
+  readonly regionId?: number
+  readonly status: 'self' | 'member' | 'suspended' | 'left'
+  /** Counts the changes of its membership. */
+  readonly epoch: number
+  /** Milliseconds since it was heard, directly or through another region; absent for never in this run. */
+  readonly heardMsAgo?: number
 }
 
 export interface LogStatus {
@@ -74,6 +107,17 @@ export interface PeerStatus {
   readonly bytesSent: number
   readonly bytesReceived: number
   readonly lastError?: string
+  /** The snapshot that this node fetches from the peer. */
+  readonly snapshotIn?: TransferStatus
+  /** The snapshot that the peer fetches from this node. */
+  readonly snapshotOut?: TransferStatus
+}
+
+/** Bytes, or thousandths while the snapshot is being made. */
+export interface TransferStatus {
+  readonly phase: string
+  readonly done: number
+  readonly total: number
 }
 
 /** What the admin server needs of the node. */

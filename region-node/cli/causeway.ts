@@ -7,6 +7,7 @@ import { HELP, nodeHelp } from './help.ts'
 import type { CliHost } from './host.ts'
 import { LOG_HELP, runLog } from './log.ts'
 import { runNode } from './node.ts'
+import { REGION_HELP, runRegion } from './region.ts'
 
 /** Runs a subcommand until it is done; what it returns is the exit code. */
 type Subcommand = (argv: readonly string[], host: CliHost) => Promise<number>
@@ -18,6 +19,7 @@ interface SubcommandEntry {
 
 const SUBCOMMANDS: ReadonlyMap<string, SubcommandEntry> = new Map([
   ['node', { run: runNode, help: nodeHelp }],
+  ['region', { run: runRegion, help: () => REGION_HELP }],
   ['log', { run: runLog, help: () => LOG_HELP }],
 ])
 

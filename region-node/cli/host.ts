@@ -4,19 +4,19 @@
  * The real one is made by main.ts; tests pass their own, so that every path of the command line,
  * signals and exit codes included, runs inside a test.
  */
-import type { Logger } from 'pino'
 import type { Settings } from '../config.ts'
 import type { Env } from '../env.ts'
+import type { AskNode } from './node-client.ts'
 
 export interface RunningNode {
   /** Ends the node in order: clients, log, peers. `reason` is for the log. */
   stop(reason: string): Promise<void>
-  /** Settles when the node has ended, however it came to that. */
+  /** Settles when the node has ended, however it came to that; rejects with a StartError when its data refuse a start. */
   readonly stopped: Promise<{ exitCode: number }>
 }
 
-/** Resolves when the node serves clients. @throws StartError, DiskError, or the listener's own error */
-export type StartNode = (settings: Settings, env: Env, logger: Logger) => Promise<RunningNode>
+/** Resolves when the node answers clients, if only with LOADING. @throws StartError, or an error that nobody foresaw */
+export type StartNode = (settings: Settings) => Promise<RunningNode>
 
 export interface CliHost {
   readonly env: Env
@@ -29,6 +29,7 @@ export interface CliHost {
   onSignal(listener: (name: string) => void): void
   /** Ends the process at once. */
   exitNow(code: number): void
-  makeLogger(settings: Settings): Logger
-  loadStartNode(): Promise<StartNode>
+  readonly startNode: StartNode
+  /** Says commands to a node that runs. */
+  readonly askNode: AskNode
 }

@@ -7,7 +7,7 @@ import { amountText } from '../../crdt/amount.ts'
 import { unreachable } from '../../crdt/assert.ts'
 import { TAG } from '../../crdt/effects/effect.ts'
 import { EVERY_DB } from '../../crdt/effects/key-effects.ts'
-import type { Effect } from '../../crdt/registry.ts'
+import { type Effect, isKeyEffect, type KeyEffect } from '../../crdt/registry.ts'
 import type { SeenCounter } from '../../crdt/state.ts'
 
 const ESCAPES: Readonly<Record<string, string>> = {
@@ -49,9 +49,27 @@ function saw(seen: readonly SeenCounter[]): string {
 }
 
 export function describeEffect(effect: Effect): string {
-  if (effect.tag === TAG.FLUSH) {
-    return `flush ${effect.db === EVERY_DB ? 'all databases' : `db${effect.db}`}${saw(effect.seen.flatMap(({ seen }) => seen))}`
+  return isKeyEffect(effect) ? describeOnKey(effect) : describeKeyless(effect)
+}
+
+function describeKeyless(effect: Exclude<Effect, KeyEffect>): string {
+  switch (effect.tag) {
+    case TAG.FLUSH:
+      return `flush ${effect.db === EVERY_DB ? 'all databases' : `db${effect.db}`}${saw(effect.seen.flatMap(({ seen }) => seen))}`
+    case TAG.REGION:
+      return `region ${quote(effect.name)} id ${effect.regionId} ${effect.status}, epoch ${effect.epoch}`
+    case TAG.FENCE:
+      return `fence ${effect.origin.id}`
+    case TAG.SEAL:
+      return `seal ${effect.origin.id} at ${effect.end}`
+    case TAG.WAS:
+      return `was ${effect.origin.id}:${effect.seq}`
+    default:
+      return unreachable(effect)
   }
+}
+
+function describeOnKey(effect: KeyEffect): string {
   const key = `${effect.db === 0 ? '' : `db${effect.db} `}${quote(effect.key)}`
   switch (effect.tag) {
     case TAG.SET:

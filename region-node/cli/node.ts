@@ -23,10 +23,8 @@ export async function runNode(argv: readonly string[], host: CliHost): Promise<n
       environment: host.environment,
       readFile: (path) => host.env.disk.readFile(path),
     })
-    const logger = host.makeLogger(settings)
     const stopRequest = signalled(host)
-    const startNode = await host.loadStartNode()
-    const node = await startNode(settings, host.env, logger)
+    const node = await host.startNode(settings)
     // A stop that fails must not leave a node that nobody can stop: its error ends the wait.
     const stopFailed = stopRequest.then((name) => node.stop(name)).then(() => node.stopped)
     const { exitCode } = await Promise.race([node.stopped, stopFailed])

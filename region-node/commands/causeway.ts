@@ -6,6 +6,7 @@
  */
 import type { ConflictRule } from '../../crdt/dot.ts'
 import { describeKey } from '../../crdt/key.ts'
+import type { TransferProgress } from '../../sync/snapshot-progress.ts'
 import { CONFLICT_RULES, type ConflictEvent, type ConflictSide } from '../engine/conflict-log.ts'
 import { commandError, errors } from '../errors.ts'
 import type { ReplyWriter } from '../resp/reply.ts'
@@ -55,9 +56,19 @@ function link(ctx: CommandContext, words: readonly string[]): void {
       out.array(links.length)
       for (const one of links) writeLink(out, one)
       return
+    case 'RESYNC':
+      resync(ctx, region)
+      return
     default:
-      throw commandError(`ERR Unknown action '${words[2]}' of CRDT.LINK: it is UP, DOWN or STATUS`)
+      throw commandError(`ERR Unknown action '${words[2]}' of CRDT.LINK: it is UP, DOWN, STATUS or RESYNC`)
   }
+}
+
+function resync({ out, services }: CommandContext, region: string): void {
+  if (region === 'ALL') throw commandError('ERR A node is rebuilt from one region: name it')
+  const refusal = services.resync(region)
+  if (refusal !== undefined) throw commandError(`ERR No resync: ${refusal}`)
+  out.ok()
 }
 
 /** @throws CommandError when there is no such region */
@@ -72,7 +83,7 @@ function linksTo(services: Services, region: string): readonly LinkState[] {
 }
 
 function writeLink(out: ReplyWriter, link: LinkState): void {
-  out.map(13)
+  out.map(19)
   writeText(out, 'region', link.region)
   writeNumber(out, 'region-id', link.regionId)
   writeText(out, 'pull', link.pull)
@@ -91,6 +102,15 @@ function writeLink(out: ReplyWriter, link: LinkState): void {
     'last-error',
     lastError === undefined ? undefined : `${lastError.code}: ${lastError.sentence}`,
   )
+  writeProgress(out, 'snapshot-in', link.snapshotIn)
+  writeProgress(out, 'snapshot-out', link.snapshotOut)
+}
+
+/** Of a transfer in that direction; nil while there is none. */
+function writeProgress(out: ReplyWriter, name: string, progress: TransferProgress | undefined): void {
+  writeText(out, name, progress?.phase)
+  writeNumber(out, `${name}-done`, progress?.done)
+  writeNumber(out, `${name}-total`, progress?.total)
 }
 
 function writeText(out: ReplyWriter, name: string, text: string | undefined): void {
@@ -204,7 +224,7 @@ export const causewayCommands = defineCommands([
     group: 'causeway',
     since: '0.1.0',
     summary:
-      'Cuts (DOWN), mends (UP) or shows (STATUS) the links to one region or to ALL. Both sides go on taking writes while a link is cut.',
+      'Cuts (DOWN), mends (UP) or shows (STATUS) the links to one region or to ALL, or rebuilds this node from a snapshot of one region (RESYNC). Both sides go on taking writes.',
     complexity: 'O(N) where N is the number of peers',
     run: link,
   },

@@ -10,6 +10,8 @@ import { keyCommands } from './keys.ts'
 import { lcsCommands } from './lcs.ts'
 import { monitoringCommands } from './monitoring.ts'
 import { memoryCommand, objectCommand } from './objects.ts'
+import { persistenceCommands } from './persistence.ts'
+import { regionCommands } from './regions.ts'
 import { serverCommands } from './server.ts'
 import { setCommands } from './sets.ts'
 import { sortCommands } from './sort.ts'
@@ -30,6 +32,8 @@ export const commandTable = new CommandTable([
   transactionCommands,
   connectionCommands,
   serverCommands,
+  persistenceCommands,
   monitoringCommands,
   causewayCommands,
+  regionCommands,
 ])

@@ -13,15 +13,13 @@
  * at every `SSCAN key 0` of a set that is being filled.) The order of an index does not outlive the
  * process: as in Redis, a walk through a large collection does not go on past a restart or failover.
  *
- * Keys are walked slot by slot; the low part of the cursor is the slot, the high part the position in
- * it. A slot is indexed only when it holds far more keys than slots do on average, so an evenly filled
- * keyspace never pays for indexes.
+ * Keys are walked group by group, which are such an index already: the low part of the cursor is the group,
+ * the high part the row in it.
  *
  * Invariant: a cursor of 0 is the beginning for the client and the end from the server.
  */
 import type { MemberIndex } from '../../crdt/member-index.ts'
-import type { Database } from '../engine/keyspace.ts'
-import { SLOT_COUNT } from '../engine/slot.ts'
+import { type Database, GROUP_COUNT } from '../engine/database.ts'
 import { errors } from '../errors.ts'
 import type { ReplyWriter } from '../resp/reply.ts'
 import { parseCount } from './parse.ts'
@@ -44,8 +42,6 @@ export interface ScanStep {
 const COUNT_DEFAULT = 10
 /** Collections of at most this many names are returned whole, as Redis does with its compact encodings. */
 const WHOLE_SIZE_MAX = 128
-/** A slot is walked in parts when it holds this many times the keys of an average slot. */
-const CROWDED_SLOT_FACTOR = 4
 
 const CURSOR = /^[+-]?[0-9]+$/
 const UINT64_MAX = 2n ** 64n - 1n
@@ -100,51 +96,36 @@ export function scanNames(
   count: number,
 ): ScanStep {
   const names: string[] = []
-  return { names, cursor: walk(all, owner, WHOLE_SIZE_MAX, cursor, count, names) }
+  return { names, cursor: walk(all, owner, cursor, count, names) }
 }
 
 /** One step through the keys of a database: all that are stored, due ones included. */
 export function scanKeys(database: Database, cursor: number, count: number): ScanStep {
   const names: string[] = []
-  const wholeMax = Math.max(WHOLE_SIZE_MAX, (CROWDED_SLOT_FACTOR * database.size) / SLOT_COUNT)
-  let position = Math.floor(cursor / SLOT_COUNT)
-  for (let slot = cursor % SLOT_COUNT; slot < SLOT_COUNT; slot++) {
-    const keys = database.slot(slot)
-    if (keys !== undefined && keys.size > 0) {
-      if (names.length >= count) return { names, cursor: slot }
-      position = walk(keys, new SlotNames(database, slot), wholeMax, position, count - names.length, names)
-      if (position > 0) return { names, cursor: position * SLOT_COUNT + slot }
+  let above = Math.floor(cursor / GROUP_COUNT)
+  for (let at = cursor % GROUP_COUNT; at < GROUP_COUNT; at++) {
+    const group = database.group(at)
+    if (group !== undefined && group.count > 0) {
+      if (names.length >= count) return { names, cursor: at }
+      let row = above === 0 ? group.count : Math.min(above, group.count)
+      while (row > 0 && names.length < count) names.push(group.key(group.place(--row)))
+      if (row > 0) return { names, cursor: row * GROUP_COUNT + at }
     }
-    position = 0
+    above = 0
   }
   return { names, cursor: 0 }
-}
-
-class SlotNames implements Indexed {
-  readonly #database: Database
-  readonly #slot: number
-
-  constructor(database: Database, slot: number) {
-    this.#database = database
-    this.#slot = slot
-  }
-
-  get index(): MemberIndex {
-    return this.#database.slotIndex(this.#slot)
-  }
 }
 
 /** @returns the position above the next one to look at; 0: all names have been seen */
 function walk(
   all: ReadonlyMap<string, unknown>,
   owner: Indexed,
-  wholeMax: number,
   above: number,
   count: number,
   into: string[],
 ): number {
   const { size } = all
-  if (size <= wholeMax) {
+  if (size <= WHOLE_SIZE_MAX) {
     for (const name of all.keys()) into.push(name)
     return 0
   }

@@ -5,7 +5,9 @@
  * no socket, disk or peer themselves.
  */
 import type { Latin1 } from '../../crdt/codec/bytes.ts'
+import type { RegionStatus } from '../../crdt/effects/horizon-effects.ts'
 import type { VersionVector } from '../../crdt/version-vector.ts'
+import type { TransferProgress } from '../../sync/snapshot-progress.ts'
 import type { CommandWatch } from '../engine/command-watch.ts'
 import type { ConflictLog } from '../engine/conflict-log.ts'
 import type { Session } from './session.ts'
@@ -33,6 +35,48 @@ export interface LinkState {
   readonly bytesIn: number
   readonly bytesOut: number
   readonly lastError: { readonly code: string; readonly sentence: string } | undefined
+  /** The snapshot that this node fetches from the peer, and the one that the peer fetches from this node. */
+  readonly snapshotIn: TransferProgress | undefined
+  readonly snapshotOut: TransferProgress | undefined
+}
+
+/** SAVE, BGSAVE and LASTSAVE. */
+export interface SnapshotControl {
+  /** One is being made. */
+  readonly isRunning: boolean
+  /** When the last one was finished, or the node started; seconds since the Unix epoch. */
+  readonly lastSaveSeconds: number
+  /** Makes one of this moment. @param done  called once, later, with why there is none where it failed */
+  make(done?: (failure: string | undefined) => void): void
+}
+
+/** One region of the database, as this node knows it. */
+export interface RegionState {
+  readonly name: string
+  /** Undefined for a peer of the configuration that was never reached. */
+  readonly regionId: number | undefined
+  /** Where this node dials it; '' when it does not. */
+  readonly url: string
+  /** `self` is this node's own region while it is a member. */
+  readonly status: RegionStatus | 'self'
+  /** Counts the changes of its membership; 0 when it was there from the beginning. */
+  readonly epoch: number
+  /** Milliseconds since it was heard, directly or through another region; undefined for never in this run. */
+  readonly heardMsAgo: number | undefined
+  /** Ops of this region that it has not said it has applied; undefined until it was heard. */
+  readonly lagOps: number | undefined
+  /** Age of the oldest of them, milliseconds; undefined where there is no link. */
+  readonly lagMs: number | undefined
+  /** It may lack what it has acknowledged, and takes no writes; undefined where only it knows that itself. */
+  readonly lacking: boolean | undefined
+}
+
+/** CRDT.REGION. */
+export interface RegionControl {
+  /** This node's own region first, the others by name. */
+  list(): readonly RegionState[]
+  /** Mints the op by which a region joins, or leaves. @throws CommandError while this node may not mint */
+  change(regionId: number, name: string, url: string, status: 'member' | 'left'): void
 }
 
 export interface Services {
@@ -74,6 +118,8 @@ export interface Services {
   /** Bytes of the log so far: what Redis calls the replication offset. */
   readonly logPosition: number
 
+  readonly snapshots: SnapshotControl
+
   readonly sessions: Iterable<Session>
   /** Ends the process in order; resolves nothing: the connection ends. */
   shutdown(): void
@@ -81,6 +127,9 @@ export interface Services {
   /** CRDT.LINK. Unknown names return false. */
   setLink(region: string | 'ALL', up: boolean): boolean
   links(): readonly LinkState[]
+  readonly regions: RegionControl
+  /** CRDT.LINK RESYNC. @returns why not, for people; undefined when it has begun */
+  resync(region: string): string | undefined
   /**
    * Calls back once: when every connected peer holds `target` durably, or after `timeoutMs` (0: never).
    * @returns a function that forgets about it

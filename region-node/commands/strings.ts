@@ -9,7 +9,7 @@
  * keeps a larger string alive.
  */
 import { integerAmount } from '../../crdt/amount.ts'
-import { type Cell, cellText, ManyCell } from '../../crdt/cell.ts'
+import { cellText, ManyCell } from '../../crdt/cell.ts'
 import { sumOf } from '../../crdt/counter.ts'
 import { deadlineOf, type KeyEntry, KeyState } from '../../crdt/key.ts'
 import { Register } from '../../crdt/register.ts'
@@ -142,10 +142,10 @@ function mget(ctx: CommandContext, words: readonly string[]): void {
   const { out } = ctx
   out.array(words.length - 1)
   for (let i = 1; i < words.length; i++) {
-    const state = ctx.state(words[i]!)
-    if (state instanceof Register) out.bulk(state.value)
-    else if (state instanceof ManyCell) out.bulk(cellText(state))
-    else out.nil()
+    const plain = ctx.keyspace.plainText(ctx.db, words[i]!)
+    const state = plain === undefined ? ctx.state(words[i]!) : undefined
+    const isString = state instanceof Register || state instanceof ManyCell
+    out.bulkOrNil(isString ? cellText(state) : plain)
   }
 }
 
@@ -218,8 +218,7 @@ function indexIn(value: string, index: number | bigint): number {
 }
 
 function increment(ctx: CommandContext, key: string, delta: number | bigint): void {
-  const cell = ctx.string(key)
-  const before = cell === undefined ? 0 : integerIn(cell)
+  const before = integerAt(ctx, key)
   const after = addInt64(before, delta)
   if (after === undefined) throw errors.overflow
   ctx.write.increment(key, integerAmount(delta))
@@ -228,7 +227,11 @@ function increment(ctx: CommandContext, key: string, delta: number | bigint): vo
   ctx.out.integer(typeof before === 'number' ? after : parseInt64(ctx.text(key)!))
 }
 
-function integerIn(cell: Cell): number | bigint {
+function integerAt(ctx: CommandContext, key: string): number | bigint {
+  const counter = ctx.keyspace.plainCounter(ctx.db, key)
+  if (counter !== undefined) return counter.total
+  const cell = ctx.string(key)
+  if (cell === undefined) return 0
   if (cell instanceof ManyCell && cell.registers.length === 0) {
     const sum = sumOf(cell.counter)
     if (typeof sum === 'number') return sum

@@ -96,6 +96,22 @@ export function flag(): Kind<boolean> {
   }
 }
 
+/** Redis's policies by name; those that evict are known, and refused in words that say so. */
+export function evictionPolicy(): Kind<'noeviction'> {
+  const every = choice(...EVICTING_POLICIES, 'noeviction')
+  return {
+    words: 'one',
+    shape: 'noeviction',
+    parse(text, before) {
+      const parsed = every.parse(text, before)
+      if ('refusal' in parsed) return parsed
+      if (parsed.value === 'noeviction') return { value: parsed.value }
+      return { refusal: `this version evicts no keys, so '${parsed.value}' cannot be set: use noeviction` }
+    },
+    format: (value) => value,
+  }
+}
+
 /** A word kept byte for byte, such as a password. */
 export function word(shape = 'text'): Kind<string> {
   return { words: 'one', shape, parse: (text) => ({ value: text }), format: (value) => value }
@@ -119,7 +135,7 @@ export function regionName(): Kind<string> {
     words: 'one',
     shape: 'name',
     parse(name) {
-      if (REGION_NAME.test(name)) return { value: name }
+      if (isRegionName(name)) return { value: name }
       return { refusal: 'argument must be 1 to 32 letters, digits, dots, dashes or underscores' }
     },
     format: (value) => value,
@@ -136,7 +152,7 @@ export function peers(): Kind<readonly PeerAddress[]> {
         const at = item.indexOf('@')
         const name = item.slice(0, at)
         const url = item.slice(at + 1)
-        if (at < 0 || !REGION_NAME.test(name) || !isSyncUrl(url)) {
+        if (at < 0 || !isRegionName(name) || !isSyncUrl(url)) {
           return { refusal: 'argument must be NAME@ws://HOST:PORT, or wss:// behind a TLS proxy' }
         }
         value.push({ name, url })
@@ -180,6 +196,33 @@ export function outputLimits(): Kind<OutputLimits> {
   }
 }
 
+/** A point of `save`: a snapshot after so many seconds, if there were at least so many changes. */
+export interface SaveRule {
+  readonly seconds: number
+  readonly changes: number
+}
+
+/** Redis's form: `seconds changes`, repeated; empty is none. */
+export function saveRules(): Kind<readonly SaveRule[]> {
+  return {
+    words: 'many',
+    shape: 'SECONDS CHANGES',
+    parse(line) {
+      const parts = line.split(/\s+/).filter((part) => part !== '')
+      const value: SaveRule[] = []
+      for (let i = 0; i < parts.length; i += 2) {
+        const seconds = parts[i]!
+        const changes = parts[i + 1] ?? ''
+        if (!/^\d{1,9}$/.test(seconds) || !/^\d{1,9}$/.test(changes) || Number(seconds) < 1)
+          return { refusal: 'Invalid save parameters' }
+        value.push({ seconds: Number(seconds), changes: Number(changes) })
+      }
+      return { value }
+    },
+    format: (value) => value.map(({ seconds, changes }) => `${seconds} ${changes}`).join(' '),
+  }
+}
+
 /** A fact that clients ask for; it can be written only as it is. */
 export function fact(shape = ''): Kind<string> {
   return { words: 'many', shape, parse: (value) => ({ value }), format: (value) => value }
@@ -192,6 +235,16 @@ export function textToWord(value: string): string {
 export function wordToText(value: string): string {
   return Buffer.from(value, 'latin1').toString('utf8')
 }
+
+const EVICTING_POLICIES = [
+  'volatile-lru',
+  'volatile-lfu',
+  'volatile-random',
+  'volatile-ttl',
+  'allkeys-lru',
+  'allkeys-lfu',
+  'allkeys-random',
+] as const
 
 const REGION_NAME = /^[A-Za-z0-9._-]{1,32}$/
 
@@ -222,8 +275,12 @@ function memory(text: string): number | undefined {
   return Number.isSafeInteger(value) ? value : undefined
 }
 
+export function isRegionName(name: string): boolean {
+  return REGION_NAME.test(name)
+}
+
 /** Credentials in the address are refused: they would be shown wherever the peer is. */
-function isSyncUrl(url: string): boolean {
+export function isSyncUrl(url: string): boolean {
   if (!/^wss?:\/\//.test(url) || !URL.canParse(url)) return false
   const { hostname, username, password, search, hash } = new URL(url)
   return hostname !== '' && username === '' && password === '' && search === '' && hash === ''

@@ -52,13 +52,6 @@ const RULES: readonly Rule[] = [
     },
   },
   {
-    name: 'requirepass',
-    broken: ({ bind, requirepass }) =>
-      requirepass === '' && !isLoopback(bind)
-        ? `bind ${bind} lets other machines in without a password: set requirepass, or bind 127.0.0.1`
-        : undefined,
-  },
-  {
     name: 'sync-secret',
     broken: (values) =>
       values['sync-secret'] === '' &&

@@ -15,6 +15,7 @@ import { WORD_BYTES_MAX } from '../resp/word.ts'
 import {
   bytes,
   choice,
+  evictionPolicy,
   fact,
   flag,
   integer,
@@ -22,6 +23,7 @@ import {
   outputLimits,
   peers,
   regionName,
+  saveRules,
   text,
   word,
 } from './kinds.ts'
@@ -112,6 +114,13 @@ export const SETTINGS = {
     change: 'runtime',
     secret: true,
   }),
+  'protected-mode': row(
+    'network',
+    flag(),
+    true,
+    'Without a password, clients of other machines are refused.',
+    runtime,
+  ),
   maxclients: row('network', integer(1, 1_000_000), 10_000, 'Most clients connected at a time.', runtime),
   timeout: row(
     'network',
@@ -156,6 +165,27 @@ export const SETTINGS = {
     runtime,
   ),
   'log-segment-bytes': row('durability', bytes(MB, 4 * GB), 64 * MB, 'Size of one file of the log, bytes.'),
+  save: row(
+    'durability',
+    saveRules(),
+    [{ seconds: 3600, changes: 1 }],
+    'A snapshot after so many seconds with at least so many ops; empty is never.',
+    runtime,
+  ),
+  'snapshot-every-hours': row(
+    'durability',
+    choice('0', '1', '6', '12'),
+    '0',
+    'A snapshot every so many hours, if there was a write; 0 is never.',
+    runtime,
+  ),
+  'log-snapshot-bytes': row(
+    'durability',
+    bytes(MB, Number.MAX_SAFE_INTEGER),
+    256 * MB,
+    'Bytes of log, or those of the last snapshot, after which one is made.',
+    runtime,
+  ),
   'log-tail-bytes': row(
     'durability',
     bytes(64 * KB, 4 * GB),
@@ -163,6 +193,20 @@ export const SETTINGS = {
     'Recent log kept in memory for peers, bytes; older ops are read from disk.',
   ),
 
+  maxmemory: row(
+    'limits',
+    bytes(0, Number.MAX_SAFE_INTEGER),
+    0,
+    'Memory above which clients may not write more, bytes; 0: most of the machine.',
+    runtime,
+  ),
+  'maxmemory-policy': row(
+    'limits',
+    evictionPolicy(),
+    'noeviction',
+    'What goes when memory is used up; this version evicts nothing.',
+    runtime,
+  ),
   'proto-max-bulk-len': row(
     'limits',
     bytes(MB, Number.MAX_SAFE_INTEGER, WORD_BYTES_MAX),
@@ -189,6 +233,20 @@ export const SETTINGS = {
     runtime,
   ),
 
+  'peer-dark-max-ms': row(
+    'peers',
+    integer(1000, Number.MAX_SAFE_INTEGER),
+    86_400_000,
+    'Milliseconds that a region may be unheard before the others go on without it.',
+    runtime,
+  ),
+  'expire-takeover-ms': row(
+    'time',
+    integer(1000, Number.MAX_SAFE_INTEGER),
+    86_400_000,
+    'Milliseconds that the removal of a due key waits for a region that is unheard.',
+    runtime,
+  ),
   'max-drift-ms': row(
     'time',
     integer(0, 86_400_000),
@@ -248,9 +306,6 @@ export const SETTINGS = {
   ),
 
   appendonly: row('redis', flag(), true, 'The log is always on.'),
-  save: row('redis', fact(), '', 'There are no snapshots by time or number of changes.'),
-  maxmemory: row('redis', bytes(0, Number.MAX_SAFE_INTEGER), 0, 'Memory is not limited.'),
-  'maxmemory-policy': row('redis', fact('noeviction'), 'noeviction', 'Nothing is evicted.'),
   'cluster-enabled': row('redis', flag(), false, 'All slots are served here.'),
   'notify-keyspace-events': row('redis', fact(), '', 'Keyspace events are not published.'),
   hz: row('redis', integer(1, 500), 10, 'Background work per second, as Redis reports it.'),

@@ -9,12 +9,13 @@
  * while a pause lasts. (3) Of two pauses the later end and the stricter mode count, as in Redis.
  */
 import type { Session } from '../commands/session.ts'
+import { HeldCommands } from './held-commands.ts'
 
 export type PauseMode = 'write' | 'all'
 
 export class ClientPause {
   mode: PauseMode | undefined = undefined
-  readonly #waiting = new Set<Session>()
+  readonly #held = new HeldCommands()
   #endMs = 0
   #timer: { cancel(): void } | undefined
 
@@ -41,18 +42,11 @@ export class ClientPause {
     this.#timer?.cancel()
     this.#timer = undefined
     this.mode = undefined
-    const waiting = [...this.#waiting]
-    this.#waiting.clear()
-    for (const session of waiting) {
-      session.blocked = undefined
-      session.resume()
-    }
+    this.#held.letGo()
   }
 
   /** Makes a command wait for the end of the pause. */
   postpone(session: Session, words: readonly string[]): void {
-    session.postponed = words
-    session.blocked = { cancel: () => this.#waiting.delete(session) }
-    this.#waiting.add(session)
+    this.#held.hold(session, words)
   }
 }

@@ -89,6 +89,8 @@ export class Context implements CommandContext {
   }
 
   text(key: string): string | undefined {
+    const plain = this.keyspace.plainText(this.session.db, key)
+    if (plain !== undefined) return plain
     const cell = this.string(key)
     return cell === undefined ? undefined : cellText(cell)
   }

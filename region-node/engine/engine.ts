@@ -12,16 +12,19 @@
  * (2) All effects of an op are applied before anybody reads. (3) `applied` advances only when an op has
  * been applied whole.
  */
-import type { BatchReader } from '../../crdt/codec/batch.ts'
+import { type BatchHeader, type BatchReader, lastSeq, type Op } from '../../crdt/codec/batch.ts'
 import { DecodeError } from '../../crdt/codec/bytes.ts'
 import { momentOf, winningDeadline } from '../../crdt/deadline.ts'
 import { type ConflictRule, type ConflictSink, type Dot, OpPoint } from '../../crdt/dot.ts'
 import { TAG } from '../../crdt/effects/effect.ts'
+import type { HorizonEffect } from '../../crdt/effects/horizon-effects.ts'
 import { EVERY_DB } from '../../crdt/effects/key-effects.ts'
-import { hlcWallMs } from '../../crdt/hlc.ts'
-import { KeyState } from '../../crdt/key.ts'
+import { type Hlc, hlcWallMs } from '../../crdt/hlc.ts'
+import { type KeyEntry, KeyState } from '../../crdt/key.ts'
+import { Membership } from '../../crdt/membership.ts'
 import type { Origin, OriginTable } from '../../crdt/origin.ts'
-import type { Effect } from '../../crdt/registry.ts'
+import { isReclaimable, reclaimableFields, reclaimEntry } from '../../crdt/reclaim.ts'
+import { type Effect, isKeyEffect, type KeyEffect } from '../../crdt/registry.ts'
 import { VersionVector } from '../../crdt/version-vector.ts'
 import type { TransactionControl } from '../commands/command.ts'
 import type { Services } from '../commands/services.ts'
@@ -29,6 +32,8 @@ import { Session } from '../commands/session.ts'
 import type { CommandTable, FoundCommand } from '../commands/table.ts'
 import { CommandError, errors } from '../errors.ts'
 import type { ReplyMark } from '../resp/reply.ts'
+import { Admission } from './admission.ts'
+import type { Aside } from './aside.ts'
 import { ClientPause } from './client-pause.ts'
 import { type ConflictLog, describeSide } from './conflict-log.ts'
 import { Context } from './context.ts'
@@ -37,6 +42,7 @@ import type { Journal } from './journal.ts'
 import { Keyspace } from './keyspace.ts'
 import { Minter } from './minter.ts'
 import { type CommandObserver, UNTIMED } from './observer.ts'
+import { Reclaimer } from './reclaimer.ts'
 import { WatchedKeys } from './watched-keys.ts'
 
 /** Above what `databases` may be set to: an op that names a higher one is not ours. */
@@ -48,6 +54,8 @@ const QUEUE_BYTES_MAX = 512 * 1024 * 1024
 const WORD_OVERHEAD_BYTES = 16
 /** Due keys removed in one step; the rest wait for the next one. */
 const EXPIRE_STEP_KEYS = 500
+/** Keys and fields looked at in one step of reclamation. */
+const RECLAIM_STEP_KEYS = 2000
 
 export interface EngineOptions {
   readonly origins: OriginTable
@@ -66,10 +74,13 @@ export interface EngineOptions {
 }
 
 export class Engine implements ConflictSink, TransactionControl {
-  readonly keyspace = new Keyspace()
+  readonly keyspace: Keyspace
+  readonly membership = new Membership()
   /** What is applied here: live, changes in place. */
   readonly applied: VersionVector
   readonly clock: ExpiryClock
+  /** What clients may do while the node is short of something: set by those who watch over it. */
+  readonly admission = new Admission()
   readonly #minter: Minter
   readonly #table: CommandTable
   readonly #journal: Journal
@@ -81,13 +92,16 @@ export class Engine implements ConflictSink, TransactionControl {
   /** Who looks at commands as they run. */
   observer: CommandObserver | undefined = undefined
   /** What is being applied, for conflict events. */
-  #effect: Effect | undefined = undefined
+  #effect: KeyEffect | undefined = undefined
+  #reclaimer = new Reclaimer()
   /** Commands run since the start, refused ones included. */
   commandCount = 0
   /** Of them, those that were answered with an error. */
   errorCount = 0
   /** Ops of other origins applied since the start. */
   receivedCount = 0
+  /** Replaying the own log met ops that this region minted behind the end of their origins. */
+  hasLateTail = false
   /** Due keys removed by this node since the start. */
   expiredCount = 0
 
@@ -96,18 +110,21 @@ export class Engine implements ConflictSink, TransactionControl {
     this.#table = options.table
     this.#journal = journal
     this.#conflicts = options.conflicts
+    this.keyspace = new Keyspace(origins, services.latin1)
     this.applied = new VersionVector(origins)
     this.clock = new ExpiryClock(options.wallMs)
     this.#at = new OpPoint(origin, this.applied, this)
     this.#minter = new Minter(
       origin,
       this.keyspace,
+      this.membership,
       journal,
       this.applied,
       this.#at,
       this.clock,
       options.driftMaxMs,
     )
+    this.#minter.onEmptied = (db, key) => this.#reclaimer.note(db, key)
     const nobody = new Session(0, '', '', 0, true)
     this.#ctx = new Context(
       nobody,
@@ -176,6 +193,7 @@ export class Engine implements ConflictSink, TransactionControl {
     const command = this.#findOrBreakQueue(session, words)
     session.lastCommand = command.name
     if (!session.authenticated && !command.flags.includes('no_auth')) throw errors.noAuth
+    if (!this.admission.isOpen && !this.#admit(session, command, words)) return
     if (this.#pause.mode !== undefined && this.#mustWait(session, command)) {
       this.#pause.postpone(session, words)
       return
@@ -207,6 +225,23 @@ export class Engine implements ConflictSink, TransactionControl {
     }
   }
 
+  /** @returns false when the command is held. @throws CommandError when it is refused: a transaction breaks by that */
+  #admit(session: Session, command: FoundCommand, words: readonly string[]): boolean {
+    const { admission } = this
+    const isExec = command.name === 'exec'
+    const queued = isExec ? (session.queue ?? []).map((one) => this.#table.find(one)) : []
+    const refusal = admission.refusal(command, queued, session.queue !== undefined)
+    if (refusal !== undefined) {
+      if (isExec) throw this.#abort(session, refusal.line)
+      if (session.queue !== undefined) session.queueBroken = true
+      throw refusal
+    }
+    const isQueued = session.queue !== undefined && !RUN_WHILE_QUEUEING.has(command.name)
+    if (isQueued || !admission.mustWait(command, queued)) return true
+    admission.held.hold(session, words)
+    return false
+  }
+
   /** A pause holds the command up. In Redis it may hold up the one that ends it, too. */
   #mustWait(session: Session, { name, flags }: FoundCommand): boolean {
     if (this.#pause.mode === 'all') return name !== 'client|unpause'
@@ -220,18 +255,18 @@ export class Engine implements ConflictSink, TransactionControl {
       return this.#table.find(words)
     } catch (error) {
       if (error instanceof CommandError && words[0]!.toLowerCase() === 'exec')
-        throw this.#abort(session, error)
+        throw this.#abort(session, error.line.slice('ERR '.length))
       if (session.queue !== undefined) session.queueBroken = true
       throw error
     }
   }
 
-  /** An EXEC with too many words ends the transaction all the same. */
-  #abort(session: Session, { line }: CommandError): CommandError {
+  /** An EXEC that is refused ends the transaction all the same. */
+  #abort(session: Session, why: string): CommandError {
     session.queue = undefined
     session.queueBroken = false
     this.unwatch(session)
-    return errors.execAbortBecause(line.slice('ERR '.length))
+    return errors.execAbortBecause(why)
   }
 
   #queue(
@@ -347,14 +382,17 @@ export class Engine implements ConflictSink, TransactionControl {
     const ops = batch.ops()
     for (const op of ops) for (const effect of op.effects) checkDatabase(effect)
     const at = this.#at
+    const limit = this.#limitOf(batch.header)
+    if (isOwn && lastSeq(batch.header) > limit) this.hasLateTail = true
     let last = 0
     for (const { seq, hlc, effects } of ops) {
       if (seq <= this.applied.get(origin)) continue
+      // Behind the origin's end, or fenced: never applied under this dot.
+      if (seq > limit) break
       applied++
       at.moveTo(origin, seq, hlc, deps)
       for (const effect of effects) {
-        this.#effect = effect
-        this.keyspace.apply(effect, at)
+        if (!this.#applyEffect(effect, at)) break
         at.index++
       }
       this.applied.advance(origin, seq)
@@ -369,10 +407,153 @@ export class Engine implements ConflictSink, TransactionControl {
     return applied
   }
 
+  /** The last op of a batch that may be applied under its dot. */
+  #limitOf({ origin, deps }: BatchHeader): number {
+    if (this.applied.get(origin) === 0 && !this.membership.admits(origin, deps)) return 0
+    return this.membership.limitOf(origin)
+  }
+
+  /** @returns false when the rest of its op is to be left out */
+  #applyEffect(effect: Effect, at: OpPoint): boolean {
+    if (isKeyEffect(effect)) {
+      this.#effect = effect
+      this.keyspace.apply(effect, at)
+      this.#noteOrphan(effect)
+      return true
+    }
+    switch (effect.tag) {
+      case TAG.FLUSH:
+        this.keyspace.apply(effect, at, at.coversAll(this.applied))
+        for (const { db, key } of this.keyspace.orphans(effect.db)) this.#reclaimer.note(db, key)
+        return true
+      case TAG.WAS:
+        if (!this.membership.remint(effect)) return false
+        at.recast(effect.hlc, effect.deps)
+        return true
+      default:
+        this.membership.apply(effect, at, this.applied)
+        return true
+    }
+  }
+
+  /** An effect that can leave a key without a value may leave its deadlines behind. */
+  #noteOrphan({ tag, db, key }: KeyEffect): void {
+    if (tag !== TAG.HASH_REMOVE && tag !== TAG.SET_REMOVE && tag !== TAG.CLEAR && tag !== TAG.DEADLINE) return
+    const entry = this.keyspace.get(db, key)
+    if (entry instanceof KeyState && entry.state === undefined) this.#reclaimer.note(db, key)
+  }
+
+  #noteReminted(write: KeyEffect): void {
+    const { tag, db, key } = write
+    this.#reclaimer.note(db, key)
+    if (tag !== TAG.HASH_PUT) return
+    for (let i = 0; i < write.pairs.length; i += 2) this.#reclaimer.note(db, key, write.pairs[i])
+  }
+
+  /**
+   * Forgets what lies below the stable cut and no read can answer.
+   * @returns how many keys and fields were looked at
+   */
+  reclaim(cut: VersionVector): number {
+    // A walk shows each key as it was; it must not find some of them gone.
+    if (this.keyspace.isWalked) return 0
+    const due = this.#reclaimer.take(cut, this.applied, RECLAIM_STEP_KEYS)
+    const isStable = (dot: Dot): boolean => dot.seq <= cut.get(dot.origin)
+    for (const { db, key, field } of due) {
+      this.keyspace.forget(db, key, (entry) => reclaimEntry(entry, field, isStable))
+    }
+    return due.length
+  }
+
+  /** Keys and fields that wait for the cut. */
+  get reclaimPending(): number {
+    return this.#reclaimer.pending
+  }
+
+  /** What was built aside takes the place of everything here. Between two turns: no batch is open. */
+  adopt(aside: Aside): void {
+    this.keyspace.become(aside.keyspace)
+    this.#reclaimer = aside.reclaimer
+    // Not a join: what lies behind the end of an origin counts no more.
+    this.applied.become(aside.applied)
+    this.#minter.witness(aside.hlc)
+    this.membership.become(aside.membership, this.applied)
+  }
+
+  /** The latest reading minted or received here. */
+  get hlc(): Hlc {
+    return this.#minter.hlc
+  }
+
+  /**
+   * Everything of a snapshot was restored, at the start.
+   * @param hlc  the latest reading where it was made
+   * @param clockMs  the expiry clock there, milliseconds since the Unix epoch
+   * @param isOwn  this very node made it: then both are its own past
+   */
+  resume(vector: VersionVector, membership: Membership, hlc: Hlc, clockMs: number, isOwn: boolean): void {
+    this.applied.join(vector)
+    this.membership.become(membership, this.applied)
+    if (isOwn) {
+      this.#minter.recall(hlc)
+      this.clock.atLeast(clockMs)
+    } else {
+      this.#minter.witness(hlc)
+    }
+  }
+
+  /** An entry of a snapshot. */
+  restore(db: number, key: string, entry: KeyEntry): void {
+    this.keyspace.restore(db, key, entry)
+    this.noteReclaimable(db, key, entry)
+  }
+
+  noteReclaimable(db: number, key: string, entry: KeyEntry): void {
+    if (isReclaimable(entry)) this.#reclaimer.note(db, key)
+    for (const field of reclaimableFields(entry)) this.#reclaimer.note(db, key, field)
+  }
+
+  /** Why this node may mint nothing now; undefined when it may. */
+  get refusal(): CommandError | undefined {
+    return this.#minter.refusal
+  }
+
+  refuseWrites(refusal: CommandError | undefined): void {
+    this.#minter.refusal = refusal
+  }
+
+  /** Mints one op that changes the horizon. Not while another is being minted. */
+  declare(effects: readonly HorizonEffect[]): void {
+    this.clock.read()
+    this.#minter.declare(effects)
+  }
+
+  /**
+   * Mints the writes of an op again that came too late to count under its own dot; removals are dropped.
+   * @param end  where its origin was ended
+   * @returns how many effects were dropped; undefined when the op had been minted again before
+   */
+  remint(origin: Origin, { seq, hlc, effects }: Op, deps: VersionVector, end: number): number | undefined {
+    if (seq <= this.membership.remintedTo(origin)) return undefined
+    const writes = effects.filter(isKeyEffect).filter(isWrite)
+    if (writes.length === 0) return effects.length
+    const then = deps.copy()
+    then.advance(origin, Math.min(seq - 1, end))
+    this.#minter.remint({ tag: TAG.WAS, origin, seq, hlc, deps: then }, writes)
+    // Unlike other local writes they may stand beside what they had not seen.
+    for (const write of writes) this.#noteReminted(write)
+    return effects.length - writes.length
+  }
+
   conflict(rule: ConflictRule, winner: Dot, hidden: Dot, at: OpPoint): void {
     const effect = this.#effect
     // Local writes have seen everything here, so only an applied record brings conflicts to light.
-    if (effect === undefined || effect.tag === TAG.FLUSH) return
+    if (effect === undefined) return
+    if (rule === 'register') this.#reclaimer.note(effect.db, effect.key, at.field)
+    if (rule === 'deadline') {
+      this.#reclaimer.note(effect.db, effect.key)
+      if (momentOf(winner) === momentOf(hidden)) return
+    }
     this.#conflicts.add({
       rule,
       db: effect.db,
@@ -392,7 +573,7 @@ export class Engine implements ConflictSink, TransactionControl {
    */
   removeDue(settledMs: number, seenByAll: (deadline: Dot) => boolean): number {
     let removed = 0
-    if (this.#pause.mode !== undefined) return removed
+    if (this.#pause.mode !== undefined || this.refusal !== undefined) return removed
     const now = this.clock.read()
     for (const database of this.keyspace.databases()) {
       for (const key of [...database.dueKeys(now)]) {
@@ -442,7 +623,13 @@ function silence(session: Session, skipped: boolean, takeBack: () => void): void
   else if (skipped && session.replyMode === 'skip-this') session.replyMode = 'on'
 }
 
+/** What a late op still brings: a removal would take away what others have since built upon. */
+function isWrite({ tag }: KeyEffect): boolean {
+  return tag !== TAG.CLEAR && tag !== TAG.HASH_REMOVE && tag !== TAG.SET_REMOVE
+}
+
 function checkDatabase(effect: Effect): void {
+  if (!isKeyEffect(effect) && effect.tag !== TAG.FLUSH) return
   const { db } = effect
   if (db > DATABASE_INDEX_MAX || (db < 0 && !(effect.tag === TAG.FLUSH && db === EVERY_DB))) {
     throw new DecodeError(`a database index out of range: ${db}`)

@@ -9,22 +9,25 @@
  * Invariants: (1) a dot is minted once: seq is always the vector's own entry plus one. (2) HLCs of one
  * origin grow strictly. (3) What is encoded is what is applied here.
  */
-import type { Amount } from '../../crdt/amount.ts'
+import { type Amount, addAmounts } from '../../crdt/amount.ts'
 import { assert } from '../../crdt/assert.ts'
 import { type Cell, prepareIncrement } from '../../crdt/cell.ts'
 import type { OpPoint } from '../../crdt/dot.ts'
 import { TAG } from '../../crdt/effects/effect.ts'
 import { hashOf } from '../../crdt/effects/hash-effects.ts'
+import type { HorizonEffect, WasEffect } from '../../crdt/effects/horizon-effects.ts'
 import { EVERY_DB } from '../../crdt/effects/key-effects.ts'
 import { stringOf } from '../../crdt/effects/string-effects.ts'
 import { type Hlc, receive, tick } from '../../crdt/hlc.ts'
 import { collectSeen, deadlineOf, type KeyEntry, KeyState, visibleState } from '../../crdt/key.ts'
+import type { Membership } from '../../crdt/membership.ts'
 import type { Origin } from '../../crdt/origin.ts'
 import { Register } from '../../crdt/register.ts'
-import type { Effect } from '../../crdt/registry.ts'
+import type { KeyEffect, KeyspaceEffect } from '../../crdt/registry.ts'
 import { NOTHING_SEEN, type SeenCounter } from '../../crdt/state.ts'
 import type { VersionVector } from '../../crdt/version-vector.ts'
 import type { Writes } from '../commands/command.ts'
+import type { CommandError } from '../errors.ts'
 import type { ExpiryClock } from './expiry-clock.ts'
 import type { Journal } from './journal.ts'
 import type { Keyspace } from './keyspace.ts'
@@ -35,6 +38,7 @@ const PARTITION = 0
 
 export class Minter implements Writes {
   readonly #keyspace: Keyspace
+  readonly #membership: Membership
   readonly #journal: Journal
   readonly #applied: VersionVector
   readonly #clock: ExpiryClock
@@ -45,12 +49,17 @@ export class Minter implements Writes {
   origin: Origin
   #hlc: Hlc = 0
   #opOpen = false
+  /** Why nothing may be minted now: thrown before an op begins, so before anything has changed. */
+  refusal: CommandError | undefined = undefined
+  /** Told of keys of which only deadlines are left. */
+  onEmptied: ((db: number, key: string) => void) | undefined = undefined
   /** Ops minted since the start. */
   opCount = 0
 
   constructor(
     origin: Origin,
     keyspace: Keyspace,
+    membership: Membership,
     journal: Journal,
     applied: VersionVector,
     at: OpPoint,
@@ -59,6 +68,7 @@ export class Minter implements Writes {
   ) {
     this.origin = origin
     this.#keyspace = keyspace
+    this.#membership = membership
     this.#journal = journal
     this.#applied = applied
     this.#at = at
@@ -86,15 +96,17 @@ export class Minter implements Writes {
     return this.#applied.get(this.origin) + 1
   }
 
-  #emit(effect: Effect): void {
+  #emit(effect: KeyspaceEffect): void {
     const { writer } = this.#journal
     if (!this.#opOpen) this.#beginOp()
     writer.effect(effect)
-    this.#keyspace.apply(effect, this.#at)
+    // A local op has seen all that is here.
+    this.#keyspace.apply(effect, this.#at, true)
     this.#at.index++
   }
 
   #beginOp(): void {
+    if (this.refusal !== undefined) throw this.refusal
     const { writer } = this.#journal
     this.#hlc = tick(this.#hlc, this.#clock.wallMs())
     const seq = this.#seq
@@ -102,6 +114,52 @@ export class Minter implements Writes {
     writer.beginOp(this.#hlc)
     this.#at.moveTo(this.origin, seq, this.#hlc, this.#applied)
     this.#opOpen = true
+  }
+
+  /** Mints one op that changes the horizon. */
+  declare(effects: readonly HorizonEffect[]): void {
+    for (const effect of effects) {
+      if (!this.#opOpen) this.#beginOp()
+      this.#journal.writer.effect(effect)
+      this.#membership.apply(effect, this.#at, this.#applied)
+      this.#at.index++
+    }
+    this.endOp()
+  }
+
+  /**
+   * Mints an op again that was behind its origin's end: under a new dot, with its old stamp and with what
+   * it had seen then. Its increments go on from what the present origin has counted.
+   * @param effects  the writes of the old op; at least one
+   */
+  remint(was: WasEffect, effects: readonly KeyEffect[]): void {
+    const { writer } = this.#journal
+    this.#beginOp()
+    writer.effect(was)
+    this.#membership.remint(was)
+    this.#at.recast(was.hlc, was.deps)
+    this.#at.index++
+    for (const effect of effects) {
+      const now = this.#renewed(effect)
+      writer.effect(now)
+      this.#keyspace.apply(now, this.#at)
+      this.#at.index++
+    }
+    this.endOp()
+  }
+
+  #renewed(effect: KeyEffect): KeyEffect {
+    if (effect.tag === TAG.INCREMENT || effect.tag === TAG.HASH_INCREMENT) {
+      const entry = this.#keyspace.get(effect.db, effect.key)
+      const cell =
+        effect.tag === TAG.INCREMENT
+          ? entry && stringOf(entry)
+          : entry && hashOf(entry)?.fields.get(effect.field)
+      return { ...effect, ...prepareIncrement(cell, effect.delta, this.origin, this.#seq) }
+    }
+    if (!('seen' in effect)) return effect
+    // An entry of an origin that nobody saw before its end has nothing left to reset.
+    return { ...effect, seen: effect.seen.filter(({ origin }) => this.#applied.get(origin) > 0) }
   }
 
   /** Ends the op that the last command began, if it began one. */
@@ -136,8 +194,7 @@ export class Minter implements Writes {
 
   set(key: string, value: string, deadlineMs = Number.POSITIVE_INFINITY, db = this.db): void {
     // SET replaces all that is seen anyway, due or not.
-    const entry = this.#keyspace.get(db, key)
-    const seen = entry === undefined ? NOTHING_SEEN : seenIn(entry)
+    const seen = this.#keyspace.isPlain(db, key) ? NOTHING_SEEN : seenIn(this.#keyspace.get(db, key)!)
     this.#emit({ tag: TAG.SET, db, key, value, deadlineMs, seen })
   }
 
@@ -156,6 +213,13 @@ export class Minter implements Writes {
 
   increment(key: string, delta: Amount): void {
     const { db } = this
+    const counter = this.#keyspace.plainCounter(db, key)
+    if (counter !== undefined && counter.originIndex === this.origin.index) {
+      const { run } = counter
+      const total = addAmounts(counter.total, delta)
+      this.#emit({ tag: TAG.INCREMENT, db, key, creates: false, delta, run, total })
+      return
+    }
     const entry = this.#live(db, key)
     const cell = entry === undefined ? undefined : stringOf(entry)
     const { run, total } = prepareIncrement(cell, delta, this.origin, this.#seq)
@@ -191,6 +255,7 @@ export class Minter implements Writes {
     const seen: SeenCounter[] = []
     for (const field of fields) hash.fields.get(field)?.collectSeen(seen, field)
     this.#emit({ tag: TAG.HASH_REMOVE, db, key, fields, seen })
+    this.#noteEmptied(db, key)
   }
 
   addMembers(key: string, members: readonly string[], db = this.db): void {
@@ -200,6 +265,13 @@ export class Minter implements Writes {
 
   removeMembers(key: string, members: readonly string[]): void {
     this.#emit({ tag: TAG.SET_REMOVE, db: this.db, key, members })
+    this.#noteEmptied(this.db, key)
+  }
+
+  /** What went by its last member leaves its deadline behind, until that is below the stable cut. */
+  #noteEmptied(db: number, key: string): void {
+    const entry = this.#keyspace.get(db, key)
+    if (entry instanceof KeyState && entry.state === undefined) this.onEmptied?.(db, key)
   }
 
   setDeadline(key: string, deadlineMs: number, db = this.db): void {

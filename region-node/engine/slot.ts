@@ -6,11 +6,12 @@
  */
 export const SLOT_COUNT = 16384
 
-const table = new Uint16Array(256)
+/** The CRC of every single byte. */
+export const crcOfByte = new Uint16Array(256)
 for (let byte = 0; byte < 256; byte++) {
   let crc = byte << 8
   for (let bit = 0; bit < 8; bit++) crc = crc & 0x8000 ? (crc << 1) ^ 0x1021 : crc << 1
-  table[byte] = crc
+  crcOfByte[byte] = crc
 }
 
 export function slotOf(key: string): number {
@@ -25,6 +26,6 @@ export function slotOf(key: string): number {
     }
   }
   let crc = 0
-  for (let i = start; i < end; i++) crc = ((crc << 8) & 0xffff) ^ table[(crc >>> 8) ^ key.charCodeAt(i)]!
+  for (let i = start; i < end; i++) crc = ((crc << 8) & 0xffff) ^ crcOfByte[(crc >>> 8) ^ key.charCodeAt(i)]!
   return crc & (SLOT_COUNT - 1)
 }

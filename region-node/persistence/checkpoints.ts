@@ -30,23 +30,34 @@ export class Checkpoints {
     this.#list = other.#list
   }
 
+  /** The log begins at `position` now. */
+  forgetBefore(position: number): void {
+    this.#list = this.#list.filter((checkpoint) => checkpoint.position >= position)
+  }
+
   /** The last checkpoint that `vector` covers, as far as the wanted origins go; 0 when it covers none. */
-  before(vector: VersionVector, wanted: (origin: Origin) => boolean = () => true): number {
+  before(
+    vector: VersionVector,
+    wanted: (origin: Origin) => boolean,
+    limitOf: (origin: Origin) => number,
+  ): number {
     for (let i = this.#list.length - 1; i >= 0; i--) {
       const checkpoint = this.#list[i]!
-      if (coversWanted(vector, checkpoint.vector, wanted)) return checkpoint.position
+      if (coversWanted(vector, checkpoint.vector, wanted, limitOf)) return checkpoint.position
     }
     return 0
   }
 }
 
-function coversWanted(
+/** `mine` has reached every entry of a wanted origin in `theirs`, or the end of that origin. */
+export function coversWanted(
   mine: VersionVector,
   theirs: VersionVector,
   wanted: (origin: Origin) => boolean,
+  limitOf: (origin: Origin) => number,
 ): boolean {
   for (const [origin, seq] of theirs.entries()) {
-    if (wanted(origin) && mine.get(origin) < seq) return false
+    if (wanted(origin) && mine.get(origin) < Math.min(seq, limitOf(origin))) return false
   }
   return true
 }

@@ -9,6 +9,11 @@
  * the log ended; the next run keeps the origin only if it finds the log just there. After anything else
  * it takes a new one, because dots may have been minted, and seen elsewhere, that this disk never kept
  * (algorithms.md, The horizon, 3 and 4).
+ *
+ * It also says which folder it was written in. A folder that was copied, or put back from a backup, may lack
+ * what its region has acknowledged since, and so may an empty one whose node has peers: such a node is
+ * *lacking*, and mints nothing until its peers have told it enough (`horizon-keeper.ts`). A backup that keeps
+ * the folder itself in place (a volume restored as a whole) has to be started without its origin.json.
  */
 import { originId } from '../../crdt/origin.ts'
 import type { Env } from '../env.ts'
@@ -28,6 +33,16 @@ interface OriginFile {
   readonly origin: string
   /** Where the log ended at an orderly stop; absent while the node runs. */
   readonly endedAt?: number
+  /** `Disk.folderId` of the folder it was written in. */
+  readonly folder?: string
+  /** The node may lack what its region has acknowledged. */
+  readonly lacking?: boolean
+}
+
+/** Under what terms a node begins. */
+export interface Terms {
+  readonly origin: string
+  readonly lacking: boolean
 }
 
 function readJson(env: Env, path: string): unknown {
@@ -81,16 +96,42 @@ export function claimFolder(
 /**
  * Settles on the origin of this run, durably.
  * @param logEnd  where recovery found the end of the log
+ * @param hasPeers  there is somebody who may know what an empty or a copied folder lacks
  */
-export function claimOrigin(env: Env, folder: string, regionId: number, logEnd: number): string {
-  const path = `${folder}/origin.json`
-  const last = readJson(env, path) as OriginFile | undefined
-  const origin = last?.endedAt === logEnd ? last.origin : originId(regionId, env.randomBytes(6))
-  writeJson(env, path, { origin })
+export function claimOrigin(
+  env: Env,
+  folder: string,
+  regionId: number,
+  logEnd: number,
+  hasPeers: boolean,
+): Terms {
+  const last = readJson(env, originPath(folder)) as OriginFile | undefined
+  const isCopy = last?.folder !== undefined && last.folder !== env.disk.folderId(folder)
+  const lacking = last === undefined || isCopy ? hasPeers : last.lacking === true
+  const isKept = !isCopy && last !== undefined && last.endedAt === logEnd
+  const origin = isKept ? last.origin : originId(regionId, env.randomBytes(6))
+  writeOrigin(env, folder, { origin, lacking })
+  return { origin, lacking }
+}
+
+/** A new origin for a node that goes on, durably: its last one was ended by the others. */
+export function renewOrigin(env: Env, folder: string, regionId: number, lacking: boolean): string {
+  const origin = originId(regionId, env.randomBytes(6))
+  writeOrigin(env, folder, { origin, lacking })
   return origin
 }
 
-/** An orderly stop: the log is durable and ends at `logEnd`. */
-export function releaseOrigin(env: Env, folder: string, origin: string, logEnd: number): void {
-  writeJson(env, `${folder}/origin.json`, { origin, endedAt: logEnd })
+/** The terms of this run have changed, or it ends in order with its log ending at `endedAt`. */
+export function writeOrigin(env: Env, folder: string, { origin, lacking }: Terms, endedAt?: number): void {
+  const file: OriginFile = {
+    origin,
+    folder: env.disk.folderId(folder),
+    ...(lacking ? { lacking } : {}),
+    ...(endedAt === undefined ? {} : { endedAt }),
+  }
+  writeJson(env, originPath(folder), file)
+}
+
+function originPath(folder: string): string {
+  return `${folder}/origin.json`
 }

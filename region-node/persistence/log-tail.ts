@@ -15,7 +15,8 @@ interface Placed extends LogRecord {
 }
 
 export class LogTail {
-  #records: Placed[] = []
+  /** Those dropped are undefined. */
+  #records: (Placed | undefined)[] = []
   /** Records before this index were dropped; the array is trimmed now and then. */
   #first = 0
   #bytes = 0
@@ -31,6 +32,8 @@ export class LogTail {
     const limit = this.#bytesMax()
     while (this.#bytes > limit && this.#first < this.#records.length - 1) {
       this.#bytes -= this.#records[this.#first]!.bytes.length
+      // The array is trimmed later; its bytes go now, or 4096 large records would stay.
+      this.#records[this.#first] = undefined
       this.#first++
     }
     if (this.#first > 4096 && this.#first * 2 > this.#records.length) {

@@ -23,8 +23,13 @@ export interface SegmentHeader {
   readonly firstPosition: number
   readonly nodeId: string
   readonly regionId: number
-  /** What the records before this segment add up to. */
+  /** What was applied before the records of this segment. */
   readonly startVector: WireVector
+  /**
+   * The part of it that never was in this log, because it came inside a snapshot: entries of origins of
+   * which ops up to there are missing. Empty in all segments but those begun for that reason.
+   */
+  readonly base: WireVector
 }
 
 export function segmentName(firstPosition: number): string {
@@ -46,11 +51,8 @@ export function encodeSegmentHeader(header: SegmentHeader): Uint8Array {
   body.varint(header.firstPosition)
   body.word(header.nodeId)
   body.varint(header.regionId)
-  body.varint(header.startVector.length)
-  for (const [origin, seq] of header.startVector) {
-    body.word(origin)
-    body.varint(seq)
-  }
+  encodeVector(header.startVector, body)
+  encodeVector(header.base, body)
   const out = new ByteWriter()
   for (const letter of MAGIC) out.byte(letter.charCodeAt(0))
   out.u32(FORMAT_VERSION)
@@ -58,6 +60,20 @@ export function encodeSegmentHeader(header: SegmentHeader): Uint8Array {
   out.u32(crc32c(body.bytes, 0, body.at))
   out.raw(body.bytes.subarray(0, body.at))
   return out.bytes.slice(0, out.at)
+}
+
+function encodeVector(vector: WireVector, out: ByteWriter): void {
+  out.varint(vector.length)
+  for (const [origin, seq] of vector) {
+    out.word(origin)
+    out.varint(seq)
+  }
+}
+
+function decodeVector(from: ByteReader): WireVector {
+  const vector: [string, number][] = []
+  for (let left = from.varint(); left > 0; left--) vector.push([from.word(), from.varint()])
+  return vector
 }
 
 const PREFIX_BYTES = MAGIC.length + 12
@@ -84,9 +100,10 @@ export function decodeSegmentHeader(read: (offset: number, length: number) => Ui
   const firstPosition = body.varint()
   const nodeId = body.word()
   const regionId = body.varint()
-  const startVector: [string, number][] = []
-  for (let left = body.varint(); left > 0; left--) startVector.push([body.word(), body.varint()])
-  return { header: { firstPosition, nodeId, regionId, startVector }, bodyAt: PREFIX_BYTES + length }
+  const startVector = decodeVector(body)
+  // Segments of the first version end here.
+  const base = body.more ? decodeVector(body) : []
+  return { header: { firstPosition, nodeId, regionId, startVector, base }, bodyAt: PREFIX_BYTES + length }
 }
 
 /** Word, durable position (48 bits), padding, checksum. */

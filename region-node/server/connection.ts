@@ -33,6 +33,8 @@ export interface CommandSink {
 
 /** What the node may call on a connection that has announced itself. */
 export interface Waiting {
+  /** Something was set apart by `seal` and not flushed yet. */
+  readonly hasSealed: boolean
   /** The turn is over: what waits now is for the next `flush`, what comes later is not. */
   seal(): void
   /** Sends what the oldest `seal` has set apart; without one, everything that waits. */
@@ -51,7 +53,7 @@ export interface ClientLimits extends DecoderLimits {
   /** The same, once it has lasted for `outputSoftSeconds`; 0 is no limit. */
   readonly outputSoftBytesMax: number
   readonly outputSoftSeconds: number
-  /** Seconds without a byte in either direction; 0 is no limit. Not for blocked or subscribed clients. */
+  /** Seconds without a byte in either direction; 0 is no limit. Not for blocked, subscribed or monitoring clients. */
   readonly idleSecondsMax: number
 }
 
@@ -78,6 +80,7 @@ export interface ConnectionPorts {
   readonly turn: TurnPort
   readonly limits: ClientLimits
   readonly traffic: Traffic
+  readonly log: { warn(sentence: string): void }
 }
 
 export const OUTPUT_BYTES_PAUSE = 1024 * 1024
@@ -120,6 +123,10 @@ export class Connection implements Waiting {
     this.decoder = new RequestDecoder(ports.limits)
     session.resume = () => this.wake()
     ports.sink.open(session)
+  }
+
+  get hasSealed(): boolean {
+    return this.sealed.length > 0
   }
 
   /** Input that has not been run, bytes. */
@@ -220,10 +227,12 @@ export class Connection implements Waiting {
     }
     const softMax = limits.outputSoftBytesMax
     this.softSeconds = softMax > 0 && this.outputBytes > softMax ? this.softSeconds + 1 : 0
-    const mayBeIdle = this.session.blocked !== undefined || this.session.subscriptions > 0
+    const { session } = this
+    const mayBeIdle = session.blocked !== undefined || session.subscriptions > 0 || session.isMonitor
     this.quietSeconds = mayBeIdle ? 0 : this.quietSeconds + 1
     const isIdle = limits.idleSecondsMax > 0 && this.quietSeconds > limits.idleSecondsMax
-    if (isIdle || this.softSeconds > limits.outputSoftSeconds) this.drop()
+    if (this.softSeconds > limits.outputSoftSeconds) this.cutOff(`for ${limits.outputSoftSeconds} s`)
+    else if (isIdle) this.drop()
   }
 
   /** Runs commands until there are no more, or there is a reason to wait. */
@@ -314,7 +323,17 @@ export class Connection implements Waiting {
 
   private checkOutput(): void {
     const max = this.ports.limits.outputBytesMax
-    if (max > 0 && this.outputBytes > max) this.drop()
+    if (this.state === 'open' && max > 0 && this.outputBytes > max) this.cutOff('at once')
+  }
+
+  /** The client does not read, and too many replies wait for it. */
+  private cutOff(howLong: string): void {
+    const { id, address } = this.session
+    this.ports.log.warn(
+      `client ${id} at ${address} is disconnected: ${this.outputBytes} bytes of replies wait for it, and ` +
+        `client-output-buffer-limit normal allows fewer ${howLong}`,
+    )
+    this.drop()
   }
 
   private end(): void {

@@ -5,12 +5,13 @@
  * its `close` event and never in an exception.
  *
  * Invariants: (1) `connections` holds exactly the clients that `sink.open` has seen and `sink.close` has
- * not. (2) A client beyond `clientsMax` is told so and never reaches the engine.
+ * not. (2) A client beyond `clientsMax`, or of another machine in protected mode, is told so and never
+ * reaches the engine.
  */
 import { createServer, type Server, type Socket } from 'node:net'
 import { Session } from '../commands/session.ts'
 import type { Env, Timer } from '../env.ts'
-import { errors } from '../errors.ts'
+import { type CommandError, errors } from '../errors.ts'
 import { StartError } from '../start-error.ts'
 import {
   type ClientLimits,
@@ -25,6 +26,8 @@ import {
 export interface ListenerLimits extends ClientLimits {
   /** Most clients at a time (`maxclients`). */
   readonly clientsMax: number
+  /** Only clients of this machine are let in: `protected-mode` while no password is set. */
+  readonly isProtected: boolean
   /** Silence after which the system probes whether a client is still there, seconds; 0 is never. */
   readonly keepaliveSeconds: number
 }
@@ -124,9 +127,10 @@ export class ClientListener {
     socket.on('error', () => {})
     this.totalConnectionsReceived++
     const { limits } = this.ports
-    if (this.open.size >= limits.clientsMax) {
+    const refusal = this.refusalOf(socket)
+    if (refusal !== undefined) {
       this.rejectedConnections++
-      socket.end(`-${errors.maxClients.line}\r\n`, 'latin1', () => socket.destroy())
+      socket.end(`-${refusal.line}\r\n`, 'latin1', () => socket.destroy())
       return
     }
     if (limits.keepaliveSeconds > 0) socket.setKeepAlive(true, limits.keepaliveSeconds * 1000)
@@ -149,12 +153,24 @@ export class ClientListener {
     })
   }
 
+  /** In Redis's order. */
+  private refusalOf({ remoteAddress }: Socket): CommandError | undefined {
+    const { limits } = this.ports
+    if (this.open.size >= limits.clientsMax) return errors.maxClients
+    return limits.isProtected && !isLoopback(remoteAddress) ? errors.protectedMode : undefined
+  }
+
   private everySecond(): void {
     this.second = this.ports.env.after(1000, () => {
       for (const connection of this.open) connection.everySecond()
       this.everySecond()
     })
   }
+}
+
+/** A client of this machine, by its address; one that was reset already counts as none. */
+export function isLoopback(address = ''): boolean {
+  return address === '::1' || /^(::ffff:)?127\./.test(address)
 }
 
 /** As CLIENT LIST shows it; both are undefined for a socket that was reset before it was accepted. */

@@ -5,7 +5,9 @@
  * order links heal and how long messages take; so it decides which region's ops arrive first where, and
  * whether they come directly or through the third region.
  */
+import type { NodeCore } from '../../region-node/core.ts'
 import type { Reply } from '../../region-node/resp/parse-reply.ts'
+import { LogTrimmed } from '../../sync/log-trimmed.ts'
 import { MemoryNetwork } from '../harness/memory-transport.ts'
 import { Prng } from '../harness/prng.ts'
 import { SimClient } from '../harness/sim-client.ts'
@@ -34,6 +36,7 @@ const observer: SimNodeObserver = {
   recovered() {},
   minted() {},
   received() {},
+  adopted() {},
   stopping() {},
   ended() {},
   lostPower() {},
@@ -42,9 +45,28 @@ const observer: SimNodeObserver = {
   },
 }
 
+/** Lets the node's log serve nobody who lacks anything: it is as if all of it had been trimmed. */
+function withholdOps({ log, applied, snapshots: { shelf } }: NodeCore): void {
+  const lease = shelf.lease.bind(shelf)
+  shelf.lease = (id) => {
+    const found = lease(id)
+    if (found === undefined || found.vector.covers(applied)) return found
+    found.release()
+    return undefined
+  }
+  const seek = log.seek.bind(log)
+  log.seek = (vector, wanted) => {
+    // Peers want some origins, the node itself all.
+    if (wanted !== undefined && !vector.covers(applied)) throw new LogTrimmed('no op travels in this test')
+    return seek(vector, wanted)
+  }
+}
+
 export interface SimulatedOptions {
   readonly seed: number
   readonly appendfsync: 'always' | 'everysec' | 'no'
+  /** No op travels: whatever a region lacks comes by a snapshot, and then it is rebuilt from a snapshot. */
+  readonly bySnapshot?: boolean
 }
 
 export class SimulatedRegions implements CaseRegions {
@@ -55,9 +77,16 @@ export class SimulatedRegions implements CaseRegions {
   readonly #clients = new Map<RegionName, SimClient>()
   /** Links that are healed, from the one that pulls to the one it pulls from. */
   readonly #healed = new Set<string>()
+  readonly #bySnapshot: boolean
+  /** Snapshots that regions have switched to. */
+  adoptions = 0
 
-  private constructor(conflictCase: ConflictCase, { seed, appendfsync }: SimulatedOptions) {
+  private constructor(
+    conflictCase: ConflictCase,
+    { seed, appendfsync, bySnapshot = false }: SimulatedOptions,
+  ) {
     const { id, regions, config = {}, requires = [] } = conflictCase
+    this.#bySnapshot = bySnapshot
     this.#names = REGION_NAMES.slice(0, regions)
     this.#prng = new Prng(seed).fork(id)
     const clock = this.#clock
@@ -98,7 +127,8 @@ export class SimulatedRegions implements CaseRegions {
         wall: new SimWallClock(clock, 0, rate),
         prng: prng.fork('process'),
       }
-      const node = new SimNode(settings, machine, observer)
+      const counting = { ...observer, adopted: () => this.adoptions++ }
+      const node = new SimNode(settings, machine, counting)
       this.#nodes.set(name, node)
       this.#clients.set(name, new SimClient(node, () => {}))
     }
@@ -107,7 +137,19 @@ export class SimulatedRegions implements CaseRegions {
   static async start(conflictCase: ConflictCase, options: SimulatedOptions): Promise<SimulatedRegions> {
     const regions = new SimulatedRegions(conflictCase, options)
     for (const name of regions.#names) await regions.#startNode(name)
+    await regions.#meet()
     return regions
+  }
+
+  /** New regions take writes once they have heard each other. */
+  async #meet(): Promise<void> {
+    for (const name of this.#names) {
+      for (const other of this.#peersOf(name)) if (name < other) this.#setLink(name, other, true)
+    }
+    const mayAllWrite = () =>
+      [...this.#nodes.values()].every(({ core }) => core!.engine.refusal === undefined)
+    this.#clock.advance(SYNC_MS_MAX, mayAllWrite)
+    await this.cutAll()
   }
 
   #peersOf(name: RegionName): RegionName[] {
@@ -118,6 +160,7 @@ export class SimulatedRegions implements CaseRegions {
   async #startNode(name: RegionName): Promise<void> {
     const node = this.#nodes.get(name)!
     await node.start()
+    if (this.#bySnapshot) withholdOps(node.core!)
     for (const other of this.#peersOf(name)) node.core!.mesh.setLink(other, this.#healed.has(name + other))
   }
 
@@ -129,6 +172,12 @@ export class SimulatedRegions implements CaseRegions {
   }
 
   async sync(names: readonly RegionName[]): Promise<void> {
+    if (this.#bySnapshot) await this.#syncBySnapshot(names)
+    else await this.#syncByOps(names)
+    await this.cutAll()
+  }
+
+  async #syncByOps(names: readonly RegionName[]): Promise<void> {
     const links = names.flatMap((name) =>
       names.filter((other) => name < other).map((other) => [name, other] as const),
     )
@@ -137,13 +186,44 @@ export class SimulatedRegions implements CaseRegions {
       this.#setLink(a, b, true)
       if (links.length > 0) this.#clock.advance(this.#prng.pick(HEAL_PAUSES_MS))
     }
+    this.#awaitEqual(names)
+  }
+
+  #awaitEqual(names: readonly RegionName[]): void {
     const endMs = this.#clock.nowMs + SYNC_MS_MAX
     while (!this.#areEqual(names)) {
       if (this.#clock.nowMs > endMs)
         throw new Error(`${names.join(', ')} are not equal after ${SYNC_MS_MAX} ms`)
       this.#clock.advance(SYNC_STEP_MS)
     }
-    await this.cutAll()
+  }
+
+  /**
+   * One link after the other, there and back, in an order drawn from the seed: what a snapshot brought is in
+   * no log, so of three regions that fetched from each other in a ring none could go on.
+   */
+  async #syncBySnapshot(names: readonly RegionName[]): Promise<void> {
+    const order = [...names].sort(() => this.#prng.random() - 0.5)
+    const chain = order.slice(1).map((name, i) => [order[i]!, name] as const)
+    for (const [a, b] of [...chain, ...chain.slice(0, -1).reverse()]) {
+      this.#setLink(a, b, true)
+      this.#awaitEqual([a, b])
+      this.#rebuild(a, b)
+      this.#setLink(a, b, false)
+    }
+  }
+
+  /** CRDT.LINK RESYNC, though nothing is missing: everything is replaced by what the other one holds. */
+  #rebuild(a: RegionName, b: RegionName): void {
+    const { mesh } = this.#nodes.get(a)!.core!
+    const endMs = this.#clock.nowMs + SYNC_MS_MAX
+    const isOver = this.adoptions + 1
+    // Regions that are equal from the start may not even be linked yet.
+    while (this.adoptions < isOver) {
+      if (this.#clock.nowMs > endMs) throw new Error(`${a} is not rebuilt from ${b} after ${SYNC_MS_MAX} ms`)
+      mesh.resync(b)
+      this.#clock.advance(SYNC_STEP_MS)
+    }
   }
 
   #setLink(a: RegionName, b: RegionName, up: boolean): void {

@@ -1,6 +1,7 @@
 /**
- * simulated.test.ts: every case in the simulator, in two ways: with delivery shuffled by several seeds, and
- * with every region losing its power before every read, under `appendfsync always`.
+ * simulated.test.ts: every case in the simulator, in three ways: with delivery shuffled by several seeds;
+ * with every region losing its power before every read, under `appendfsync always`; and with every sync by
+ * snapshot, no op travelling between regions.
  */
 import { isRead, readsInTransaction } from './case.ts'
 import { registerCases } from './register.ts'
@@ -9,6 +10,7 @@ import { SIMULATED_ABILITIES, SimulatedRegions } from './simulated-regions.ts'
 
 const SHUFFLES = Number(process.env.CONFORMANCE_SHUFFLES ?? 20)
 const POWER_LOSSES = 3
+const SNAPSHOT_SEEDS = 3
 const CASE_MS_MAX = 60_000
 
 function seeds(count: number): number[] {
@@ -42,6 +44,22 @@ registerCases({
     for (const seed of seeds(POWER_LOSSES)) {
       const regions = await SimulatedRegions.start(conflictCase, { seed, appendfsync: 'always' })
       await play(losingPower(regions)).catch(tellSeed(seed))
+    }
+  },
+})
+
+registerCases({
+  title: `conformance: simulated, every sync by snapshot, ${SNAPSHOT_SEEDS} seeds`,
+  abilities: SIMULATED_ABILITIES,
+  timeoutMs: CASE_MS_MAX,
+  async run(conflictCase, play) {
+    for (const seed of seeds(SNAPSHOT_SEEDS)) {
+      const options = { seed, appendfsync: seed % 2 === 0 ? 'always' : 'everysec', bySnapshot: true } as const
+      const regions = await SimulatedRegions.start(conflictCase, options)
+      await play(regions).catch(tellSeed(seed))
+      const syncs = conflictCase.steps.filter((step) => 'sync' in step).length
+      if (regions.adoptions < syncs)
+        throw new Error(`seed ${seed}: ${syncs} syncs, ${regions.adoptions} snapshots`)
     }
   },
 })

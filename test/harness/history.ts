@@ -12,6 +12,7 @@
 import fc from 'fast-check'
 import { type Amount, Decimal, parseAmount } from '../../crdt/amount.ts'
 import { openRecord } from '../../crdt/codec/batch.ts'
+import { portableLatin1 } from '../../crdt/codec/bytes.ts'
 import { OriginTable, originId } from '../../crdt/origin.ts'
 import type { TypeName } from '../../crdt/state.ts'
 import { type CommandContext, defineCommands, NO_KEYS } from '../../region-node/commands/command.ts'
@@ -84,7 +85,7 @@ export class Writer {
       origin: this.origins.intern(originId(region, new Uint8Array([0, 0, 0, 0, 0, incarnation]))),
       table: new CommandTable([perform]),
       journal: this.journal,
-      services: {} as Services,
+      services: { latin1: portableLatin1 } as Services,
       conflicts,
       wallMs: () => this.#wallMs,
       random: () => 0,
@@ -190,8 +191,12 @@ function isNumber(text: string | undefined): boolean {
   return text === undefined || parseAmount(text) !== undefined
 }
 
-/** Runs a history. @returns the writers as it leaves them, their open batches ended */
-export function play(steps: readonly Step[]): Writer[] {
+/**
+ * Runs a history.
+ * @param between  called after every step
+ * @returns the writers as it leaves them, their open batches ended
+ */
+export function play(steps: readonly Step[], between?: (writers: readonly Writer[]) => void): Writer[] {
   const writers = WRITER_REGIONS.map((region, i) => new Writer(region, i))
   for (const step of steps) {
     if (step.kind === 'clock') {
@@ -203,6 +208,7 @@ export function play(steps: readonly Step[]): Writer[] {
       writer.write(step.db, step.writes)
       if (step.closes) writer.engine.endBatch()
     }
+    between?.(writers)
   }
   for (const writer of writers) writer.engine.endBatch()
   return writers

@@ -8,12 +8,15 @@ import { createHmac } from 'node:crypto'
 import { type BatchReader, BatchWriter, lastSeq } from '../../crdt/codec/batch.ts'
 import { TAG } from '../../crdt/effects/effect.ts'
 import { hlcAt } from '../../crdt/hlc.ts'
+import { Membership } from '../../crdt/membership.ts'
 import { type Origin, OriginTable, originId } from '../../crdt/origin.ts'
 import { VersionVector } from '../../crdt/version-vector.ts'
+import { LogTrimmed } from '../../sync/log-trimmed.ts'
 import { Mesh } from '../../sync/mesh.ts'
-import type { Identity, LogPosition, LogRecord, LogStream, SyncHost } from '../../sync/ports.ts'
+import type { Identity, LogPosition, LogRecord, LogStream, SyncHost, Unheard } from '../../sync/ports.ts'
 import { SYNC_DEFAULTS, type SyncSettings } from '../../sync/settings.ts'
 import type { ManualClock } from './manual-clock.ts'
+import { MemorySnapshots } from './memory-snapshots.ts'
 import type { MemoryNetwork } from './memory-transport.ts'
 
 class MemoryLog implements LogStream {
@@ -22,8 +25,20 @@ class MemoryLog implements LogStream {
   end: LogPosition = 0
   /** Records below were trimmed away. */
   trimmed: LogPosition = 0
+  /** What was applied and is not in this log any more, or never was. */
+  readonly base: VersionVector
   /** Records handed out so far. */
   readCount = 0
+
+  constructor(origins: OriginTable) {
+    this.base = new VersionVector(origins)
+  }
+
+  /** Forgets everything up to now. */
+  trim(applied: VersionVector): void {
+    this.trimmed = this.end
+    this.base.join(applied)
+  }
 
   append(record: LogRecord): void {
     this.records.push(record)
@@ -32,16 +47,17 @@ class MemoryLog implements LogStream {
   }
 
   seek(vector: VersionVector, wanted: (origin: Origin) => boolean = () => true): LogPosition {
+    for (const [origin, seq] of this.base.entries()) {
+      if (wanted(origin) && vector.get(origin) < seq) throw new LogTrimmed('the log begins later')
+    }
     const first = this.records.findIndex(
       ({ span }) => wanted(span.origin) && lastSeq(span) > vector.get(span.origin),
     )
-    const position = first < 0 ? this.end : this.#starts[first]!
-    if (position < this.trimmed) throw new Error('the log begins later')
-    return position
+    return first < 0 ? this.end : this.#starts[first]!
   }
 
   read(position: LogPosition, bytesMax: number): { records: LogRecord[]; next: LogPosition } {
-    if (position < this.trimmed) throw new Error('the log begins later')
+    if (position < this.trimmed) throw new LogTrimmed('the log begins later')
     const records: LogRecord[] = []
     let next = position
     for (let i = this.#starts.indexOf(position); i >= 0 && i < this.records.length; i++) {
@@ -58,10 +74,12 @@ class MemoryLog implements LogStream {
 export class MemoryHost implements SyncHost {
   identity: Identity
   readonly origins: OriginTable = new OriginTable()
-  readonly log: MemoryLog = new MemoryLog()
+  readonly log: MemoryLog = new MemoryLog(this.origins)
   readonly applied: VersionVector = new VersionVector(this.origins)
   durable: VersionVector = this.applied.copy()
   origin: Origin
+  readonly membership: Membership = new Membership()
+  readonly snapshots: MemorySnapshots
   hurries = 0
   /** Told after the log grew and after `sync`. */
   onLog: () => void = () => {}
@@ -72,6 +90,7 @@ export class MemoryHost implements SyncHost {
 
   constructor(clock: ManualClock, region: string, regionId: number) {
     this.#clock = clock
+    this.snapshots = new MemorySnapshots(clock, this)
     this.identity = {
       region,
       regionId,
@@ -79,6 +98,7 @@ export class MemoryHost implements SyncHost {
       partitions: 1,
       configuration: { 'stream-id-mode': 'strict' },
       version: '0.0.0',
+      epoch: 0,
     }
     this.origin = this.newOrigin()
   }
@@ -101,6 +121,14 @@ export class MemoryHost implements SyncHost {
     this.origin = this.origins.intern(originId(this.identity.regionId, bytes))
     return this.origin
   }
+
+  welcomed(_joined: VersionVector): void {}
+
+  unheard(): readonly Unheard[] {
+    return []
+  }
+
+  stood(): void {}
 
   /** Mints a batch of `opCount` SETs whose value has `valueBytes` bytes. */
   write(opCount = 1, valueBytes = 10): Uint8Array {
@@ -136,6 +164,15 @@ export class MemoryHost implements SyncHost {
     this.applied.advance(header.origin, lastSeq(header))
     this.log.append({ bytes: record.slice(), span: header })
     this.onLog()
+  }
+
+  /** Becomes a state that has all of `vector`, durably; none of it that is new is in the log. */
+  takeOver(vector: VersionVector): void {
+    for (const [origin, seq] of vector.entries()) {
+      if (seq > this.applied.get(origin)) this.log.base.advance(origin, seq)
+    }
+    this.applied.join(vector)
+    this.durable = this.applied.copy()
   }
 
   /** Makes everything durable. */

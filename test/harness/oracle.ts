@@ -13,7 +13,7 @@
 import type { Amount } from '../../crdt/amount.ts'
 import { TAG } from '../../crdt/effects/effect.ts'
 import { EVERY_DB } from '../../crdt/effects/key-effects.ts'
-import type { Effect, KeyEffect } from '../../crdt/registry.ts'
+import { type Effect, isKeyEffect, type KeyEffect } from '../../crdt/registry.ts'
 import type { TypeName } from '../../crdt/state.ts'
 import {
   add,
@@ -86,12 +86,13 @@ interface KeyHistory {
 export function answerOf(ops: Iterable<OracleOp>): Answer {
   const histories = new Map<string, KeyHistory>()
   const flushes: { readonly db: number; readonly removal: Removal }[] = []
-  for (const op of ops) {
+  for (const written of ops) {
+    const op = asItWas(written)
     op.effects.forEach((effect, index) => {
       const at = { op, index }
       if (effect.tag === TAG.FLUSH) {
         flushes.push({ db: effect.db, removal: { at, part: undefined, names: undefined } })
-      } else {
+      } else if (isKeyEffect(effect)) {
         state(effect, at, historyOf(histories, `${effect.db}:${effect.key}`))
       }
     })
@@ -104,6 +105,15 @@ export function answerOf(ops: Iterable<OracleOp>): Answer {
     if (answer !== undefined) answers.set(name, answer)
   }
   return answers
+}
+
+/** An op minted again stands in time where it first stood, under its new dot. */
+function asItWas(op: OracleOp): OracleOp {
+  const was = op.effects[0]
+  if (was?.tag !== TAG.WAS) return op
+  const deps = new Map<string, number>()
+  for (const [origin, seq] of was.deps.entries()) deps.set(origin.id, seq)
+  return { ...op, hlc: was.hlc, deps }
 }
 
 /** Those ops that a vector covers. */

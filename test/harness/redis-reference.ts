@@ -15,6 +15,7 @@ export const redisIsInstalled = spawnSync('redis-server', ['--version']).status 
 
 /** Some commands make Redis build a reply of any size (SRANDMEMBER with a count far below 0): it ends, not the machine. */
 const MEMORY_KB_MAX = 2 * 1024 * 1024
+const SOCKET = 'redis.sock'
 
 export class RedisReference {
   readonly #server: ChildProcess
@@ -29,7 +30,7 @@ export class RedisReference {
 
   static async start(): Promise<RedisReference> {
     const folder = mkdtempSync(join(tmpdir(), 'causeway-redis-'))
-    const path = join(folder, 'redis.sock')
+    const path = join(folder, SOCKET)
     const options = ['--port', '0', '--unixsocket', path, '--dir', folder, '--save', '', '--appendonly', 'no']
     const limited = ['-c', `ulimit -v ${MEMORY_KB_MAX}; exec redis-server "$@"`, 'redis-server', ...options]
     const server = spawn('sh', limited, { stdio: ['ignore', 'pipe', 'inherit'] })
@@ -37,9 +38,7 @@ export class RedisReference {
       server.stdout.on('data', (text) => String(text).includes('eady to accept connections') && resolve())
       server.on('exit', (code) => reject(new Error(`redis-server ended with ${code}`)))
     })
-    const socket = connect(path)
-    await new Promise<void>((resolve, reject) => socket.on('connect', resolve).on('error', reject))
-    return new RedisReference(server, folder, socket)
+    return new RedisReference(server, folder, await connected(path))
   }
 
   /** Sends a command and returns its reply as it came, one character per byte. */
@@ -70,6 +69,17 @@ export class RedisReference {
     })
   }
 
+  /** One command by a second client, for when the first is inside MULTI. */
+  async aside(words: readonly string[]): Promise<string> {
+    const socket = await connected(join(this.#folder, SOCKET))
+    const other = new RedisReference(this.#server, this.#folder, socket)
+    try {
+      return await other.exchange(words)
+    } finally {
+      socket.destroy()
+    }
+  }
+
   async stop(): Promise<void> {
     this.#socket.destroy()
     const ended = new Promise((resolve) => this.#server.removeAllListeners('exit').on('exit', resolve))
@@ -77,6 +87,12 @@ export class RedisReference {
     await ended
     rmSync(this.#folder, { recursive: true })
   }
+}
+
+async function connected(path: string): Promise<Socket> {
+  const socket = connect(path)
+  await new Promise<void>((resolve, reject) => socket.on('connect', resolve).on('error', reject))
+  return socket
 }
 
 function encodeCommand(words: readonly string[]): string {

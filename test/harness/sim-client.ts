@@ -16,7 +16,7 @@ export interface SentCommand {
   readonly sentMs: number
   /** The op it minted. */
   dot: { readonly origin: string; readonly seq: number } | undefined
-  /** What its node had applied when it had run; undefined when it never ran. */
+  /** What its node had applied, and could keep, when it had run; undefined when it never ran. */
   seen: ReadonlyMap<string, number> | undefined
   answeredMs: number | undefined
   reply: Reply | undefined
@@ -96,10 +96,13 @@ export class SimClient implements ClientSocket {
       const before = core.applied.get(origin)
       core.execute(session, words)
       if (this.#node.core !== core) return
+      // Held back: it is run again.
+      if (session.postponed !== undefined) return
       const command = this.#open[this.#ranCount++]!
       const seq = core.applied.get(origin)
       if (seq > before) command.dot = { origin: origin.id, seq }
-      command.seen = this.#node.vector
+      // While the disk is full a read may show what is not written yet, and promises no more than is durable.
+      command.seen = core.log.isFull ? new Map(core.durable.toWire()) : this.#node.vector
     }
     const sink = {
       open: (session: Session) => core.open(session),
@@ -113,6 +116,7 @@ export class SimClient implements ClientSocket {
       turn: core,
       limits: LIMITS,
       traffic: { inputBytes: 0, outputBytes: 0 },
+      log: { warn() {} },
     })
   }
 

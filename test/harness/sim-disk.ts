@@ -32,6 +32,9 @@ interface Content {
   durableSize: number
 }
 
+/** Paths and bytes. */
+export type DiskCopy = ReadonlyMap<string, Uint8Array>
+
 export class SimDisk {
   readonly #files = new Map<string, Content>()
   readonly #clock: SimClock
@@ -39,6 +42,8 @@ export class SimDisk {
   readonly #faults: DiskFaults
   /** Every write fails with ENOSPC, half done. */
   isFull = false
+  /** Counts the times its files were put back from a copy. */
+  #folderId = 1
   #lockedBy = 0
   /** Grows with each crash: what an earlier process began is over. */
   #generation = 0
@@ -79,6 +84,20 @@ export class SimDisk {
     content.durableSize = content.size
   }
 
+  /** Files as they are, for a backup. */
+  copy(): DiskCopy {
+    return new Map([...this.#files].map(([path, content]) => [path, content.bytes.slice(0, content.size)]))
+  }
+
+  /** Puts other files in place of what is there: a backup, or nothing on a new disk. No process runs. */
+  replaceAll(files: DiskCopy): void {
+    this.kill()
+    this.#folderId++
+    this.#files.clear()
+    for (const [path, bytes] of files)
+      this.#files.set(path, { bytes: bytes.slice(), size: bytes.length, durableSize: bytes.length })
+  }
+
   /** The disk as a new process sees it. */
   mount(): Disk {
     const generation = ++this.#generation
@@ -99,7 +118,18 @@ export class SimDisk {
       removeFile: (path) => {
         if (isCurrent()) this.#files.delete(path)
       },
+      removeLater: (path, done) => {
+        if (!isCurrent()) return
+        this.later(() => {
+          this.#files.delete(path)
+          done()
+        })
+      },
+      rename: (from, to) => {
+        if (isCurrent()) this.#rename(from, to)
+      },
       open: (path) => new SimFile(this, path, this.#contentOf(path), isCurrent),
+      folderId: () => String(this.#folderId),
       lockFolder: () => {
         if (this.#lockedBy !== 0) return { heldBy: this.#lockedBy }
         this.#lockedBy = generation
@@ -117,6 +147,13 @@ export class SimDisk {
     for (const path of this.#files.keys())
       if (path.startsWith(`${folder}/`)) names.push(path.slice(folder.length + 1))
     return names.sort()
+  }
+
+  #rename(from: string, to: string): void {
+    const content = this.#files.get(from)
+    if (content === undefined) throw new DiskError('ENOENT', `cannot rename ${from}: no such file`)
+    this.#files.set(to, content)
+    this.#files.delete(from)
   }
 
   #contentOf(path: string): Content {

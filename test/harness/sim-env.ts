@@ -4,7 +4,7 @@
  *
  * Invariant: once `alive` is false no task of the process runs any more.
  */
-import type { Disk, Env, Timer } from '../../region-node/env.ts'
+import type { Disk, Env, MemoryReading, Timer } from '../../region-node/env.ts'
 import type { Prng } from './prng.ts'
 import type { SimClock } from './sim-clock.ts'
 
@@ -65,6 +65,13 @@ export class SimEnv implements Env {
       if (this.alive) task()
     })
   }
+
+  /** No simulated node runs out of memory. */
+  memory(): MemoryReading {
+    return { heapBytes: 0, bufferBytes: 0, heapBytesMax: 2 ** 32, machineBytes: 2 ** 33 }
+  }
+
+  collectGarbage(): void {}
 
   defer(task: () => void): void {
     this.after(this.#prng.random() * TURN_MS_MAX, task)

@@ -12,12 +12,16 @@ import { NodeCore } from '../../region-node/core.ts'
 import { DiskError } from '../../region-node/env.ts'
 import { nodeLatin1 } from '../../region-node/latin1-node.ts'
 import { type Front, NodeServices } from '../../region-node/node-services.ts'
+import { recoverAtOnce } from '../../region-node/persistence/recovery.ts'
 import type { MemoryNetwork } from './memory-transport.ts'
 import type { Prng } from './prng.ts'
 import type { SimClock } from './sim-clock.ts'
 import type { SimDisk } from './sim-disk.ts'
 import { SimEnv, type SimWallClock } from './sim-env.ts'
 import { SimTransport } from './sim-network.ts'
+
+/** Few, so that what is written and received meets snapshots in the middle. */
+const SNAPSHOT_SLICE_ENTRIES = 3
 
 /** `kill` leaves what was written; `power` only what was synced, and some of the rest. */
 export type Ending = 'stop' | 'kill' | 'power'
@@ -27,6 +31,8 @@ export interface SimNodeObserver {
   recovered(node: SimNode): void
   minted(node: SimNode, record: Uint8Array, span: BatchSpan): void
   received(node: SimNode, record: Uint8Array, span: BatchSpan): void
+  /** It has switched to a snapshot from another region. */
+  adopted(node: SimNode): void
   /** It serves no clients any more: an orderly end has begun. */
   stopping(node: SimNode): void
   /** The process has just ended. */
@@ -59,7 +65,7 @@ const front: Front = {
 export class SimNode {
   readonly name: string
   readonly machine: SimMachine
-  readonly #settings: Partial<SettingValues>
+  #settings: Partial<SettingValues>
   readonly #observer: SimNodeObserver
   /** The process, while there is one. */
   #running: { readonly core: NodeCore; readonly env: SimEnv; readonly transport: SimTransport } | undefined
@@ -74,6 +80,11 @@ export class SimNode {
     this.machine = machine
     this.#settings = settings
     this.#observer = observer
+  }
+
+  /** Settings for its next start. */
+  configure(settings: Partial<SettingValues>): void {
+    this.#settings = { ...this.#settings, ...settings }
   }
 
   get core(): NodeCore | undefined {
@@ -112,14 +123,21 @@ export class SimNode {
       log: { info() {}, warn() {}, error() {} },
       services: (made) => new NodeServices(made, env, front),
       failed: (error) => this.#failed(error),
+      snapshotSliceEntries: SNAPSHOT_SLICE_ENTRIES,
     })
+    recoverAtOnce(core.recovery())
     this.#running = { core, env, transport }
-    this.#watchLog(core)
+    this.#watch(core)
     this.#observer.recovered(this)
     await core.start()
   }
 
-  #watchLog({ log }: NodeCore): void {
+  #watch({ log, engine }: NodeCore): void {
+    const adopt = engine.adopt.bind(engine)
+    engine.adopt = (aside) => {
+      adopt(aside)
+      this.#observer.adopted(this)
+    }
     const minted = log.minted.bind(log)
     const received = log.received.bind(log)
     log.minted = (record, span) => {

@@ -35,10 +35,14 @@ export interface Checker {
   minted?(node: SimNode, record: Uint8Array, span: BatchSpan): void
   /** The same for one from elsewhere. */
   received?(node: SimNode, record: Uint8Array, span: BatchSpan): void
+  /** The node has switched to a snapshot from another region. */
+  adopted?(node: SimNode): void
   answered?(command: SentCommand): void
   ended?(node: SimNode, how: Ending, core: NodeCore): void
   /** The machine lost its power when no process ran. */
   lostPower?(node: SimNode): void
+  /** Its disk was lost, or put back as it was some time ago. No process runs. */
+  lostDisk?(node: SimNode): void
   recovered?(node: SimNode): void
   /** Some moment between two turns, in the middle of everything. */
   moment?(): void

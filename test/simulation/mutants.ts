@@ -114,8 +114,8 @@ export const MUTANTS: readonly Mutant[] = [
     patches: [
       {
         file: 'region-node/persistence/op-log.js',
-        find: 'this.#waiting.push(released)',
-        replace: 'released(), this.#waiting.push(() => {})',
+        find: 'this.#waiting.push(released);\n            if (!this.#syncing)',
+        replace: 'released(), this.#waiting.push(() => {});\n            if (!this.#syncing)',
       },
     ],
     seeds: 60,

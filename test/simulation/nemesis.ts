@@ -1,14 +1,27 @@
 /**
  * nemesis.ts: what goes wrong in a run: one fault at a time, drawn from the seed.
  */
+
 import type { MemoryNetwork } from '../harness/memory-transport.ts'
 import type { Prng } from '../harness/prng.ts'
 import type { SimClock } from '../harness/sim-clock.ts'
+import type { DiskCopy } from '../harness/sim-disk.ts'
 import type { SimNode } from '../harness/sim-node.ts'
 import { FAULT_KINDS, type FaultKind, type SimOptions } from './options.ts'
 
 /** How long a crash waits for a sync to strike into. */
 const STRIKE_MS_MAX = 1200
+/** Longer waits for a region are not simulated among other faults. */
+const DARK_MS_MAX = 60_000
+
+/** What the nemesis asks of the run: regions that come and go. */
+export interface Fleet {
+  /** A new region starts, and is announced at that node. */
+  join(at: SimNode): Promise<void>
+  /** A region is removed at that node and stops. */
+  leave(node: SimNode, at: SimNode): Promise<void>
+  lostDisk(node: SimNode): void
+}
 
 export class Nemesis {
   readonly #prng: Prng
@@ -17,6 +30,8 @@ export class Nemesis {
   readonly #nodes: readonly SimNode[]
   readonly #clock: SimClock
   readonly #full = new Set<SimNode>()
+  readonly #backups = new Map<SimNode, DiskCopy>()
+  readonly #fleet: Fleet
 
   constructor(
     prng: Prng,
@@ -24,7 +39,9 @@ export class Nemesis {
     network: MemoryNetwork,
     nodes: readonly SimNode[],
     clock: SimClock,
+    fleet: Fleet,
   ) {
+    this.#fleet = fleet
     this.#prng = prng
     this.#options = options
     this.#network = network
@@ -83,7 +100,64 @@ export class Nemesis {
         a.machine.disk.isFull = true
         this.#full.add(a)
         break
+      case 'dark':
+        await this.#isolate(a)
+        break
+      case 'wipe':
+      case 'restore':
+        await this.#loseDisk(a, kind)
+        break
+      case 'join':
+        await this.#fleet.join(b)
+        break
+      case 'leave':
+        await this.#fleet.leave(a, b)
+        break
+      case 'snapshot':
+        a.core?.snapshotter.make()
+        break
+      case 'trim':
+        this.#trim(this.#nodes[0]!)
+        break
+      case 'resync':
+        a.core?.mesh.resync(b.name)
+        break
     }
+  }
+
+  /** Everybody else goes on without it for a while, and may come to do so for good. */
+  async #isolate(node: SimNode): Promise<void> {
+    const { darkMsMax } = this.#options
+    if (darkMsMax > DARK_MS_MAX) return
+    for (const other of this.#nodes) if (other !== node) this.#network.cut(node.name, other.name)
+    this.#clock.advance(darkMsMax * (0.5 + this.#prng.random()))
+    for (const other of this.#nodes) if (other !== node) this.#network.heal(node.name, other.name)
+  }
+
+  /** Others must be there to give back what was lost; two disks lost at once are a loss of data. */
+  async #loseDisk(node: SimNode, kind: 'wipe' | 'restore'): Promise<void> {
+    const { disk } = node.machine
+    const others = this.#nodes.filter((other) => other !== node)
+    if (others.some(({ core }) => core === undefined || core.keeper.lacking)) return
+    const backup = this.#backups.get(node)
+    if (kind === 'restore' && backup === undefined) {
+      this.#backups.set(node, disk.copy())
+      return
+    }
+    node.crash('power')
+    disk.replaceAll(kind === 'restore' ? backup! : new Map())
+    this.#fleet.lostDisk(node)
+    if (this.#prng.chance(0.7)) await this.#revive(node)
+  }
+
+  /**
+   * The log goes up to the newest snapshot, whoever lacks it: who does needs that snapshot. Always of the
+   * same region: of two that each lack what only a snapshot of the other still holds, none could adopt it.
+   */
+  #trim({ core }: SimNode): void {
+    if (core?.store.newest === undefined) return
+    const replayed = core.adoption.logNeededFrom ?? Number.POSITIVE_INFINITY
+    core.log.trim(Math.min(core.store.newest.position, replayed))
   }
 
   async #revive(node: SimNode): Promise<void> {

@@ -21,6 +21,17 @@ export const FAULT_KINDS = [
   'restart',
   'jump',
   'full',
+  // One region is cut off for longer than the others wait for it.
+  'dark',
+  // A disk is lost, or put back as it was some time ago.
+  'wipe',
+  'restore',
+  'join',
+  'leave',
+  // Snapshots are made, take the place of the log, and travel instead of ops.
+  'snapshot',
+  'trim',
+  'resync',
 ] as const
 export type FaultKind = (typeof FAULT_KINDS)[number]
 
@@ -66,6 +77,8 @@ export interface SimOptions {
   readonly flushes: boolean
   readonly segmentBytes: number
   readonly tailBytes: number
+  /** `peer-dark-max-ms`: the others go on without a region that is unheard for so long. */
+  readonly darkMsMax: number
 }
 
 /** @param ops  commands of the run; drawn from the seed when absent */
@@ -119,5 +132,6 @@ export function drawOptions(seed: number, ops?: number): SimOptions {
     flushes: prng.chance(0.2),
     segmentBytes: prng.pick([1024, 8192, 1024 * 1024]),
     tailBytes: prng.pick([256, 4096, 64 * 1024]),
+    darkMsMax: prng.pick([86_400_000, 86_400_000, 3000, 8000]),
   }
 }

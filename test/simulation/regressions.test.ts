@@ -36,6 +36,7 @@ function lonelyNode({ segmentBytes = 1024 * 1024, policy = 'always' as FsyncPoli
     recovered() {},
     minted() {},
     received() {},
+    adopted() {},
     stopping() {},
     ended() {},
     lostPower() {},
@@ -108,7 +109,7 @@ describe('once wrong', () => {
     }
   })
 
-  it('a log that could not begin its next segment went on writing', async () => {
+  it('a log that could not begin its next segment went on writing, and ended the node when it could wait', async () => {
     const { clock, disk, node, client, broken } = lonelyNode({ segmentBytes: 1 })
     await node.start()
     client.send([['SET', 'k', 'v']])
@@ -118,7 +119,11 @@ describe('once wrong', () => {
     clock.advance(1)
     disk.isFull = true
     clock.advance(100)
-    expect(node.core).toBeUndefined()
+    expect(node.core?.log.isFull).toBe(true)
+    disk.isFull = false
+    clock.advance(200)
+    expect(node.core?.log.isFull).toBe(false)
+    expect(node.core?.durable.opCount).toBe(2)
     expect(broken).toEqual([])
   })
 })

@@ -29,7 +29,7 @@ import { MintedOnce } from './checkers/minted-once.ts'
 import { OracleEquality } from './checkers/oracle-equality.ts'
 import { Queues } from './checkers/queues.ts'
 import { Ledger } from './ledger.ts'
-import { Nemesis } from './nemesis.ts'
+import { type Fleet, Nemesis } from './nemesis.ts'
 import { drawOptions, type SimOptions } from './options.ts'
 import { Workload } from './workload.ts'
 
@@ -37,6 +37,8 @@ import { Workload } from './workload.ts'
 const SETTLE_MS_MAX = 300_000
 /** Virtual milliseconds for due keys to go once everything is quiet. */
 const EXPIRY_MS = 20_000
+/** Most regions at a time. */
+const NODES_MAX = 5
 /** Moments in a run at which the running checks look at everything. */
 const MOMENTS = 8
 
@@ -66,11 +68,17 @@ export async function simulate(seed: number, ops?: number, keepTrace = false): P
   return simulation.result(finding)
 }
 
-class Simulation implements SimNodeObserver, World {
+class Simulation implements SimNodeObserver, World, Fleet {
   readonly options: SimOptions
   readonly clock = new SimClock()
   readonly ledger = new Ledger()
-  readonly nodes: readonly SimNode[]
+  /** Regions that are members, or come to be. */
+  readonly nodes: SimNode[]
+  readonly #prng: Prng
+  /** Ids of regions that were removed. */
+  readonly #left: number[] = []
+  /** Regions that there ever were: ids are not used again. */
+  #regionCount: number
   readonly #network: MemoryNetwork
   readonly #clients: SimClient[]
   readonly #nemesis: Nemesis
@@ -88,6 +96,8 @@ class Simulation implements SimNodeObserver, World {
     this.options = options
     this.#keepTrace = keepTrace
     const prng = new Prng(options.seed).fork('run')
+    this.#prng = prng
+    this.#regionCount = options.regions
     const { clock } = this
     const chance = prng.fork('network')
     this.#network = new MemoryNetwork(
@@ -105,7 +115,7 @@ class Simulation implements SimNodeObserver, World {
         () => new SimClient(node, (command) => this.#answered(command)),
       ),
     )
-    this.#nemesis = new Nemesis(prng.fork('nemesis'), options, this.#network, this.nodes, clock)
+    this.#nemesis = new Nemesis(prng.fork('nemesis'), options, this.#network, this.nodes, clock, this)
     this.#workload = new Workload(prng.fork('workload'), options)
     this.#think = prng.fork('think')
     this.#checkers = [
@@ -121,9 +131,9 @@ class Simulation implements SimNodeObserver, World {
   }
 
   #makeNode(i: number, prng: Prng): SimNode {
-    const { regions, skewMsMax, driftMax, disk, policy, segmentBytes, tailBytes } = this.options
+    const { skewMsMax, driftMax, disk, policy, segmentBytes, tailBytes, darkMsMax } = this.options
     const nameOf = (n: number) => `r${n + 1}`
-    const others = Array.from({ length: regions }, (_, n) => n).filter((n) => n !== i)
+    const others = this.#othersOf(i)
     const settings = {
       region: nameOf(i),
       'region-id': i + 1,
@@ -134,6 +144,7 @@ class Simulation implements SimNodeObserver, World {
       appendfsync: policy,
       'log-segment-bytes': segmentBytes,
       'log-tail-bytes': tailBytes,
+      'peer-dark-max-ms': darkMsMax,
     }
     const between = (limit: number) => (prng.random() * 2 - 1) * limit
     const wall = new SimWallClock(this.clock, between(skewMsMax), 1 + between(driftMax))
@@ -145,6 +156,47 @@ class Simulation implements SimNodeObserver, World {
       prng: prng.fork('process'),
     }
     return new SimNode(settings, machine, this)
+  }
+
+  /** Numbers of the regions that a new one is told of. */
+  #othersOf(i: number): number[] {
+    const founders = Array.from({ length: this.options.regions }, (_, n) => n)
+    const known =
+      i < this.options.regions ? founders : this.nodes.map(({ name }) => Number(name.slice(1)) - 1)
+    return known.filter((n) => n !== i)
+  }
+
+  async join(at: SimNode): Promise<void> {
+    const { core } = at
+    if (this.nodes.length >= NODES_MAX || core === undefined || core.engine.refusal !== undefined) return
+    const i = this.#regionCount++
+    const node = this.#makeNode(i, this.#prng.fork(`node ${i}`))
+    this.nodes.push(node)
+    const client = new SimClient(node, (command) => this.#answered(command))
+    this.#clients.push(client)
+    core.changeRegion(i + 1, node.name, `memory:${node.name}`, 'member')
+    await node.start()
+    this.#thinkThenSend(client)
+  }
+
+  async leave(node: SimNode, at: SimNode): Promise<void> {
+    const { core } = at
+    if (this.nodes.length <= 2 || core === undefined || core.engine.refusal !== undefined) return
+    if (this.nodes.some((one) => one.core === undefined || one.core.keeper.lacking)) return
+    await node.stop(() => this.clock.advance(1))
+    for (const checker of this.#checkers) checker.lostDisk?.(node)
+    const regionId = Number(node.name.slice(1))
+    this.#left.push(regionId)
+    core.changeRegion(regionId, node.name, '', 'left')
+    this.nodes.splice(this.nodes.indexOf(node), 1)
+  }
+
+  lostDisk(node: SimNode): void {
+    this.#note(`${node.name} has lost its disk`)
+    // Who replaces a node names the regions that there are.
+    const others = this.nodes.filter((other) => other !== node)
+    node.configure({ peer: others.map(({ name }) => ({ name, url: `memory:${name}` })) })
+    for (const checker of this.#checkers) checker.lostDisk?.(node)
   }
 
   async run(): Promise<void> {
@@ -204,12 +256,40 @@ class Simulation implements SimNodeObserver, World {
     const endMs = this.clock.nowMs + SETTLE_MS_MAX
     for (let calmMs = 0; calmMs < 3000; ) {
       if (this.clock.nowMs > endMs)
-        throw new Finding('convergence', `not equal ${SETTLE_MS_MAX} ms after all was healed`)
+        throw new Finding(
+          'convergence',
+          `not equal ${SETTLE_MS_MAX} ms after all was healed: ${this.#standings()}`,
+        )
       this.#pass(200)
       // A disk may fail once more; somebody will start the node again.
       for (const node of this.nodes) if (node.core === undefined) await node.start()
+      this.#announceAgain()
       calmMs = this.#isEqual() ? calmMs + 200 : 0
     }
+  }
+
+  /** The node at which a region was announced may have lost the announcement: somebody says it again. */
+  #announceAgain(): void {
+    const at = this.nodes.find(({ core }) => core !== undefined && core.engine.refusal === undefined)?.core
+    if (at === undefined) return
+    for (const { name } of this.nodes) {
+      const regionId = Number(name.slice(1))
+      if (regionId <= this.options.regions || at.membership.regions.has(regionId)) continue
+      at.changeRegion(regionId, name, `memory:${name}`, 'member')
+    }
+    for (const regionId of this.#left) {
+      if (at.membership.statusOf(regionId) !== 'left') at.changeRegion(regionId, `r${regionId}`, '', 'left')
+    }
+  }
+
+  /** Who stands where, for a run that does not end. */
+  #standings(): string {
+    const vectors = this.nodes.map(({ name, core, vector }) => {
+      const state = core === undefined ? 'down' : (core.engine.refusal?.line.slice(0, 40) ?? 'writes')
+      return `${name} (${state}) ${JSON.stringify([...vector])}`
+    })
+    const busy = this.#clients.filter(({ isIdle }) => !isIdle).length
+    return `${vectors.join('; ')}; ${busy} clients wait`
   }
 
   #isEqual(): boolean {
@@ -260,6 +340,13 @@ class Simulation implements SimNodeObserver, World {
     this.#note(`${node.name} takes ${span.origin.id}:${span.firstSeq} x${span.opCount}`)
     this.#guarded(() => {
       for (const checker of this.#checkers) checker.received?.(node, record, span)
+    })
+  }
+
+  adopted(node: SimNode): void {
+    this.#note(`${node.name} adopts a snapshot: ${JSON.stringify([...node.vector])}`)
+    this.#guarded(() => {
+      for (const checker of this.#checkers) checker.adopted?.(node)
     })
   }
 

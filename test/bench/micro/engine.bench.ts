@@ -34,7 +34,7 @@ class ForgetfulJournal implements Journal {
 }
 
 const origins = new OriginTable()
-const services: Partial<Services> = { databaseCount: 16, stringBytesMax: 2 ** 29 }
+const services: Partial<Services> = { databaseCount: 16, stringBytesMax: 2 ** 29, latin1: nodeLatin1 }
 const engine = new Engine({
   origins,
   origin: origins.intern(originId(1, new Uint8Array(6))),

@@ -21,6 +21,11 @@ export class CausalOrder implements Checker {
     this.#vectors.set(node, new Map(node.vector))
   }
 
+  adopted(node: SimNode): void {
+    // What a snapshot holds is causally closed, and an op of the own log beyond it keeps what it depends on.
+    this.#vectors.set(node, new Map(node.vector))
+  }
+
   minted(node: SimNode, record: Uint8Array, span: BatchSpan): void {
     this.#applied(node, record, span)
   }
@@ -43,7 +48,9 @@ export class CausalOrder implements Checker {
     if (lacking !== undefined) {
       throw new Finding('causal order', `${node.name} applies ${what}, which depends on ${lacking}`)
     }
-    vector.set(origin.id, firstSeq + opCount - 1)
+    // What lies behind the end of its origin is not applied.
+    const limit = node.core?.engine.membership.limitOf(origin) ?? Number.POSITIVE_INFINITY
+    vector.set(origin.id, Math.min(firstSeq + opCount - 1, limit))
   }
 
   moment(): void {

@@ -7,11 +7,14 @@
  * claims to have durably, and what peers believe it has, because it told them.
  */
 
+import { TAG } from '../../../crdt/effects/effect.ts'
+import { type Effect, isKeyEffect } from '../../../crdt/registry.ts'
 import type { NodeCore } from '../../../region-node/core.ts'
 import type { FsyncPolicy } from '../../../region-node/persistence/op-log.ts'
 import type { SentCommand } from '../../harness/sim-client.ts'
 import type { Ending, SimNode } from '../../harness/sim-node.ts'
 import { type Checker, Finding, firstLacking, type World } from '../checker.ts'
+import { Ledger } from '../ledger.ts'
 
 /** How old an answer may be and still be lost with the power, milliseconds; the syncs themselves not counted. */
 const INTERVAL_MS: Record<FsyncPolicy, number> = { always: 0, everysec: 1000, no: 30_000 }
@@ -34,6 +37,8 @@ export class Durability implements Checker {
   /** What the next process must find whatever happens, by node. */
   readonly #promised = new Map<SimNode, Vector>()
 
+  readonly #lostDisk = new Set<SimNode>()
+
   constructor(world: World) {
     this.#world = world
   }
@@ -49,12 +54,29 @@ export class Durability implements Checker {
     this.#ended.set(node, { atMs: clock.nowMs, answers, lostPower: how === 'power' })
     const promised = this.#promised.get(node)!
     join(promised, core.durable.toWire())
+    // What peers remember may be from before the loss of a disk.
+    if (this.#lostDisk.has(node)) return
     for (const peer of nodes) join(promised, peer.core?.mesh.acknowledged(node.name)?.toWire() ?? [])
   }
 
   lostPower(node: SimNode): void {
     const ended = this.#ended.get(node)
     if (ended !== undefined) ended.lostPower = true
+  }
+
+  /** What a lost disk held and nobody else has durably is lost with it; the rest comes back from the others. */
+  lostDisk(node: SimNode): void {
+    const { ledger, nodes } = this.#world
+    this.#lostDisk.add(node)
+    this.#promised.delete(node)
+    this.#ended.delete(node)
+    const others = nodes.filter((other) => other !== node).map(({ core }) => core?.durable.toWire() ?? [])
+    for (const command of ledger.commands) {
+      const { dot } = command
+      if (command.node !== node.name || dot === undefined) continue
+      const isHeld = others.some((vector) => vector.some(([id, seq]) => id === dot.origin && seq >= dot.seq))
+      if (!isHeld) ledger.forgivable.add(command)
+    }
   }
 
   recovered(node: SimNode): void {
@@ -91,7 +113,7 @@ export class Durability implements Checker {
     for (const command of ledger.commands) {
       const { dot, answeredMs, words } = command
       if (dot === undefined || answeredMs === undefined || ledger.forgivable.has(command)) continue
-      if ((vector.get(dot.origin) ?? 0) < dot.seq) {
+      if ((vector.get(dot.origin) ?? 0) < dot.seq && !this.#isMintedAgain(dot, vector)) {
         throw new Finding(
           'durability',
           `'${words.join(' ')}' was answered and is lost: ${dot.origin}:${dot.seq}`,
@@ -99,6 +121,31 @@ export class Durability implements Checker {
       }
     }
   }
+
+  /** The op counts under another dot, or held nothing but removals, which may be dropped. */
+  #isMintedAgain(
+    { origin, seq }: { origin: string; seq: number },
+    vector: ReadonlyMap<string, number>,
+  ): boolean {
+    const { ledger } = this.#world
+    const op = ledger.ops.get(Ledger.nameOf(origin, seq))
+    if (op === undefined || !op.effects.some(isWrite)) return true
+    for (const { origin: newOrigin, seq: newSeq, effects } of ledger.ops.values()) {
+      const was = effects[0]
+      if (was?.tag !== TAG.WAS || was.origin.id !== origin || was.seq !== seq) continue
+      if (newSeq <= (vector.get(newOrigin) ?? 0)) return true
+    }
+    return false
+  }
+}
+
+function isWrite(effect: Effect): boolean {
+  return (
+    isKeyEffect(effect) &&
+    effect.tag !== TAG.CLEAR &&
+    effect.tag !== TAG.SET_REMOVE &&
+    effect.tag !== TAG.HASH_REMOVE
+  )
 }
 
 function join(vector: Vector, other: Iterable<readonly [string, number]>): void {

@@ -6,6 +6,7 @@
  * that it would stay.
  */
 import { TAG } from '../../../crdt/effects/effect.ts'
+import { isKeyEffect } from '../../../crdt/registry.ts'
 import { observe } from '../../harness/observe.ts'
 import { answerOf, type OracleOp } from '../../harness/oracle.ts'
 import type { SimNode } from '../../harness/sim-node.ts'
@@ -55,7 +56,7 @@ export class Expiry implements Checker {
     for (const effect of removal.effects) {
       if (effect.tag !== TAG.CLEAR) continue
       const same = other.effects.filter(
-        (one) => one.tag !== TAG.FLUSH && one.db === effect.db && one.key === effect.key,
+        (one) => isKeyEffect(one) && one.db === effect.db && one.key === effect.key,
       )
       // One that brings a value of its own has not counted on the old one.
       if (same.some(({ tag }) => tag === TAG.SET || tag === TAG.CLEAR)) continue

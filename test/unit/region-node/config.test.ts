@@ -129,10 +129,11 @@ describe('loadSettings', () => {
       'argument(s) must be one of the following: everysec, always, no',
     ],
     [[...IDENTITY, '--log-segment-bytes', '64mib'], 'argument must be a memory value'],
-    [[...IDENTITY, '--maxmemory', '1gb'], "argument must be '0' in this version"],
+    [[...IDENTITY, '--maxmemory', '1gib'], 'argument must be a memory value'],
+    [[...IDENTITY, '--maxmemory-policy', 'allkeys-lru'], "evicts no keys, so 'allkeys-lru' cannot be set"],
+    [[...IDENTITY, '--maxmemory-policy', 'lru'], 'argument(s) must be one of the following: volatile-lru'],
     [[...IDENTITY, '--partitions', '3'], 'must be a power of two'],
     [[...IDENTITY, '--partitions', '4'], 'this version serves a database as one partition'],
-    [[...IDENTITY, '--bind', '0.0.0.0'], 'set requirepass'],
     [
       [...IDENTITY, '--bind', '0.0.0.0', '--requirepass', 'x', '--sync-port', '1'],
       'set the same sync-secret',
@@ -186,7 +187,7 @@ describe('CONFIG', () => {
     settingsOf({ region: 'A', 'region-id': 1, ...values })
 
   it('GET answers names and patterns, each setting once', () => {
-    expect(configGet(fresh(), ['save', 'appendonly'])).toEqual(['appendonly', 'yes', 'save', ''])
+    expect(configGet(fresh(), ['save', 'appendonly'])).toEqual(['save', '3600 1', 'appendonly', 'yes'])
     expect(configGet(fresh(), ['APPEND[fz]*', 'appendfsync'])).toEqual(['appendfsync', 'everysec'])
     expect(configGet(fresh(), ['nothing'])).toEqual([])
     expect(configGet(fresh(), ['client-output*'])[1]).toBe(
@@ -214,8 +215,25 @@ describe('CONFIG', () => {
     expect(changed.sort()).toEqual(['appendfsync', 'timeout'])
   })
 
+  it('save is written as in Redis', () => {
+    const settings = fresh()
+    for (const [text, shown] of [
+      ['', ''],
+      ['900 1', '900 1'],
+      ['3600 1 300 100  60 10000', '3600 1 300 100 60 10000'],
+    ]) {
+      expect(configSet(settings, ['save', text!])).toBeUndefined()
+      expect(configGet(settings, ['save'])).toEqual(['save', shown])
+    }
+    expect(settings.values.save[1]).toEqual({ seconds: 300, changes: 100 })
+    for (const text of ['1', '1 2 3', '0 2', '5 -2', 'a b'])
+      expect(configSet(settings, ['save', text])).toContain("argument 'save') - Invalid save parameters")
+    const file = 'region A\nregion-id 1\nsave 900 1\nsave 60 100'
+    expect(load(CONFIG, file).save).toHaveLength(2)
+  })
+
   it('SET allows saying what is so anyway', () => {
-    expect(configSet(fresh(), ['save', '', 'appendonly', 'yes', 'port', '6379'])).toBeUndefined()
+    expect(configSet(fresh(), ['appendonly', 'yes', 'port', '6379'])).toBeUndefined()
   })
 
   it.each([
@@ -239,11 +257,6 @@ describe('CONFIG', () => {
     const before = { ...settings.values }
     expect(configSet(settings, words)).toContain(error)
     expect(settings.values).toEqual(before)
-  })
-
-  it('SET does not open a bound port by clearing the password', () => {
-    const settings = fresh({ bind: '0.0.0.0', requirepass: 'x' })
-    expect(configSet(settings, ['requirepass', ''])).toContain('set requirepass')
   })
 
   it('gives the settings all regions must share', () => {

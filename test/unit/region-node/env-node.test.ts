@@ -110,6 +110,24 @@ describe('disk', () => {
     again.close()
   })
 
+  it('renames a file in place of another, and removes one in the background', async () => {
+    disk.replaceFile(join(folder, 'new'), bytes('new'))
+    disk.replaceFile(join(folder, 'old'), bytes('old'))
+    const old = disk.open(join(folder, 'old'))
+    disk.rename(join(folder, 'new'), join(folder, 'old'))
+    expect(disk.list(folder)).toEqual(['old'])
+    expect(text(disk.readFile(join(folder, 'old'))!)).toBe('new')
+    // Whoever has a file open reads it on.
+    expect(text(old.read(0, 3))).toBe('old')
+    old.close()
+    expect(() => disk.rename(join(folder, 'absent'), join(folder, 'x'))).toThrow(DiskError)
+    const remove = (name: string) =>
+      new Promise<DiskError | undefined>((resolve) => disk.removeLater(join(folder, name), resolve))
+    expect(await remove('old')).toBeUndefined()
+    expect(await remove('absent')).toBeUndefined()
+    expect(disk.list(folder)).toEqual([])
+  })
+
   it('hands out plain bytes: a slice is a copy', () => {
     disk.replaceFile(join(folder, 'f'), bytes('abc'))
     const content = disk.readFile(join(folder, 'f'))!

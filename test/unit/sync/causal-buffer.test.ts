@@ -78,7 +78,7 @@ class Receiver {
   }
 
   discard(source: number): void {
-    this.buffer.discard(source)
+    this.buffer.discard((waiting) => waiting.source === source)
     for (let i = this.#model.length - 1; i >= 0; i--)
       if (this.#model[i]!.source === source) this.#model.splice(i, 1)
     this.#compare()

@@ -2,6 +2,7 @@
  * mesh.test.ts: meshes of fake hosts on a manual clock: convergence, cuts, relays, waits, limits.
  */
 import { describe, expect, it } from 'vitest'
+import { TAG } from '../../../crdt/effects/effect.ts'
 import type { SyncSettings } from '../../../sync/settings.ts'
 import { ManualClock } from '../../harness/manual-clock.ts'
 import { MemoryHost, type MemoryNode, memoryNode } from '../../harness/memory-host.ts'
@@ -287,12 +288,14 @@ describe('refusals, by name', () => {
     expect(a.mesh.links()[0]).toMatchObject({ pull: 'streaming', serve: 'streaming' })
   })
 
-  it('log-unavailable: the ops that are missing were trimmed', async () => {
+  it('log-unavailable: the log cannot be read', async () => {
     const clock = new ManualClock()
     const network = new MemoryNetwork(clock)
     const a = memoryNode(clock, network, new MemoryHost(clock, 'A', 1), ['B'])
     a.host.write(3)
-    a.host.log.trimmed = a.host.log.end
+    a.host.log.read = () => {
+      throw new Error('input/output error')
+    }
     const b = memoryNode(clock, network, new MemoryHost(clock, 'B', 2), ['A'])
     await a.mesh.start()
     await b.mesh.start()
@@ -377,6 +380,60 @@ describe('clocks', () => {
     network.heal('A', 'B')
     network.heal('B', 'C')
     clock.advance(8000)
+    expect(a.mesh.settledClockMs()).toBeGreaterThan(clock.wallMs() - 1100)
+  })
+
+  it('go on after a while without a member that nobody hears, and wait for it again when it is heard', async () => {
+    const { clock, network, nodes } = await world(3, { expireTakeoverMs: 60_000 })
+    const [a, , c] = nodes as [MemoryNode, MemoryNode, MemoryNode]
+    clock.advance(3000)
+    network.cut('A', 'C')
+    clock.advance(70_000)
+    // B hears C, and says so: C is not unheard, and may extend what A would remove.
+    expect(a.mesh.settledClockMs()).toBeLessThan(clock.wallMs() - 60_000)
+    expect(a.mesh.seenByAll(c.host.origin, 1)).toBe(false)
+    network.cut('B', 'C')
+    const cutMs = clock.wallMs()
+    clock.advance(55_000)
+    expect(a.mesh.settledClockMs()).toBeLessThan(cutMs)
+    clock.advance(10_000)
+    expect(a.mesh.settledClockMs()).toBeGreaterThan(clock.wallMs() - 1100)
+    a.host.write()
+    clock.advance(3000)
+    expect(a.mesh.settledClockMs()).toBeGreaterThan(clock.wallMs() - 1100)
+    expect(a.mesh.seenByAll(a.host.origin, 1)).toBe(true)
+    network.heal('A', 'C')
+    network.heal('B', 'C')
+    clock.advance(8000)
+    c.host.write()
+    network.stall('C', 'A')
+    network.stall('C', 'B')
+    const stalledMs = clock.wallMs()
+    clock.advance(8000)
+    expect(a.mesh.settledClockMs()).toBeLessThanOrEqual(stalledMs)
+  })
+
+  it('wait for a member never heard as long as for one that fell silent', async () => {
+    const { clock, network, nodes } = await world(2, { expireTakeoverMs: 60_000 })
+    network.cut('A', 'B')
+    clock.advance(59_000)
+    expect(nodes[0]!.mesh.settledClockMs()).toBe(Number.NEGATIVE_INFINITY)
+    clock.advance(2000)
+    expect(nodes[0]!.mesh.settledClockMs()).toBe(Number.POSITIVE_INFINITY)
+  })
+
+  it.each(['suspended', 'left'] as const)('do not wait for a region that is %s', async (status) => {
+    const { clock, network, nodes } = await world(3)
+    const [a] = nodes as [MemoryNode]
+    clock.advance(3000)
+    network.cut('A', 'C')
+    network.cut('B', 'C')
+    clock.advance(20_000)
+    expect(a.mesh.settledClockMs()).toBeLessThan(clock.wallMs() - 19_000)
+    const at = { origin: a.host.origin, seq: 1, index: 0, hlcHigh: 0, hlcLow: 0 }
+    const effect = { tag: TAG.REGION, regionId: 3, name: 'C', url: '', status, epoch: 1 } as const
+    a.host.membership.apply(effect, at, a.host.applied)
+    a.mesh.membershipChanged()
     expect(a.mesh.settledClockMs()).toBeGreaterThan(clock.wallMs() - 1100)
   })
 

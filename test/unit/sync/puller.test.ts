@@ -56,7 +56,14 @@ class Script {
   }
 
   status(): void {
-    this.say({ type: 'status', applied: this.peer.applied.toWire(), clockMs: 1, atMs: 1 })
+    this.say({
+      type: 'status',
+      applied: this.peer.applied.toWire(),
+      clockMs: 1,
+      atMs: 1,
+      standings: [],
+      unheard: [],
+    })
   }
 
   get subscriptions(): number {
@@ -70,6 +77,7 @@ class Script {
       secret: 's',
       judge: () => undefined,
       applied: () => this.peer.applied.toWire(),
+      joined: () => [],
     })
     const link: Link = {
       remote: 'B',

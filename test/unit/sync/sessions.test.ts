@@ -4,7 +4,13 @@
 import { createHmac } from 'node:crypto'
 import { describe, expect, it } from 'vitest'
 import { judgePeer, sameProof } from '../../../sync/handshake.ts'
-import { type ControlMessage, decodeMessage, encodeMessage, encodeOps } from '../../../sync/messages.ts'
+import {
+  type ControlMessage,
+  decodeMessage,
+  encodeMessage,
+  encodeOps,
+  encodeSnapshotPart,
+} from '../../../sync/messages.ts'
 import type { Identity } from '../../../sync/ports.ts'
 import { PullSession } from '../../../sync/pull-session.ts'
 import { type Reason, reason } from '../../../sync/reason.ts'
@@ -13,7 +19,16 @@ import type { Action, SessionHost } from '../../../sync/session.ts'
 
 function identity(region: string, regionId: number, change: Partial<Identity> = {}): Identity {
   const configuration = { databases: '16' }
-  return { region, regionId, nodeId: `node-${region}`, partitions: 1, configuration, version: '0', ...change }
+  return {
+    region,
+    regionId,
+    nodeId: `node-${region}`,
+    partitions: 1,
+    configuration,
+    version: '0',
+    epoch: 0,
+    ...change,
+  }
 }
 
 function hostOf(who: Identity): SessionHost {
@@ -33,7 +48,7 @@ function puller(secret = 's', judge: (peer: Identity) => Reason | undefined = ac
 }
 
 function server(secret = 's', judge: (peer: Identity) => Reason | undefined = accept): ServeSession {
-  return new ServeSession(hostOf(identity('A', 1)), { secret, judge, applied: () => [] })
+  return new ServeSession(hostOf(identity('A', 1)), { secret, judge, applied: () => [], joined: () => [] })
 }
 
 function sent(actions: readonly Action[]): ControlMessage[] {
@@ -81,14 +96,14 @@ describe('handshake', () => {
     const pull = puller()
     const [challenge] = sent(server().open())
     pull.receive(encodeMessage(challenge!))
-    const actions = pull.receive(encodeMessage({ type: 'welcome', proof: 'guess', applied: [] }))
+    const actions = pull.receive(encodeMessage({ type: 'welcome', proof: 'guess', applied: [], joined: [] }))
     expect(kinds(actions)).toEqual(['send refuse', 'end'])
     expect(ended(actions)).toBe('wrong-secret')
   })
 
   it('does not accept a hello recorded on another link', () => {
     const host = hostOf(identity('A', 1))
-    const terms = { secret: 's', judge: accept, applied: () => [] }
+    const terms = { secret: 's', judge: accept, applied: () => [], joined: () => [] }
     const first = new ServeSession(host, terms)
     const [challenge] = sent(first.open())
     const [hello] = sent(puller().receive(encodeMessage(challenge!)))
@@ -142,11 +157,16 @@ describe('streaming', () => {
     const [pull, serve] = [puller(), server()]
     shake(pull, serve)
     expect(kinds(pull.receive(encodeOps([])))).toEqual(['take'])
-    expect(kinds(pull.receive(encodeMessage({ type: 'status', applied: [], clockMs: 1, atMs: 1 })))).toEqual([
-      'learn',
-    ])
+    const status = { type: 'status', applied: [], clockMs: 1, atMs: 1, standings: [], unheard: [] } as const
+    expect(kinds(pull.receive(encodeMessage(status)))).toEqual(['learn'])
     expect(kinds(pull.receive(encodeMessage({ type: 'hurry', until: [] })))).toEqual(['hurry'])
     expect(kinds(serve.receive(encodeMessage({ type: 'relay', vector: [], relay: [3] })))).toEqual(['serve'])
+    expect(kinds(pull.receive(encodeMessage({ type: 'trimmed' })))).toEqual(['trimmed'])
+    const fetch = { type: 'fetch', id: '', offset: 0, least: [] } as const
+    expect(kinds(serve.receive(encodeMessage(fetch)))).toEqual(['fetch'])
+    const begin = { type: 'snapshot-begin', id: 's', offset: 0, bytes: 3 } as const
+    for (const bytes of [encodeMessage(begin), encodeSnapshotPart(Uint8Array.of(1))])
+      expect(kinds(pull.receive(bytes))).toEqual(['snapshot'])
   })
 
   it('ends a link for a message at the wrong time, and answers nothing afterwards', () => {

@@ -32,6 +32,22 @@ const STATUS: NodeStatus = {
   clients: { connected: 2, blocked: 1, accepted: 7, refused: 0 },
   ops: { commands: 100, minted: 12, applied: 30, waiting: 0 },
   conflicts: { 'register-concurrent': 4 },
+  horizon: {
+    cutOps: 17,
+    cutLagMs: 10_800_000,
+    cutState: 'waits for region B, last heard 3 h ago',
+    reclaimPending: 6,
+    lacking: false,
+    fences: 1,
+    seals: 2,
+    suspended: ['C'],
+  },
+  regions: [
+    { name: 'A', regionId: 1, status: 'self', epoch: 0 },
+    { name: 'B', regionId: 2, status: 'member', epoch: 0, heardMsAgo: 10_800_000 },
+    { name: 'C', regionId: 3, status: 'suspended', epoch: 1 },
+    { name: 'D', regionId: 4, status: 'left', epoch: 2, heardMsAgo: 5 },
+  ],
   peers: [PEER],
 }
 
@@ -79,10 +95,21 @@ describe('the admin API', () => {
       'causeway_peer_clock_skew_seconds{peer="B"} -0.04',
       'causeway_peer_sent_bytes_total{peer="B"} 1000',
       '# TYPE causeway_commands_total counter',
+      'causeway_cut_ops 17',
+      'causeway_cut_lag_seconds 10800',
+      'causeway_reclaim_pending 6',
+      'causeway_lacking 0',
+      'causeway_fences 1',
+      'causeway_seals 2',
+      'causeway_region_suspended{region="B"} 0',
+      'causeway_region_suspended{region="C"} 1',
+      'causeway_region_silence_seconds{region="B"} 10800',
     ]) {
       expect(answer.body).toContain(`${line}\n`)
     }
     expect(answer.body).toContain('process_cpu_seconds_total')
+    expect(answer.body).not.toContain('causeway_region_silence_seconds{region="C"}')
+    expect(answer.body).not.toContain('region="D"')
   })
 
   it('forgets a peer that is gone, and adds nothing up from scrape to scrape', async () => {

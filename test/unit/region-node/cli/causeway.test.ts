@@ -2,11 +2,10 @@
  * causeway.test.ts: the command line from its words to its exit code, with a node that is a fake.
  */
 import { readFileSync } from 'node:fs'
-import { type Logger, pino } from 'pino'
 import { describe, expect, it } from 'vitest'
 import { runCauseway } from '../../../../region-node/cli/causeway.ts'
 import { NODE_EXAMPLE } from '../../../../region-node/cli/help.ts'
-import type { CliHost, StartNode } from '../../../../region-node/cli/host.ts'
+import type { CliHost, RunningNode } from '../../../../region-node/cli/host.ts'
 import { SETTING_ROWS } from '../../../../region-node/config/table.ts'
 import { loadSettings, type Settings } from '../../../../region-node/config.ts'
 import { DiskError, type Env } from '../../../../region-node/env.ts'
@@ -55,26 +54,24 @@ class FakeHost implements CliHost {
     this.exits.push(code)
   }
 
-  makeLogger(): Logger {
-    return pino({ enabled: false })
+  askNode(): Promise<never> {
+    return Promise.reject(new Error('no node is asked here'))
   }
 
-  async loadStartNode(): Promise<StartNode> {
-    return async (settings) => {
-      if (this.#startError !== undefined) throw this.#startError
-      this.settings = settings
-      let end: (result: { exitCode: number }) => void = () => {}
-      const stopped = new Promise<{ exitCode: number }>((resolve) => {
-        end = resolve
-      })
-      this.#markStarted()
-      return {
-        stopped,
-        stop: async (reason) => {
-          this.stops.push(reason)
-          end({ exitCode: 0 })
-        },
-      }
+  async startNode(settings: Settings): Promise<RunningNode> {
+    if (this.#startError !== undefined) throw this.#startError
+    this.settings = settings
+    let end: (result: { exitCode: number }) => void = () => {}
+    const stopped = new Promise<{ exitCode: number }>((resolve) => {
+      end = resolve
+    })
+    this.#markStarted()
+    return {
+      stopped,
+      stop: async (reason) => {
+        this.stops.push(reason)
+        end({ exitCode: 0 })
+      },
     }
   }
 }

@@ -19,6 +19,8 @@ const PARIS: LinkState = {
   bytesIn: 100,
   bytesOut: 200,
   lastError: { code: 'closed', sentence: 'the peer went away' },
+  snapshotIn: { phase: 'receiving', done: 12, total: 40 },
+  snapshotOut: undefined,
 }
 
 function withServices(services: Partial<Services> = {}): TestEngine {
@@ -73,6 +75,30 @@ describe('CRDT.LINK', () => {
     ])
   })
 
+  it('rebuilds the node from one region, or says why not', () => {
+    const asked: string[] = []
+    let refusal: string | undefined
+    const engine = withServices({
+      resync: (region) => {
+        asked.push(region)
+        return refusal
+      },
+    })
+    expect(engine.run('crdt.link', 'paris', 'resync')).toBe('OK')
+    refusal = 'there is no link to region paris to fetch a snapshot by'
+    expect(engine.run('crdt.link', 'paris', 'RESYNC')).toEqual({
+      line: 'ERR No resync: there is no link to region paris to fetch a snapshot by',
+    })
+    expect(asked).toEqual(['paris', 'paris'])
+    expect(engine.run('crdt.link', 'all', 'resync')).toEqual({
+      line: 'ERR A node is rebuilt from one region: name it',
+    })
+    expect(engine.run('crdt.link', 'rome', 'resync')).toMatchObject({
+      line: expect.stringContaining("ERR Region 'rome' is no peer"),
+    })
+    expect(asked).toHaveLength(2)
+  })
+
   it('shows the state of each link', () => {
     const engine = withServices()
     engine.run('hello', '3')
@@ -91,6 +117,12 @@ describe('CRDT.LINK', () => {
       'bytes-in': 100,
       'bytes-out': 200,
       'last-error': 'closed: the peer went away',
+      'snapshot-in': 'receiving',
+      'snapshot-in-done': 12,
+      'snapshot-in-total': 40,
+      'snapshot-out': null,
+      'snapshot-out-done': null,
+      'snapshot-out-total': null,
     })
   })
 
@@ -102,7 +134,7 @@ describe('CRDT.LINK', () => {
       line: "ERR Region 'rome' is no peer of region 'oslo': this node has no peers",
     })
     expect(withServices().run('crdt.link', 'paris', 'off')).toEqual({
-      line: "ERR Unknown action 'off' of CRDT.LINK: it is UP, DOWN or STATUS",
+      line: "ERR Unknown action 'off' of CRDT.LINK: it is UP, DOWN, STATUS or RESYNC",
     })
   })
 })

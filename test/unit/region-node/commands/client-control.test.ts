@@ -181,6 +181,7 @@ describe('CLIENT PAUSE', () => {
         idleSecondsMax: 0,
       },
       traffic: { inputBytes: 0, outputBytes: 0 },
+      log: { warn() {} },
     })
     const settle = (): void => {
       for (let task = deferred.shift(); task !== undefined; task = deferred.shift()) task()

@@ -8,8 +8,12 @@ import type { Services } from '../../../../region-node/commands/services.ts'
 import { Session } from '../../../../region-node/commands/session.ts'
 import { ConflictLog } from '../../../../region-node/engine/conflict-log.ts'
 import { Engine } from '../../../../region-node/engine/engine.ts'
+import type { Disk } from '../../../../region-node/env.ts'
 import { type FsyncPolicy, OpLog } from '../../../../region-node/persistence/op-log.ts'
-import { type Recovered, recoverLog } from '../../../../region-node/persistence/recovery.ts'
+import { type Recovered, recoverAtOnce, recoverLog } from '../../../../region-node/persistence/recovery.ts'
+import type { SnapshotHeader } from '../../../../region-node/persistence/snapshot-file.ts'
+import { SnapshotStore } from '../../../../region-node/persistence/snapshot-store.ts'
+import { type SnapshotRules, Snapshotter } from '../../../../region-node/persistence/snapshotter.ts'
 import { Prng } from '../../../harness/prng.ts'
 import { SimClock } from '../../../harness/sim-clock.ts'
 import { SimDisk } from '../../../harness/sim-disk.ts'
@@ -18,7 +22,10 @@ import { SimEnv, SimWallClock } from '../../../harness/sim-env.ts'
 export const FOLDER = '/data'
 
 /** A disk that outlives the processes on it. */
-export function simulatedMachine(seed = 1): { clock: SimClock; disk: SimDisk; prng: Prng } {
+export function simulatedMachine(
+  seed = 1,
+  syncErrorChance = 0,
+): { clock: SimClock; disk: SimDisk; prng: Prng } {
   const clock = new SimClock()
   const prng = new Prng(seed)
   const faults = {
@@ -26,7 +33,7 @@ export function simulatedMachine(seed = 1): { clock: SimClock; disk: SimDisk; pr
     syncMsMax: 3,
     slowSyncChance: 0,
     slowSyncMs: 0,
-    syncErrorChance: 0,
+    syncErrorChance,
     pageBytes: 64,
   }
   return { clock, prng, disk: new SimDisk(clock, prng, faults) }
@@ -36,16 +43,30 @@ export class LoggedEngine {
   readonly origins = new OriginTable()
   readonly engine: Engine
   readonly log: OpLog
+  /** As this process sees it. */
+  readonly disk: Disk
+  readonly store: SnapshotStore
+  readonly snapshotter: Snapshotter
   readonly recovered: Recovered
   readonly warnings: string[] = []
   readonly failures: Error[] = []
+  /** What was told of the room on the disk. */
+  readonly rooms: boolean[] = []
   policy: FsyncPolicy
   readonly #session = new Session(1, '', '', 0, true)
 
   /** Recovers what is on the disk, as a new process does. @throws StartError */
   constructor(
     machine: { clock: SimClock; disk: SimDisk; prng: Prng },
-    options: { policy?: FsyncPolicy; origin?: string; segmentBytes?: number; tailBytes?: number } = {},
+    options: {
+      policy?: FsyncPolicy
+      origin?: string
+      segmentBytes?: number
+      tailBytes?: number
+      rules?: Partial<SnapshotRules>
+      /** Entries that a snapshot goes on by before others have a turn. */
+      sliceEntriesMax?: number
+    } = {},
   ) {
     const { clock, disk, prng } = machine
     this.policy = options.policy ?? 'everysec'
@@ -61,31 +82,74 @@ export class LoggedEngine {
       segmentBytes: () => options.segmentBytes ?? 2 ** 20,
       tailBytes: () => options.tailBytes ?? 2 ** 20,
       applied: () => this.engine.applied,
+      limitOf: () => Number.POSITIVE_INFINITY,
       failed: (error) => this.failures.push(error),
-      onDurable: () => {},
+      roomChanged: (hasRoom) => this.rooms.push(hasRoom),
+      onDurable: () => this.snapshotter?.logDurable(),
     })
     this.engine = new Engine({
       origins: this.origins,
       origin: this.origins.intern(options.origin ?? '1-000000000001'),
       table: commandTable,
       journal: this.log,
-      services: { databaseCount: 16, stringBytesMax: 2 ** 20 } as Services,
+      services: { databaseCount: 16, stringBytesMax: 2 ** 20, latin1: portableLatin1 } as Services,
       conflicts: new ConflictLog(() => 10),
       wallMs: () => env.wallMs(),
       random: () => prng.random(),
       driftMaxMs: () => 60_000,
     })
-    this.recovered = recoverLog({
-      disk: env.disk,
-      folder: FOLDER,
-      origins: this.origins,
+    const { keyspace, applied } = this.engine
+    const warn = (sentence: string) => {
+      this.warnings.push(sentence)
+    }
+    this.disk = env.disk
+    this.store = new SnapshotStore(env.disk, FOLDER, warn)
+    this.snapshotter = new Snapshotter({
+      env,
       latin1: portableLatin1,
-      applied: this.engine.applied,
-      replay: (batch) => this.engine.replay(batch),
-      progress: () => {},
-      warn: (sentence) => this.warnings.push(sentence),
+      origins: this.origins,
+      keyspace,
+      store: this.store,
+      log: this.log,
+      applied,
+      settle: () => this.#settledHeader(),
+      rules: () => ({ save: [], everyHours: 0, logBytes: Number.POSITIVE_INFINITY, ...options.rules }),
+      added: () => this.log.trim(this.store.logNeededFrom),
+      info: () => {},
+      warn,
+      sliceEntriesMax: options.sliceEntriesMax ?? Number.POSITIVE_INFINITY,
     })
-    this.log.open(this.recovered.segments, this.recovered.checkpoints)
+    this.recovered = recoverAtOnce(
+      recoverLog({
+        disk: env.disk,
+        folder: FOLDER,
+        origins: this.origins,
+        latin1: portableLatin1,
+        applied,
+        target: {
+          restore: (db, key, entry) => keyspace.restore(db, key, entry),
+          adopted: ({ vector }) => applied.join(vector),
+          replay: (batch) => this.engine.replay(batch),
+        },
+        warn,
+      }),
+    )
+    this.log.open(this.recovered)
+    this.store.open(this.recovered.snapshots)
+    this.snapshotter.recovered(this.recovered.snapshotOps)
+  }
+
+  #settledHeader(): SnapshotHeader {
+    this.engine.endBatch()
+    return {
+      nodeId: 'test',
+      vector: this.engine.applied.copy(),
+      hlc: this.engine.hlc,
+      clockMs: this.engine.clock.read(),
+      createdMs: 0,
+      databases: 16,
+      horizon: new Uint8Array(0),
+    }
   }
 
   /** Runs commands as one turn. @param released  called when their replies may leave */

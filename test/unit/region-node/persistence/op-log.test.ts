@@ -1,7 +1,7 @@
 /**
  * op-log.test.ts: when replies leave, when ops travel, what is durable, and reading from any position.
  */
-import { expect, it } from 'vitest'
+import { describe, expect, it } from 'vitest'
 import { lastSeq } from '../../../../crdt/codec/batch.ts'
 import { VersionVector } from '../../../../crdt/version-vector.ts'
 import type { LogRecord } from '../../../../sync/ports.ts'
@@ -122,15 +122,132 @@ it('seeks behind what the vector covers, as far as the wanted origins go', () =>
 })
 
 it('a failing fsync ends the node, and nothing is acknowledged afterwards', () => {
-  const machine = simulatedMachine()
+  const machine = simulatedMachine(1, 1)
   const node = new LoggedEngine(machine)
-  machine.disk.isFull = true
+  node.turn([set(1)])
+  machine.clock.advance(SECOND + 5)
+  expect(node.failures).toHaveLength(1)
   let released = false
-  node.turn([set(1)], () => {
+  node.turn([set(2)], () => {
     released = true
   })
-  expect(node.failures).toHaveLength(1)
+  machine.clock.advance(10 * SECOND)
   expect(released).toBe(false)
+  expect(node.log.durable.opCount).toBe(0)
+})
+
+describe('a full disk', () => {
+  for (const policy of ['everysec', 'no', 'always'] as const) {
+    it(`holds turns and resumes by itself, in order, under ${policy}`, () => {
+      const machine = simulatedMachine()
+      const node = new LoggedEngine(machine, { policy })
+      node.turn([set(1)])
+      machine.clock.advance(10)
+      const { end } = node.log
+      machine.disk.isFull = true
+      const order: string[] = []
+      node.turn([set(2), set(3)], () => order.push('writes'))
+      node.turn([['GET', 'key 2']], () => order.push('a read'))
+      machine.clock.advance(5 * SECOND)
+      expect(node.log.isFull).toBe(true)
+      expect(order).toEqual([])
+      expect(node.log.end).toBe(end)
+      expect(node.rooms).toEqual([false])
+      machine.disk.isFull = false
+      machine.clock.advance(110)
+      expect(order).toEqual(['writes', 'a read'])
+      expect(node.rooms).toEqual([false, true])
+      expect(node.log.isFull).toBe(false)
+      expect(readAll(node, 0, 1000).map(({ span }) => lastSeq(span))).toEqual([1, 3])
+      node.turn([set(4)])
+      node.log.close(() => {})
+      machine.clock.advance(10)
+      machine.disk.losePower()
+      const again = new LoggedEngine(machine)
+      expect(again.warnings).toEqual([])
+      expect(again.engine.applied.opCount).toBe(4)
+      expect(node.failures).toEqual([])
+    })
+
+    it(`that fills more than once loses and doubles nothing under ${policy}`, () => {
+      for (let seed = 1; seed <= 10; seed++) {
+        const machine = simulatedMachine(seed)
+        const node = new LoggedEngine(machine, { policy, segmentBytes: 2000 })
+        let released = 0
+        for (let i = 0; i < 40; i++) {
+          machine.disk.isFull = machine.prng.chance(0.4)
+          // While it is full only reads come.
+          node.turn([node.log.isFull ? ['GET', 'key 0'] : set(i, 'x'.repeat(100))], () => released++)
+          machine.clock.advance(machine.prng.between(0, 300))
+        }
+        machine.disk.isFull = false
+        machine.clock.advance(2 * SECOND)
+        expect(released).toBe(40)
+        const { applied } = node.engine
+        machine.disk.kill()
+        const again = new LoggedEngine(machine)
+        expect(again.warnings).toEqual([])
+        expect(again.engine.applied.toWire()).toEqual(applied.toWire())
+      }
+    })
+
+    it(`leaves no torn bytes to a process that is killed under ${policy}`, () => {
+      for (let seed = 1; seed <= 10; seed++) {
+        const machine = simulatedMachine(seed)
+        const node = new LoggedEngine(machine, { policy })
+        node.turn([set(1)])
+        machine.clock.advance(10)
+        machine.disk.isFull = true
+        node.turn([set(2, 'x'.repeat(1000))])
+        machine.clock.advance(50)
+        machine.disk.kill()
+        machine.disk.isFull = false
+        const again = new LoggedEngine(machine)
+        expect(again.warnings).toEqual([])
+        expect(again.engine.applied.opCount).toBe(1)
+      }
+    })
+
+    it(`does not hold up an orderly end under ${policy}, which says what was lost`, () => {
+      const machine = simulatedMachine()
+      const node = new LoggedEngine(machine, { policy })
+      node.turn([set(1)])
+      machine.clock.advance(10)
+      machine.disk.isFull = true
+      let released = false
+      node.turn([set(2)], () => {
+        released = true
+      })
+      let closed = false
+      node.log.close(() => {
+        closed = true
+      })
+      machine.clock.advance(10)
+      expect({ closed, released, isFull: node.log.isFull }).toEqual({
+        closed: true,
+        released: false,
+        isFull: true,
+      })
+      machine.disk.isFull = false
+      expect(new LoggedEngine(machine).engine.applied.opCount).toBe(1)
+    })
+  }
+
+  it('lets the newest segment grow while there is no room for another', () => {
+    const machine = simulatedMachine()
+    const node = new LoggedEngine(machine, { segmentBytes: 100 })
+    node.turn([set(1, 'x'.repeat(200))])
+    machine.disk.isFull = true
+    machine.clock.advance(SECOND + 5)
+    expect(node.log.segments).toHaveLength(1)
+    expect(node.failures).toEqual([])
+    machine.disk.isFull = false
+    node.turn([set(2)])
+    machine.clock.advance(SECOND + 5)
+    expect(node.log.segments).toHaveLength(2)
+    machine.disk.kill()
+    expect(new LoggedEngine(machine).engine.applied.opCount).toBe(2)
+  })
 })
 
 it('closes with everything durable', () => {

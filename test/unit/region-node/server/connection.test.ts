@@ -31,6 +31,7 @@ function start(
   const deferred: Array<() => void> = []
   const touched: Waiting[] = []
   const ran: string[] = []
+  const warnings: string[] = []
   let onSent = (): void => {}
   const socket = {
     writableLength: 0,
@@ -65,6 +66,7 @@ function start(
     turn: { touch: (waiting) => touched.push(waiting) },
     limits,
     traffic,
+    log: { warn: (sentence) => warnings.push(sentence) },
   })
   return {
     connection,
@@ -73,6 +75,7 @@ function start(
     sent,
     log,
     ran,
+    warnings,
     touched,
     deferred,
     traffic,
@@ -219,6 +222,8 @@ describe('a client that does not read', () => {
     node.session.resume()
     node.connection.seal()
     expect(node.log).toEqual(['open', 'pause', 'destroy'])
+    expect(node.warnings).toHaveLength(1)
+    expect(node.warnings[0]).toContain('client 1 at client:1 is disconnected: 1048588 bytes')
   })
 
   test('is disconnected when it stays beyond the soft limit', () => {
@@ -297,7 +302,7 @@ describe('endings', () => {
     expect(node.log).toEqual(['open', 'end', 'destroy'])
   })
 
-  test('an idle client is disconnected, a blocked or subscribed one is not', () => {
+  test('an idle client is disconnected, a blocked, subscribed or monitoring one is not', () => {
     const node = start({ idleSecondsMax: 2 })
     const wait = (seconds: number): void => {
       for (let i = 0; i < seconds; i++) node.connection.everySecond()
@@ -309,6 +314,9 @@ describe('endings', () => {
     node.session.subscriptions = 1
     wait(5)
     node.session.subscriptions = 0
+    node.session.isMonitor = true
+    wait(5)
+    node.session.isMonitor = false
     wait(2)
     expect(node.log).toEqual(['open'])
     wait(1)

@@ -3,11 +3,12 @@
  */
 import { once } from 'node:events'
 import { connect, type Socket } from 'node:net'
+import { networkInterfaces } from 'node:os'
 import { afterEach, describe, expect, test } from 'vitest'
 import type { Session } from '../../../../region-node/commands/session.ts'
 import { type Reply, ReplyParser } from '../../../../region-node/resp/parse-reply.ts'
 import type { Waiting } from '../../../../region-node/server/connection.ts'
-import { ClientListener } from '../../../../region-node/server/listener.ts'
+import { ClientListener, isLoopback } from '../../../../region-node/server/listener.ts'
 import { StartError } from '../../../../region-node/start-error.ts'
 
 const limits = {
@@ -28,7 +29,7 @@ afterEach(async () => {
 })
 
 /** The toy engine answers ECHO, HANG (blocks), WAKE (resumes all who hang), SIZE and QUIT. */
-function toyNode(port = 0) {
+function toyNode(port = 0, host = '127.0.0.1', isProtected = false) {
   const sessions = new Set<Session>()
   const seconds: Array<() => void> = []
   const sink = {
@@ -83,7 +84,13 @@ function toyNode(port = 0) {
       return { cancel: () => {} }
     },
   }
-  const listener = new ClientListener('127.0.0.1', port, { env, sink, turn, limits, log: { warn: () => {} } })
+  const listener = new ClientListener(host, port, {
+    env,
+    sink,
+    turn,
+    limits: { ...limits, isProtected },
+    log: { warn: () => {} },
+  })
   cleanUps.push(() => listener.close())
   return { listener, sessions, seconds }
 }
@@ -94,8 +101,8 @@ class ToyClient {
   private readonly waiting: Array<(reply: Reply) => void> = []
   private readonly early: Reply[] = []
 
-  constructor(port: number) {
-    this.socket = connect({ port, host: '127.0.0.1', allowHalfOpen: true })
+  constructor(port: number, host = '127.0.0.1') {
+    this.socket = connect({ port, host, allowHalfOpen: true })
     this.socket.on('error', () => {})
     this.socket.on('data', (chunk: Buffer) => {
       this.parser.feed(chunk.toString('latin1'))
@@ -228,6 +235,42 @@ describe('a client', () => {
     const other = node.client()
     other.write('ECHO x\r\n')
     expect(await other.reply()).toBe('x')
+  })
+})
+
+/** An address by which this machine reaches itself as another would, if it has one. */
+const outsideAddress = Object.values(networkInterfaces())
+  .flat()
+  .find((address) => address?.family === 'IPv4' && !address.internal)?.address
+
+describe('protected mode', () => {
+  test.each([
+    ['127.0.0.1', true],
+    ['127.1.2.3', true],
+    ['::1', true],
+    ['::ffff:127.0.0.1', true],
+    ['10.0.0.1', false],
+    ['12.7.0.1', false],
+    ['::ffff:10.0.0.1', false],
+    ['fe80::1', false],
+    [undefined, false],
+  ])('%s is of this machine: %s', (address, expected) => {
+    expect(isLoopback(address)).toBe(expected)
+  })
+
+  test.runIf(outsideAddress !== undefined)('refuses clients of other machines in words', async () => {
+    const node = toyNode(0, '0.0.0.0', true)
+    await node.listener.listen()
+    const outside = new ToyClient(node.listener.port, outsideAddress)
+    expect(await outside.reply()).toMatchObject({
+      line: expect.stringMatching(/^DENIED Causeway is running in protected mode .*--protected-mode no/),
+    })
+    await outside.ended()
+    const inside = new ToyClient(node.listener.port)
+    inside.write('ECHO x\r\n')
+    expect(await inside.reply()).toBe('x')
+    expect(node.listener.rejectedConnections).toBe(1)
+    expect(node.sessions.size).toBe(1)
   })
 })
 

@@ -1,0 +1,97 @@
+/**
+ * horizon-effects.ts: what changes the horizon: regions that come and go, origins that end, and ops that
+ * are minted again behind their origin's end. They touch no key. `membership.ts` says what they mean.
+ *
+ * - `region` changes the status of a region.
+ * - `fence` asks every member to take no new op of an origin.
+ * - `seal` ends an origin at a seq.
+ * - `was` says that the rest of its op is an older one, `(origin, seq)`, under a new dot: it keeps its old
+ *   stamp and removes only what it then had seen (algorithms.md, The horizon, 6).
+ */
+import { DecodeError } from '../codec/bytes.ts'
+import type { Hlc } from '../hlc.ts'
+import { type Origin, REGION_ID_MAX } from '../origin.ts'
+import type { VersionVector } from '../version-vector.ts'
+import { type EffectReader, type EffectWriter, TAG } from './effect.ts'
+
+/** In order of force: of two changes with one epoch the later in this list holds. */
+export const REGION_STATUSES = ['member', 'suspended', 'left'] as const
+export type RegionStatus = (typeof REGION_STATUSES)[number]
+
+export interface RegionEffect {
+  readonly tag: typeof TAG.REGION
+  readonly regionId: number
+  readonly name: string
+  readonly url: string
+  readonly status: RegionStatus
+  readonly epoch: number
+}
+
+export interface FenceEffect {
+  readonly tag: typeof TAG.FENCE
+  readonly origin: Origin
+}
+
+export interface SealEffect {
+  readonly tag: typeof TAG.SEAL
+  readonly origin: Origin
+  readonly end: number
+}
+
+export interface WasEffect {
+  readonly tag: typeof TAG.WAS
+  readonly origin: Origin
+  readonly seq: number
+  readonly hlc: Hlc
+  /** What its origin had seen then, its own ops included. */
+  readonly deps: VersionVector
+}
+
+/** Those that change the membership. */
+export type HorizonEffect = RegionEffect | FenceEffect | SealEffect
+
+export function encodeRegion({ regionId, name, url, status, epoch }: RegionEffect, out: EffectWriter): void {
+  out.varint(regionId)
+  out.word(name)
+  out.word(url)
+  out.byte(REGION_STATUSES.indexOf(status))
+  out.varint(epoch)
+}
+
+export function decodeRegion(from: EffectReader): RegionEffect {
+  const regionId = from.varint()
+  if (regionId < 1 || regionId > REGION_ID_MAX) throw new DecodeError(`a region id out of range: ${regionId}`)
+  const name = from.word()
+  const url = from.word()
+  const status = REGION_STATUSES[from.byte()]
+  if (status === undefined) throw new DecodeError('an unknown status of a region')
+  return { tag: TAG.REGION, regionId, name, url, status, epoch: from.varint() }
+}
+
+export function encodeFence({ origin }: FenceEffect, out: EffectWriter): void {
+  out.origin(origin)
+}
+
+export function decodeFence(from: EffectReader): FenceEffect {
+  return { tag: TAG.FENCE, origin: from.origin() }
+}
+
+export function encodeSeal({ origin, end }: SealEffect, out: EffectWriter): void {
+  out.origin(origin)
+  out.varint(end)
+}
+
+export function decodeSeal(from: EffectReader): SealEffect {
+  return { tag: TAG.SEAL, origin: from.origin(), end: from.varint() }
+}
+
+export function encodeWas({ origin, seq, hlc, deps }: WasEffect, out: EffectWriter): void {
+  out.origin(origin)
+  out.varint(seq)
+  out.varint(hlc)
+  out.vector(deps)
+}
+
+export function decodeWas(from: EffectReader): WasEffect {
+  return { tag: TAG.WAS, origin: from.origin(), seq: from.varint(), hlc: from.varint(), deps: from.vector() }
+}

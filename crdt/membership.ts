@@ -1,0 +1,274 @@
+/**
+ * membership.ts: which regions there are, and which origins may still bring new ops.
+ *
+ * Regions that were in the configuration from the beginning have no record. Every later change is an
+ * ordinary op, so it arrives in causal order and is in log and snapshot like the rest:
+ *
+ *   region   a region joins, is suspended, comes back or leaves; each change raises its epoch
+ *   fence    from here on this node takes no new op of an origin
+ *   seal     an origin ends at a seq; later ops of it are never applied under their old dots
+ *
+ * Invariants: (1) an origin's limit never rises but from a fence to its seal. (2) Two nodes that applied
+ * the same ops hold the same records and ends; fences are each node's own, because what a node had
+ * applied when it was fenced is its own.
+ * Source: algorithms.md, The horizon; the two steps follow the flush of a view change (Birman and Joseph,
+ * "Exploiting Virtual Synchrony in Distributed Systems", 1987).
+ */
+import type { ByteReader, ByteWriter } from './codec/bytes.ts'
+import { DecodeError } from './codec/bytes.ts'
+import type { Stamp } from './dot.ts'
+import { TAG } from './effects/effect.ts'
+import {
+  type FenceEffect,
+  type HorizonEffect,
+  REGION_STATUSES,
+  type RegionEffect,
+  type RegionStatus,
+  type SealEffect,
+} from './effects/horizon-effects.ts'
+import type { Origin, OriginTable } from './origin.ts'
+import type { VersionVector } from './version-vector.ts'
+
+export interface RegionRecord {
+  readonly regionId: number
+  readonly name: string
+  /** Where peers dial it; '' leaves it to their configuration. */
+  readonly url: string
+  readonly status: RegionStatus
+  /** Counts the changes of this region. */
+  readonly epoch: number
+  /** The ops that made this change: several when regions said the same at once. */
+  readonly by: readonly OpName[]
+}
+
+/** Names an op. */
+export interface OpName {
+  readonly origin: Origin
+  readonly seq: number
+}
+
+/** Who has applied all of `vector` knows of the change. */
+export function knowsOf({ by }: RegionRecord, vector: VersionVector): boolean {
+  return by.some(({ origin, seq }) => vector.get(origin) >= seq)
+}
+
+export interface Seal {
+  /** The last op of the origin that counts. */
+  readonly end: number
+  /** The op that sealed it. */
+  readonly by: OpName
+}
+
+export interface Fence {
+  /** What this node had applied of the origin when it was fenced: it takes no more. */
+  readonly limit: number
+  /** The op that fenced it. */
+  readonly by: OpName
+}
+
+export class Membership {
+  readonly regions = new Map<number, RegionRecord>()
+  readonly #fences = new Map<Origin, Fence>()
+  readonly #seals = new Map<Origin, Seal>()
+  /** Ops up to this seq, behind their origin's end, were minted again under other dots. */
+  readonly #reminted = new Map<Origin, number>()
+  /** Told after every change. */
+  onChange: (() => void) | undefined = undefined
+
+  /** @param applied  what this node has applied, the op at `at` not yet */
+  apply(effect: HorizonEffect, at: Stamp, applied: VersionVector): void {
+    switch (effect.tag) {
+      case TAG.REGION:
+        this.#change(effect, at)
+        break
+      case TAG.FENCE:
+        this.#fence(effect, at, applied)
+        break
+      case TAG.SEAL:
+        this.#seal(effect, at)
+        break
+    }
+    this.onChange?.()
+  }
+
+  #change(effect: RegionEffect, { origin, seq }: Stamp): void {
+    const { regionId, name, url, status, epoch } = effect
+    const changed: RegionRecord = { regionId, name, url, status, epoch, by: [{ origin, seq }] }
+    const known = this.regions.get(regionId)
+    this.regions.set(regionId, known === undefined ? changed : later(known, changed))
+  }
+
+  #fence({ origin }: FenceEffect, by: Stamp, applied: VersionVector): void {
+    if (this.#seals.has(origin) || this.#fences.has(origin)) return
+    // An origin that fences itself ends with the very op that says so, which is not applied yet.
+    const limit = origin === by.origin ? by.seq : applied.get(origin)
+    this.#fences.set(origin, { limit, by: { origin: by.origin, seq: by.seq } })
+  }
+
+  #seal({ origin, end }: SealEffect, { origin: byOrigin, seq }: Stamp): void {
+    const known = this.#seals.get(origin)
+    this.#fences.delete(origin)
+    // Two that sealed at once asked different members; the lower end is what all of them hold.
+    if (known !== undefined && known.end <= end) return
+    this.#seals.set(origin, { end, by: { origin: byOrigin, seq } })
+  }
+
+  /** The last op of that origin that may be applied here. */
+  limitOf(origin: Origin): number {
+    // Nearly always there is nothing to look up.
+    if (this.#seals.size === 0 && this.#fences.size === 0) return Number.POSITIVE_INFINITY
+    return this.#seals.get(origin)?.end ?? this.#fences.get(origin)?.limit ?? Number.POSITIVE_INFINITY
+  }
+
+  sealOf(origin: Origin): Seal | undefined {
+    return this.#seals.get(origin)
+  }
+
+  /** Origins fenced and not yet sealed. */
+  get fences(): ReadonlyMap<Origin, Fence> {
+    return this.#fences
+  }
+
+  get seals(): ReadonlyMap<Origin, Seal> {
+    return this.#seals
+  }
+
+  /**
+   * An op that was `(origin, seq)` is about to be applied under its new dot.
+   * @returns false when it was before, and must not be again
+   */
+  remint({ origin, seq }: { readonly origin: Origin; readonly seq: number }): boolean {
+    if (seq <= this.remintedTo(origin)) return false
+    this.#reminted.set(origin, seq)
+    return true
+  }
+
+  /** The last op of that origin that was minted again; 0 for none. */
+  remintedTo(origin: Origin): number {
+    return this.#reminted.get(origin) ?? 0
+  }
+
+  statusOf(regionId: number): RegionStatus {
+    return this.regions.get(regionId)?.status ?? 'member'
+  }
+
+  epochOf(regionId: number): number {
+    return this.regions.get(regionId)?.epoch ?? 0
+  }
+
+  /**
+   * Whether an origin that was never seen may begin here. A region that joined, or came back, mints only
+   * once it has seen that it did; what it minted in the dark is not taken under its old dots.
+   * @param deps  those of the origin's first op
+   */
+  admits(origin: Origin, deps: VersionVector): boolean {
+    const record = this.regions.get(origin.region)
+    // A sealed one is known to somebody up to its end.
+    if (record === undefined || this.#seals.has(origin)) return true
+    return record.status === 'member' && knowsOf(record, deps)
+  }
+
+  /**
+   * Takes over all that another one holds: a snapshot was adopted.
+   * @param applied  of this node now: a fence of the node that made the snapshot may stand lower
+   */
+  become(other: Membership, applied: VersionVector): void {
+    this.regions.clear()
+    this.#fences.clear()
+    this.#seals.clear()
+    this.#reminted.clear()
+    for (const [id, record] of other.regions) this.regions.set(id, record)
+    for (const [origin, { limit, by }] of other.#fences)
+      this.#fences.set(origin, { limit: Math.max(limit, applied.get(origin)), by })
+    for (const [origin, seal] of other.#seals) this.#seals.set(origin, seal)
+    for (const [origin, seq] of other.#reminted) this.#reminted.set(origin, seq)
+    this.onChange?.()
+  }
+
+  encode(out: ByteWriter): void {
+    out.varint(this.regions.size)
+    for (const { regionId, name, url, status, epoch, by } of this.regions.values()) {
+      out.varint(regionId)
+      out.word(name)
+      out.word(url)
+      out.byte(REGION_STATUSES.indexOf(status))
+      out.varint(epoch)
+      out.varint(by.length)
+      for (const op of by) encodeDot(op, out)
+    }
+    out.varint(this.#fences.size)
+    for (const [origin, { limit, by }] of this.#fences) {
+      out.word(origin.id)
+      out.varint(limit)
+      encodeDot(by, out)
+    }
+    out.varint(this.#seals.size)
+    for (const [origin, { end, by }] of this.#seals) {
+      out.word(origin.id)
+      out.varint(end)
+      encodeDot(by, out)
+    }
+    out.varint(this.#reminted.size)
+    for (const [origin, seq] of this.#reminted) {
+      out.word(origin.id)
+      out.varint(seq)
+    }
+  }
+
+  /** @throws DecodeError */
+  static decode(from: ByteReader, origins: OriginTable): Membership {
+    const made = new Membership()
+    for (let left = from.varint(); left > 0; left--) {
+      const regionId = from.varint()
+      const name = from.word()
+      const url = from.word()
+      const status = REGION_STATUSES[from.byte()]
+      if (status === undefined) throw new DecodeError('an unknown status of a region')
+      const epoch = from.varint()
+      const by: OpName[] = []
+      for (let ops = from.varint(); ops > 0; ops--) by.push(decodeDot(from, origins))
+      made.regions.set(regionId, { regionId, name, url, status, epoch, by })
+    }
+    for (let left = from.varint(); left > 0; left--) {
+      const origin = decodeOrigin(from, origins)
+      made.#fences.set(origin, { limit: from.varint(), by: decodeDot(from, origins) })
+    }
+    for (let left = from.varint(); left > 0; left--) {
+      const origin = decodeOrigin(from, origins)
+      made.#seals.set(origin, { end: from.varint(), by: decodeDot(from, origins) })
+    }
+    for (let left = from.varint(); left > 0; left--)
+      made.#reminted.set(decodeOrigin(from, origins), from.varint())
+    return made
+  }
+}
+
+/** Which of two changes of a region holds; what several said at once is one change. */
+function later(a: RegionRecord, b: RegionRecord): RegionRecord {
+  const order = a.epoch - b.epoch || REGION_STATUSES.indexOf(a.status) - REGION_STATUSES.indexOf(b.status)
+  if (order !== 0) return order > 0 ? a : b
+  const { name, url } = `${a.name} ${a.url}` <= `${b.name} ${b.url}` ? a : b
+  const by = [...a.by, ...b.by].sort((x, y) => (x.origin === y.origin ? x.seq - y.seq : x.origin.id < y.origin.id ? -1 : 1))
+  return { ...a, name, url, by }
+}
+
+function encodeDot(
+  { origin, seq }: { readonly origin: Origin; readonly seq: number },
+  out: ByteWriter,
+): void {
+  out.word(origin.id)
+  out.varint(seq)
+}
+
+function decodeDot(from: ByteReader, origins: OriginTable): { origin: Origin; seq: number } {
+  return { origin: decodeOrigin(from, origins), seq: from.varint() }
+}
+
+function decodeOrigin(from: ByteReader, origins: OriginTable): Origin {
+  const id = from.word()
+  try {
+    return origins.intern(id)
+  } catch {
+    throw new DecodeError(`not an origin id: '${id}'`)
+  }
+}

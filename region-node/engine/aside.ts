@@ -1,0 +1,147 @@
+/**
+ * aside.ts: a state of the node that is built beside the one it serves from: a snapshot received, and onto
+ * it what this node has applied beyond it.
+ *
+ *   snapshot(k), then the logged effects on k that the snapshot's vector does not cover, in log order
+ *
+ * for every key k at once. The order is a causal one: what an op of the own log depends on is in the log
+ * before it or was never in this log, and then the snapshot has to cover it.
+ *
+ * Until it takes the place of the engine's keyspace, memory holds both.
+ *
+ * Invariants: (1) `applied` names exactly the ops that `keyspace` is the sum of. (2) An op behind the seal
+ * of its origin, as the snapshot knows it, is never applied under its old dot.
+ * Source: algorithms.md, A snapshot received into a live region.
+ */
+import type { BatchReader } from '../../crdt/codec/batch.ts'
+import type { Latin1 } from '../../crdt/codec/bytes.ts'
+import type { EntrySink } from '../../crdt/codec/state.ts'
+import { type ConflictRule, type ConflictSink, type Dot, OpPoint } from '../../crdt/dot.ts'
+import { TAG } from '../../crdt/effects/effect.ts'
+import type { Hlc } from '../../crdt/hlc.ts'
+import { type KeyEntry, KeyState } from '../../crdt/key.ts'
+import type { Membership } from '../../crdt/membership.ts'
+import type { Origin } from '../../crdt/origin.ts'
+import { isReclaimable, reclaimableFields } from '../../crdt/reclaim.ts'
+import { type Effect, isKeyEffect, type KeyEffect } from '../../crdt/registry.ts'
+import type { VersionVector } from '../../crdt/version-vector.ts'
+import { Keyspace } from './keyspace.ts'
+import { Reclaimer } from './reclaimer.ts'
+
+export class Aside implements EntrySink, ConflictSink {
+  readonly keyspace: Keyspace
+  /** What of it may be forgotten once the cut is stable. */
+  readonly reclaimer = new Reclaimer()
+  readonly membership: Membership
+  readonly applied: VersionVector
+  /** The latest reading known where the snapshot was made. */
+  readonly hlc: Hlc
+  readonly #at: OpPoint
+  readonly #snapshotVector: VersionVector
+  readonly #returning: number | undefined
+  #effect: KeyEffect | undefined
+
+  /**
+   * @param vector  what the snapshot holds
+   * @param membership  as the snapshot knows it; kept and changed
+   * @param origin  any: the point of application has to begin somewhere
+   * @param returning  the own region, when the snapshot says that it was suspended and is back
+   */
+  constructor(
+    vector: VersionVector,
+    hlc: Hlc,
+    membership: Membership,
+    origin: Origin,
+    latin1: Latin1,
+    returning: number | undefined,
+  ) {
+    this.#snapshotVector = vector
+    this.#returning = returning
+    this.keyspace = new Keyspace(vector.origins, latin1)
+    this.applied = vector.copy()
+    this.hlc = hlc
+    this.membership = membership
+    this.#at = new OpPoint(origin, this.applied, this)
+  }
+
+  restore(db: number, key: string, entry: KeyEntry): void {
+    this.keyspace.restore(db, key, entry)
+    if (isReclaimable(entry)) this.reclaimer.note(db, key)
+    for (const field of reclaimableFields(entry)) this.reclaimer.note(db, key, field)
+  }
+
+  /**
+   * Applies what a record of the own log has beyond the snapshot.
+   * @param live  what this node has applied: a record may hold ops behind that, which were never taken
+   */
+  replay(batch: BatchReader, live: VersionVector): void {
+    const { origin, deps } = batch.header
+    const last = Math.min(this.endOf(origin), live.get(origin))
+    if (last <= this.applied.get(origin)) return
+    if (this.applied.get(origin) === 0 && !this.membership.admits(origin, deps)) return
+    const at = this.#at
+    for (const { seq, hlc, effects } of batch.ops()) {
+      if (seq <= this.applied.get(origin)) continue
+      if (seq > last) return
+      at.moveTo(origin, seq, hlc, deps)
+      for (const effect of effects) {
+        if (!this.#apply(effect, at)) break
+        at.index++
+      }
+      this.applied.advance(origin, seq)
+    }
+  }
+
+  /** The last op of an origin that counts under its own dot. */
+  endOf(origin: Origin): number {
+    const seal = this.membership.sealOf(origin)
+    if (seal !== undefined) return seal.end
+    // What a region minted while it was suspended, nobody has seen.
+    const isDark = origin.region === this.#returning && this.#snapshotVector.get(origin) === 0
+    return isDark ? 0 : Number.POSITIVE_INFINITY
+  }
+
+  /** Lowers a vector of this node to what still counts of it under its dots. */
+  clip(vector: VersionVector): void {
+    for (const [origin, seq] of vector.entries()) {
+      if (seq > this.endOf(origin)) vector.retreat(origin, this.endOf(origin))
+    }
+  }
+
+  /** @returns false when the rest of its op is to be left out */
+  #apply(effect: Effect, at: OpPoint): boolean {
+    if (isKeyEffect(effect)) {
+      this.#effect = effect
+      this.keyspace.apply(effect, at)
+      this.#noteOrphan(effect)
+      return true
+    }
+    switch (effect.tag) {
+      case TAG.FLUSH:
+        this.keyspace.apply(effect, at, at.coversAll(this.applied))
+        for (const { db, key } of this.keyspace.orphans(effect.db)) this.reclaimer.note(db, key)
+        return true
+      case TAG.WAS:
+        if (!this.membership.remint(effect)) return false
+        at.recast(effect.hlc, effect.deps)
+        return true
+      default:
+        this.membership.apply(effect, at, this.applied)
+        return true
+    }
+  }
+
+  /** A key without a value may have left its deadlines behind. */
+  #noteOrphan({ db, key }: KeyEffect): void {
+    const entry = this.keyspace.get(db, key)
+    if (entry instanceof KeyState && entry.state === undefined) this.reclaimer.note(db, key)
+  }
+
+  /** Told of when the op was applied for the first time; here only what it leaves to be forgotten counts. */
+  conflict(rule: ConflictRule, _winner: Dot, _hidden: Dot, at: OpPoint): void {
+    const effect = this.#effect
+    if (effect === undefined) return
+    if (rule === 'register') this.reclaimer.note(effect.db, effect.key, at.field)
+    if (rule === 'deadline') this.reclaimer.note(effect.db, effect.key)
+  }
+}

@@ -1,0 +1,376 @@
+/**
+ * database.ts: the keys of one database: stored, counted, found, walked.
+ *
+ * Keys lie in 1024 groups of sixteen hash slots (`table/slot-group.ts`): small arrays that grow in small
+ * steps, where one table for all would stop for seconds; and a group is the smallest partition there can
+ * be. What an entry holds and how an effect changes it is `crdt/key.ts`'s. The two effects that most
+ * databases see most, SET of a plain value and INCR of a plain counter, change the packed record in place and
+ * make no object; `applyEffect` stays the rule, and what they do is the same.
+ *
+ * An entry of a packed record is an object made for the caller: what it does not give back by `apply` or
+ * `restore` is lost. All others are live.
+ *
+ * Invariants: (1) `size` counts the keys that exist, due ones included; orphaned deadlines are no keys.
+ * (2) Every change of an entry goes through `apply`, for a local write, a received op and recovery alike.
+ */
+import type { OpPoint } from '../../crdt/dot.ts'
+import { TAG } from '../../crdt/effects/effect.ts'
+import type { IncrementEffect, SetEffect } from '../../crdt/effects/string-effects.ts'
+import { collectSeen, deadlineOf, type KeyEntry, KeyState, visibleState } from '../../crdt/key.ts'
+import { Register } from '../../crdt/register.ts'
+import { applyEffect, type KeyEffect } from '../../crdt/registry.ts'
+import { NOTHING_SEEN, type SeenCounter } from '../../crdt/state.ts'
+import { DueKeys } from './due-keys.ts'
+import { SLOT_COUNT } from './slot.ts'
+import { KeyProbe } from './table/key-probe.ts'
+import { COUNTER, OBJECT, REGISTER } from './table/record.ts'
+import { ABSENT, type PlainCounter, SlotGroup, type TableContext } from './table/slot-group.ts'
+import type { WalkedDatabase, WalkVisitor } from './walk.ts'
+
+const NEVER = Number.POSITIVE_INFINITY
+const SLOTS_PER_GROUP = 16
+export const GROUP_COUNT = SLOT_COUNT / SLOTS_PER_GROUP
+/** Draws that met no key that is shown, after which the first one that is shown is taken. */
+const DRAWS_MAX = 100
+
+/** Where a walk stands in a database. */
+interface WalkPlace {
+  readonly visitor: WalkVisitor
+  group: number
+  /** Rows of the group from here on are behind the walk. */
+  row: number
+  /** The key that has been written in part. */
+  inPart: string | undefined
+}
+
+export class Database implements WalkedDatabase {
+  readonly index: number
+  readonly #context: TableContext
+  readonly #groups: (SlotGroup | undefined)[] = new Array<SlotGroup | undefined>(GROUP_COUNT).fill(undefined)
+  readonly #due = new DueKeys()
+  /** Keys that exist, due ones included. */
+  size = 0
+  /** Of them, those with a finite deadline. */
+  volatileSize = 0
+  #walk: WalkPlace | undefined = undefined
+  /** How many walks have begun. */
+  #walks = 0
+  // A command reads a key and then writes it: the second time it is known where it is.
+  readonly #probe = new KeyProbe()
+  #lastKey: string | undefined = undefined
+  #lastGroup: SlotGroup | undefined = undefined
+  #lastPlace = ABSENT
+
+  constructor(index: number, context: TableContext) {
+    this.index = index
+    this.#context = context
+  }
+
+  /** Makes the key the last one looked up. @returns where its record lies, or ABSENT */
+  #find(key: string): number {
+    if (key === this.#lastKey) return this.#lastPlace
+    this.#probe.aim(key)
+    const group = this.#groups[Math.floor(this.#probe.slot / SLOTS_PER_GROUP)]
+    this.#lastKey = key
+    this.#lastGroup = group
+    this.#lastPlace = group === undefined ? ABSENT : group.find(this.#probe)
+    return this.#lastPlace
+  }
+
+  /** The group of the last key looked up, made when it is the first of it. */
+  #group(): SlotGroup {
+    if (this.#lastGroup !== undefined) return this.#lastGroup
+    const made = new SlotGroup(this.#context)
+    if (this.#walk !== undefined) made.enterWalk(this.#walks)
+    this.#groups[Math.floor(this.#probe.slot / SLOTS_PER_GROUP)] = made
+    this.#lastGroup = made
+    return made
+  }
+
+  /** Whatever is stored under the key: also what is due, and deadlines without a value. */
+  get(key: string): KeyEntry | undefined {
+    const place = this.#find(key)
+    return place === ABSENT ? undefined : this.#lastGroup!.entry(place)
+  }
+
+  /** The value of a plain string: undefined when there is none, or it takes more than a look to say. */
+  plainText(key: string): string | undefined {
+    const place = this.#find(key)
+    return place !== ABSENT && this.#lastGroup!.kind(place) === REGISTER
+      ? this.#lastGroup!.text(place)
+      : undefined
+  }
+
+  /** A plain counter, valid until the next call; undefined when the key is none. */
+  plainCounter(key: string): PlainCounter | undefined {
+    const place = this.#find(key)
+    return place !== ABSENT && this.#lastGroup!.kind(place) === COUNTER
+      ? this.#lastGroup!.counter(place)
+      : undefined
+  }
+
+  /** Nothing is stored under the key, or a plain string: a write that replaces it has no counter to carry. */
+  isPlain(key: string): boolean {
+    const place = this.#find(key)
+    return place === ABSENT || this.#lastGroup!.kind(place) === REGISTER
+  }
+
+  /** Any key of those `isShown` lets pass, all equally likely; undefined when there is none at `nowMs`. */
+  randomKey(nowMs: number, random: () => number, isShown: (entry: KeyEntry) => boolean): string | undefined {
+    if (this.dueKeys(nowMs).size >= this.size) return undefined
+    const { entryCount } = this
+    for (let left = DRAWS_MAX; left > 0; left--) {
+      let row = Math.floor(random() * entryCount)
+      for (const group of this.#groups) {
+        if (group === undefined) continue
+        if (row < group.count) {
+          const place = group.place(row)
+          if (isShown(group.entry(place))) return group.key(place)
+          break
+        }
+        row -= group.count
+      }
+    }
+    for (const [key, entry] of this.entries()) if (isShown(entry)) return key
+    return undefined
+  }
+
+  readonly #deadlineNow = (key: string): number => {
+    const place = this.#find(key)
+    if (place === ABSENT || this.#lastGroup!.kind(place) !== OBJECT) return NEVER
+    const entry = this.#lastGroup!.entry(place)
+    return visibleState(entry) === undefined ? NEVER : deadlineOf(entry)
+  }
+
+  apply(effect: KeyEffect, at: OpPoint): void {
+    const walk = this.#walk
+    const isUnfinished = walk !== undefined && this.#tellWalk(walk, effect)
+    if (
+      effect.tag === TAG.SET ? this.#set(effect, at) : effect.tag === TAG.INCREMENT && this.#count(effect, at)
+    )
+      return
+    this.#applyToEntry(effect, at)
+    if (isUnfinished && this.#find(effect.key) === ABSENT) this.#finishGone(walk, effect.key)
+  }
+
+  /** A value without a deadline, where nothing was or a plain value that the writer had seen. */
+  #set({ key, value, deadlineMs }: SetEffect, at: OpPoint): boolean {
+    if (deadlineMs !== NEVER) return false
+    const place = this.#find(key)
+    const group = this.#group()
+    if (place === ABSENT) return this.#added(group.addRegister(this.#probe, value, at))
+    if (group.kind(place) !== REGISTER || !group.isCovered(place, at)) return false
+    const now = group.setRegister(place, value, at)
+    if (now !== ABSENT) this.#lastPlace = now
+    return now !== ABSENT
+  }
+
+  /** An increment that makes its key, or goes on with the run that did. */
+  #count({ key, total, run, creates }: IncrementEffect, at: OpPoint): boolean {
+    if (typeof total !== 'number') return false
+    const place = this.#find(key)
+    const group = this.#group()
+    if (place === ABSENT) {
+      return creates && run === at.seq && this.#added(group.addCounter(this.#probe, total, at))
+    }
+    if (creates || group.kind(place) !== COUNTER) return false
+    const counter = group.counter(place)
+    return (
+      counter.originIndex === at.origin.index && counter.run === run && group.setCounter(place, total, at)
+    )
+  }
+
+  /** The last key looked up has come to be, at that place; unless it is ABSENT. */
+  #added(place: number): boolean {
+    if (place === ABSENT) return false
+    this.#lastPlace = place
+    this.size++
+    return true
+  }
+
+  #applyToEntry(effect: KeyEffect, at: OpPoint): void {
+    const { key } = effect
+    const before = this.get(key)
+    // Applying may change the entry in place, so what counts is looked at first.
+    const existed = visibleState(before) !== undefined
+    const deadline = existed ? deadlineOf(before!) : NEVER
+    this.#replace(key, existed, deadline, applyEffect(effect, before, at))
+  }
+
+  /** @param oldDeadline  Infinity when the key did not exist */
+  #replace(key: string, existed: boolean, oldDeadline: number, after: KeyEntry | undefined): void {
+    const exists = visibleState(after) !== undefined
+    const deadline = exists ? deadlineOf(after!) : NEVER
+    this.#store(key, after)
+    if (exists !== existed) this.size += exists ? 1 : -1
+    if (deadline === oldDeadline) return
+    this.volatileSize += Number(deadline !== NEVER) - Number(oldDeadline !== NEVER)
+    this.#due.changed(key, deadline)
+    if (this.#due.waiting > 2 * this.volatileSize + DueKeys.spareMax) this.#due.compact(this.#deadlineNow)
+  }
+
+  #store(key: string, entry: KeyEntry | undefined): void {
+    const place = this.#find(key)
+    if (entry !== undefined) {
+      const group = this.#group()
+      this.#lastPlace = place === ABSENT ? group.add(this.#probe, entry) : group.set(place, entry)
+    } else if (place !== ABSENT) {
+      this.#lastGroup!.remove(place)
+      this.#lastPlace = ABSENT
+    }
+  }
+
+  /** Lets `forget` drop what no read can answer (`crdt/reclaim.ts`): nobody is told. */
+  forget(key: string, forget: (entry: KeyState) => KeyEntry | undefined): void {
+    const before = this.get(key)
+    if (!(before instanceof KeyState)) return
+    const existed = before.state !== undefined
+    const deadline = existed ? deadlineOf(before) : NEVER
+    this.#replace(key, existed, deadline, forget(before))
+  }
+
+  /** Stores an entry that a snapshot holds. The key is not here yet. */
+  restore(key: string, entry: KeyEntry): void {
+    if (entry instanceof Register) {
+      // Most keys of most databases: written where it stays, which took a third off the time of a load.
+      this.#find(key)
+      if (this.#added(this.#group().addRegister(this.#probe, entry.value, entry))) return
+    }
+    this.#replace(key, false, NEVER, entry)
+  }
+
+  /** Takes away what the op at `at` had seen of every key. */
+  flush(seenByKey: ReadonlyMap<string, readonly SeenCounter[]>, at: OpPoint): void {
+    for (const group of this.#groups) {
+      if (group === undefined) continue
+      // Downwards: the row that takes the place of one that goes has been here already.
+      for (let row = group.count - 1; row >= 0; row--) {
+        const key = group.key(group.place(row))
+        const seen = seenByKey.get(key) ?? NOTHING_SEEN
+        this.apply({ tag: TAG.CLEAR, db: this.index, key, seen }, at)
+      }
+    }
+  }
+
+  /** Keys past their deadline at `nowMs` that are still stored. */
+  dueKeys(nowMs: number): ReadonlySet<string> {
+    this.#due.advance(nowMs, this.#deadlineNow)
+    return this.#due.keys
+  }
+
+  /** Every key with what is stored under it. The one just returned may be changed or removed meanwhile. */
+  *entries(): IterableIterator<[string, KeyEntry]> {
+    for (const group of this.#groups) {
+      if (group === undefined) continue
+      for (let row = group.count - 1; row >= 0; row--) {
+        const place = group.place(row)
+        yield [group.key(place), group.entry(place)]
+      }
+    }
+  }
+
+  /** The counter entries in here, by key: what a FLUSH has to carry. */
+  *counters(): IterableIterator<{ readonly key: string; readonly seen: SeenCounter[] }> {
+    for (const group of this.#groups) {
+      if (group === undefined) continue
+      for (let row = group.count - 1; row >= 0; row--) {
+        const place = group.place(row)
+        if (group.kind(place) === REGISTER) continue
+        const seen: SeenCounter[] = []
+        collectSeen(group.entry(place), seen)
+        if (seen.length > 0) yield { key: group.key(place), seen }
+      }
+    }
+  }
+
+  /** Keys by position in one group, for walks in parts: see `commands/scan.ts`. */
+  group(group: number): SlotGroup | undefined {
+    return this.#groups[group]
+  }
+
+  get entryCount(): number {
+    let count = 0
+    for (const group of this.#groups) if (group !== undefined) count += group.count
+    return count
+  }
+
+  // A walk, see `walk.ts`. It goes down by row number, so that no row can get behind it unseen.
+
+  beginWalk(visitor: WalkVisitor): void {
+    this.#walks++
+    this.#walk = { visitor, group: -1, row: 0, inPart: undefined }
+  }
+
+  walkOn(entries: number): number {
+    const walk = this.#walk
+    let left = entries
+    while (walk !== undefined && left > 0) {
+      if (walk.inPart !== undefined) {
+        left--
+        const place = this.#find(walk.inPart)
+        this.#reach(walk, this.#lastGroup!, place, walk.inPart)
+      } else if (walk.row > 0) {
+        if (this.#walkDown(walk)) left--
+      } else if (!this.#enterNextGroup(walk)) {
+        break
+      }
+    }
+    return entries - left
+  }
+
+  /** @returns false when there is no other group */
+  #enterNextGroup(walk: WalkPlace): boolean {
+    this.#groups[walk.group]?.finishWalk()
+    if (walk.group === GROUP_COUNT - 1) return false
+    const group = this.#groups[++walk.group]
+    group?.enterWalk(this.#walks)
+    walk.row = group?.count ?? 0
+    return true
+  }
+
+  /** Looks at the next row. @returns whether the visitor was called */
+  #walkDown(walk: WalkPlace): boolean {
+    const group = this.#groups[walk.group]!
+    const row = --walk.row
+    if (row >= group.count) return false
+    const place = group.place(row)
+    if (group.isDone(place)) return false
+    this.#reach(walk, group, place, group.key(place))
+    return true
+  }
+
+  #reach(walk: WalkPlace, group: SlotGroup, place: number, key: string): void {
+    const isWritten = walk.visitor.reached(this.index, key, group.entry(place))
+    walk.inPart = isWritten ? undefined : key
+    if (isWritten) group.setDone(place)
+  }
+
+  /** A key is about to change. @returns true when the walk will still come to it */
+  #tellWalk(walk: WalkPlace, effect: KeyEffect): boolean {
+    const { key } = effect
+    const place = this.#find(key)
+    const group = this.#group()
+    group.enterWalk(this.#walks)
+    if (place === ABSENT || group.isDone(place)) return false
+    if (!walk.visitor.changing(this.index, key, group.entry(place), effect)) return true
+    group.setDone(place)
+    if (walk.inPart === key) walk.inPart = undefined
+    return false
+  }
+
+  /** The key is gone before the walk was done with it: the visitor writes what it has kept. */
+  #finishGone(walk: WalkPlace, key: string): void {
+    const nothing = new KeyState(undefined, undefined)
+    while (!walk.visitor.reached(this.index, key, nothing));
+    if (walk.inPart === key) walk.inPart = undefined
+  }
+
+  get walkProgress(): number {
+    const walk = this.#walk
+    return walk === undefined ? 1 : Math.max(0, walk.group) / GROUP_COUNT
+  }
+
+  endWalk(): void {
+    this.#walk = undefined
+  }
+}

@@ -1,0 +1,46 @@
+/**
+ * heap-plan.ts: how large V8 may make its heap: decided when the node starts, and fixed from then on.
+ *
+ * The old generation gets what `maxmemory` allows, as if all of it lay in the heap, and a reserve above it:
+ * clients are refused at `maxmemory`, and ops of other regions must still find room. Without `maxmemory` it
+ * gets most of the machine, or of the share of it that a container has.
+ *
+ * The young generation has two halves, the semi-spaces. V8's default of 16 MB is made for programs whose
+ * objects die young; here most that survive a collection stay for good, so larger halves copy less. Beyond
+ * 64 MB nothing is gained, and on a small machine they would take too much of it.
+ */
+import { HEAP_SHARE } from './memory-watch.ts'
+
+export interface HeapPlan {
+  /** V8 may go above it by the young generation, three semi-spaces. */
+  readonly oldBytes: number
+  readonly semiSpaceBytes: number
+}
+
+const MB = 2 ** 20
+/** For ops of other regions, replies and garbage, above `maxmemory`. */
+const RESERVE_BYTES = 256 * MB
+const MACHINE_SHARE = 0.75
+const OLD_BYTES_MIN = 256 * MB
+const SEMI_SPACE_BYTES_MIN = 16 * MB
+const SEMI_SPACE_BYTES_MAX = 64 * MB
+/** The young generation is at most about a tenth of the machine. */
+const SEMI_SPACE_SHARE = 1 / 32
+
+/**
+ * @param maxMemoryBytes  `maxmemory`; 0 when it is not limited
+ * @param machineBytes  memory of the machine, or of the container
+ */
+export function planHeap(maxMemoryBytes: number, machineBytes: number): HeapPlan {
+  const wanted =
+    maxMemoryBytes > 0 ? (maxMemoryBytes + RESERVE_BYTES) / HEAP_SHARE : machineBytes * MACHINE_SHARE
+  const semiSpace = Math.min(
+    SEMI_SPACE_BYTES_MAX,
+    Math.max(SEMI_SPACE_BYTES_MIN, machineBytes * SEMI_SPACE_SHARE),
+  )
+  return {
+    oldBytes: Math.max(OLD_BYTES_MIN, Math.ceil(wanted)),
+    // V8 rounds it up to a power of two: rounded down here, so that it stays the share it was meant to be.
+    semiSpaceBytes: 2 ** Math.floor(Math.log2(semiSpace)),
+  }
+}

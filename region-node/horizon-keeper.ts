@@ -1,0 +1,342 @@
+/**
+ * horizon-keeper.ts: what a node does for the horizon, once a second and when it hears from others.
+ *
+ *   may it mint?        a node that may lack what its region acknowledged asks the others first
+ *   former origins      those of its own region are fenced, so that they no longer hold the cut back
+ *   fences              when every member has answered, the origin is sealed at the highest answer
+ *   dark members        suspended after `peer-dark-max-ms`; back once they are heard and their origins sealed
+ *   the cut             worked out anew; what lies below it is reclaimed
+ *
+ * Whatever it decides becomes an ordinary op. Two nodes that decide the same at once do no harm: changes of
+ * a region carry an epoch, a second fence changes nothing, of two seals the lower end holds.
+ *
+ * Invariant: a region is suspended only by a node that hears a majority of the members, or half of them with
+ * the lowest region id among them, all of which say that they do not hear it either; so no two regions
+ * suspend each other.
+ * Source: algorithms.md, The horizon.
+ */
+import { TAG } from '../crdt/effects/effect.ts'
+import type { FenceEffect, HorizonEffect, RegionStatus } from '../crdt/effects/horizon-effects.ts'
+import { knowsOf, type Membership } from '../crdt/membership.ts'
+import type { Origin } from '../crdt/origin.ts'
+import type { VersionVector } from '../crdt/version-vector.ts'
+import { CutLag } from '../sync/cut-lag.ts'
+import type { Mesh } from '../sync/mesh.ts'
+import type { Unheard } from '../sync/ports.ts'
+import type { CutMember, Holdup } from '../sync/stable-cut.ts'
+import type { Engine } from './engine/engine.ts'
+import { errors } from './errors.ts'
+
+/** Former origins are fenced when the node has run for this long: a crash loop fences nothing. */
+const FENCE_AFTER_MS = 3000
+/** How long a fence is left to the region that set it, before others seal it. */
+const SEAL_HEADSTART_MS = 10_000
+/** Age at which a region's word on whom it hears counts no more. */
+const REPORT_MS_MAX = 5000
+
+export interface KeeperParts {
+  readonly engine: Engine
+  readonly mesh: Mesh
+  readonly regionId: number
+  /** What this node has fsynced. */
+  readonly durable: VersionVector
+  /** Monotonic clock, milliseconds. */
+  readonly nowMs: () => number
+  readonly darkMaxMs: () => number
+  readonly report: (sentence: string) => void
+  /** The node holds all that its region acknowledged: noted durably. */
+  readonly settled: () => void
+  /** Called at every beat at which the node may mint. */
+  readonly permitted: () => void
+}
+
+export class HorizonKeeper {
+  readonly #parts: KeeperParts
+  readonly #startedMs: number
+  #lacking: boolean
+  /** A peer has let this node in during this run. */
+  #welcomed = false
+  /** The op by which the own region joined or came back, as a peer knows it. */
+  #awaited: VersionVector | undefined
+  /** What each member had when it was first heard in this run: enough to hold is any one of them. */
+  readonly #firstHeard = new Map<number, VersionVector>()
+  /** What each member had when it first knew that the own region had joined or come back. */
+  readonly #firstKnowing = new Map<number, VersionVector>()
+  readonly #changedMs = new Map<number, { readonly epoch: number; readonly atMs: number }>()
+  readonly #fencedMs = new Map<Origin, number>()
+  readonly #cutLag = new CutLag()
+  #holdup: Holdup | undefined
+
+  /** @param lacking  the node may lack what its region has acknowledged */
+  constructor(parts: KeeperParts, lacking: boolean) {
+    this.#parts = parts
+    this.#lacking = lacking
+    this.#startedMs = parts.nowMs()
+    this.judge()
+  }
+
+  get lacking(): boolean {
+    return this.#lacking
+  }
+
+  /** Who holds the cut back: altogether, as of the last beat, or else by being the slowest. */
+  get holdup(): Holdup | undefined {
+    return this.#holdup ?? this.#parts.mesh.slowestMember()
+  }
+
+  /** For how long the cut has not reached what was applied here, milliseconds. */
+  get cutLagMs(): number {
+    return this.#cutLag.lagMs(this.#parts.nowMs())
+  }
+
+  welcomed(joined: VersionVector): void {
+    this.#welcomed = true
+    if (this.#awaited === undefined) this.#awaited = joined.copy()
+    else this.#awaited.join(joined)
+    this.judge()
+  }
+
+  /**
+   * A snapshot says that the own region was suspended and is back. Until every member knows, it goes on
+   * alone, under its old origin.
+   * @param membership  as the snapshot knows it
+   */
+  mayReturn(membership: Membership): boolean {
+    const { engine, mesh, regionId } = this.#parts
+    const own = membership.regions.get(regionId)!
+    // Who has nothing to mint again has nothing to wait for: what it may mint is judged afterwards.
+    if (![...engine.applied.entries()].some(([origin]) => origin.region === regionId)) return true
+    const others = new Set<number | undefined>()
+    for (const { regionId: id } of mesh.cutMembers()) others.add(id)
+    for (const id of membership.regions.keys()) others.add(id)
+    others.delete(regionId)
+    for (const id of others) {
+      if (id !== undefined && membership.statusOf(id) !== 'member') continue
+      const standing = id === undefined ? undefined : mesh.cut.standing(id)
+      if (standing === undefined || !knowsOf(own, standing.durable)) return false
+    }
+    return true
+  }
+
+  /** Decides whether this node may mint. */
+  judge(): void {
+    const { engine, mesh, regionId } = this.#parts
+    for (const { regionId: id, durable } of mesh.cut.standings) {
+      if (!this.#firstHeard.has(id)) this.#firstHeard.set(id, durable)
+    }
+    if (engine.membership.statusOf(regionId) !== 'member' || mesh.isDisowned) {
+      engine.refuseWrites(errors.regionEnded)
+    } else if (this.#lacking && !this.#isSettled()) {
+      engine.refuseWrites(errors.regionLacking)
+    } else {
+      engine.refuseWrites(undefined)
+      if (!this.#lacking) return
+      this.#lacking = false
+      this.#parts.settled()
+    }
+  }
+
+  #isSettled(): boolean {
+    const { engine, mesh, regionId } = this.#parts
+    const { applied, membership } = engine
+    const members = [...mesh.cutMembers()]
+    if (members.length === 0) return true
+    if (!this.#welcomed || !(this.#awaited === undefined || applied.covers(this.#awaited))) return false
+    if (![...this.#firstHeard.values()].some((durable) => applied.covers(durable))) return false
+    const own = membership.regions.get(regionId)
+    // A region that joined: every member must know, and count with it, before it mints.
+    if (own === undefined) return true
+    return members.every(({ regionId: id }) => {
+      const standing = id === undefined ? undefined : mesh.cut.standing(id)
+      if (standing === undefined || !knowsOf(own, standing.durable)) return false
+      // Until then its cut went on without this region, up to what it had: nothing may be minted that lacks it.
+      const first = this.#firstKnowing.get(standing.regionId) ?? standing.durable
+      this.#firstKnowing.set(standing.regionId, first)
+      return applied.covers(first)
+    })
+  }
+
+  /** Once a second. @returns true when something was minted or reclaimed */
+  beat(): boolean {
+    const { engine, mesh } = this.#parts
+    this.judge()
+    this.#watchEpochs()
+    this.#holdup = mesh.updateCut()
+    this.#cutLag.look(engine.applied, mesh.cut.cut, this.#parts.nowMs())
+    const reclaimed = engine.reclaim(mesh.cut.cut)
+    if (engine.refusal !== undefined) return reclaimed > 0
+    this.#parts.permitted()
+    const effects = [...this.#fenceFormer(), ...this.#seal(), ...this.#suspend(), ...this.#bringBack()]
+    if (effects.length > 0) engine.declare(effects)
+    return effects.length > 0 || reclaimed > 0
+  }
+
+  /** Changes the status of a region, at an operator's word. */
+  change(regionId: number, name: string, url: string, status: RegionStatus): void {
+    const { engine } = this.#parts
+    const effects: HorizonEffect[] = [this.#changed(regionId, name, url, status)]
+    if (status !== 'member') effects.push(...this.#fenceAllOf(regionId))
+    engine.declare(effects)
+  }
+
+  #changed(regionId: number, name: string, url: string, status: RegionStatus): HorizonEffect {
+    const epoch = this.#parts.engine.membership.epochOf(regionId) + 1
+    return { tag: TAG.REGION, regionId, name, url, status, epoch }
+  }
+
+  #fenceFormer(): FenceEffect[] {
+    const { engine, regionId, nowMs } = this.#parts
+    if (nowMs() - this.#startedMs < FENCE_AFTER_MS) return []
+    const fences = this.#fenceAllOf(regionId).filter(({ origin }) => origin !== engine.origin)
+    // An origin of a region that is gone may have come to light only now.
+    for (const { regionId: id, status } of engine.membership.regions.values())
+      if (status !== 'member' && id !== regionId) fences.push(...this.#fenceAllOf(id))
+    return fences
+  }
+
+  /** A fence for every origin of a region that has neither one nor a seal. */
+  #fenceAllOf(regionId: number): FenceEffect[] {
+    const { engine, mesh } = this.#parts
+    const { membership } = engine
+    const fences: FenceEffect[] = []
+    for (const [origin] of mesh.cut.known.entries()) {
+      if (origin.region !== regionId || membership.limitOf(origin) !== Number.POSITIVE_INFINITY) continue
+      fences.push({ tag: TAG.FENCE, origin })
+    }
+    return fences
+  }
+
+  #seal(): HorizonEffect[] {
+    const { engine, regionId, durable, nowMs } = this.#parts
+    const seals: HorizonEffect[] = []
+    for (const [origin, { limit, by }] of engine.membership.fences) {
+      const sinceMs = this.#fencedMs.get(origin) ?? nowMs()
+      this.#fencedMs.set(origin, sinceMs)
+      if (durable.get(by.origin) < by.seq) continue
+      if (by.origin.region !== regionId && nowMs() - sinceMs < SEAL_HEADSTART_MS) continue
+      const end = this.#highestAnswer(origin, limit)
+      if (end === undefined) continue
+      this.#fencedMs.delete(origin)
+      seals.push({ tag: TAG.SEAL, origin, end })
+    }
+    return seals
+  }
+
+  /** The most that any member has of a fenced origin; undefined until all have answered. */
+  #highestAnswer(origin: Origin, own: number): number | undefined {
+    let highest = own
+    for (const { regionId } of this.#parts.mesh.cutMembers()) {
+      const answer =
+        regionId === undefined ? undefined : this.#parts.mesh.cut.standing(regionId)?.fences.get(origin)
+      if (answer === undefined) return undefined
+      highest = Math.max(highest, answer)
+    }
+    return highest
+  }
+
+  #suspend(): HorizonEffect[] {
+    const { engine, mesh, regionId: own, darkMaxMs, report } = this.#parts
+    const members = [...mesh.cutMembers()]
+    const dark = members.filter((member) => this.darkMs(member.regionId) > darkMaxMs())
+    // Who was never met is not counted out: nobody knows its id.
+    if (dark.length === 0 || members.some(({ regionId }) => regionId === undefined)) return []
+    const others = members.filter((one) => !dark.includes(one)).map(({ regionId }) => regionId!)
+    // A region counts until all others know that it does not: one that has not heard so may count on it still.
+    const electors = [own, ...members.map(({ regionId }) => regionId!), ...this.#halfGone(members)]
+    const lowest = Math.min(...electors)
+    const heardCount = 1 + others.length
+    const isMajority = 2 * heardCount > electors.length
+    const isDecidingHalf = 2 * heardCount === electors.length && (own === lowest || others.includes(lowest))
+    if (!(isMajority || isDecidingHalf) || others.some((one) => one < own)) return []
+    return dark.flatMap(({ name, regionId }) => {
+      if (!others.every((other) => this.#agrees(other, regionId!))) return []
+      const known = engine.membership.regions.get(regionId!)
+      report(
+        `region ${name} was not heard for ${Math.round(this.darkMs(regionId) / 60_000)} minutes and is suspended: ` +
+          'it takes a snapshot when it comes back, and loses nothing',
+      )
+      return [this.#changed(regionId!, name, known?.url ?? '', 'suspended'), ...this.#fenceAllOf(regionId!)]
+    })
+  }
+
+  /**
+   * That region said just now that it does not hear the dark one either, and does hear this one. Two regions
+   * that cannot hear each other would otherwise suspend one another, each with the same others at its side.
+   */
+  #agrees(other: number, dark: number): boolean {
+    const { mesh, nowMs, regionId: own, darkMaxMs } = this.#parts
+    const said = mesh.reportOf(other)
+    if (said === undefined || nowMs() - said.atMs > REPORT_MS_MAX) return false
+    const ofDark = said.unheardMs.get(dark)
+    const ofUs = said.unheardMs.get(own)
+    return ofDark !== undefined && ofDark > darkMaxMs() && ofUs !== undefined && ofUs < darkMaxMs() / 2
+  }
+
+  /** The other members, each with how long it was not heard. */
+  unheard(): Unheard[] {
+    const list: Unheard[] = []
+    for (const { regionId } of this.#parts.mesh.cutMembers()) {
+      if (regionId !== undefined) list.push([regionId, Math.round(this.darkMs(regionId))])
+    }
+    return list
+  }
+
+  /** Regions that were suspended or have left, which not every member has acknowledged yet. */
+  #halfGone(members: readonly CutMember[]): number[] {
+    const { engine, mesh, regionId: own } = this.#parts
+    const gone: number[] = []
+    for (const record of engine.membership.regions.values()) {
+      const { regionId, status } = record
+      if (status === 'member' || regionId === own) continue
+      const isKnown = members.every(({ regionId: id }) => {
+        const standing = id === undefined ? undefined : mesh.cut.standing(id)
+        return standing !== undefined && knowsOf(record, standing.durable)
+      })
+      if (!isKnown) gone.push(regionId)
+    }
+    return gone
+  }
+
+  /**
+   * How long a member was not heard, milliseconds: at most since this node started, or since the region joined
+   * or came back.
+   */
+  darkMs(regionId: number | undefined): number {
+    const { mesh, nowMs } = this.#parts
+    if (regionId === undefined) return nowMs() - this.#startedMs
+    const heardMs = mesh.cut.standing(regionId)?.heardMs ?? this.#startedMs
+    return nowMs() - Math.max(heardMs, this.#changedMs.get(regionId)?.atMs ?? this.#startedMs)
+  }
+
+  /** Takes note of when regions joined or came back. */
+  #watchEpochs(): void {
+    for (const { regionId, epoch } of this.#parts.engine.membership.regions.values()) {
+      if (this.#changedMs.get(regionId)?.epoch === epoch) continue
+      this.#changedMs.set(regionId, { epoch, atMs: this.#parts.nowMs() })
+    }
+  }
+
+  #bringBack(): HorizonEffect[] {
+    const { engine, mesh, report } = this.#parts
+    const effects: HorizonEffect[] = []
+    for (const regionId of mesh.returning()) {
+      if (!this.#isEnded(regionId)) continue
+      const { name, url } = engine.membership.regions.get(regionId)!
+      report(`region ${name} is back: it is sent a snapshot`)
+      effects.push(this.#changed(regionId, name, url, 'member'))
+    }
+    return effects
+  }
+
+  /** Every origin of the region is sealed, and applied to its end. */
+  #isEnded(regionId: number): boolean {
+    const { engine, mesh } = this.#parts
+    const { applied, membership } = engine
+    for (const [origin] of mesh.cut.known.entries()) {
+      if (origin.region !== regionId) continue
+      const seal = membership.sealOf(origin)
+      if (seal === undefined || applied.get(origin) < seal.end) return false
+    }
+    return true
+  }
+}

@@ -1,0 +1,141 @@
+/**
+ * memory-watch.ts: `maxmemory`: when clients may not use more memory, and when they may again.
+ *
+ * Used is what V8's heap holds and what lies beside it in array buffers. Two limits: `maxmemory`, or most of the
+ * machine where it is not set; and always a share of V8's own limit of the heap, because V8 ends the process
+ * there. What other regions send is applied in any case, so both leave a reserve.
+ *
+ * A reading counts garbage too, and a node that is written to makes more of that than of anything else. So
+ * before clients are refused a collection is asked for: of the young generation, which is quick, and if that
+ * is not enough of everything. Both stop the process, so each is given a small share of the time at most; a
+ * limit that is passed before the next one is due counts as passed only beyond a margin. While clients are
+ * refused it goes on, or freed memory might never be noticed in a node that does nothing else.
+ *
+ * Readings are taken when enough has happened: some time after the end of a turn, or at once when many
+ * bytes went to the log. An idle node reads nothing.
+ *
+ * Invariants: (1) between two readings at most `LOOK_BYTES` and one turn went to the log, or `LOOK_MS` have
+ * passed. (2) `changed` is called only with something new.
+ */
+import type { Env, MemoryReading, Timer } from './env.ts'
+
+/** A reading costs under a microsecond, a timer a little more. */
+export const LOOK_MS = 20
+export const LOOK_BYTES = 1024 * 1024
+/**
+ * Beyond this share of V8's limit it collects more and more often, and then ends the process. The same share of
+ * the machine is what may be used without maxmemory: beyond all of it the system ends the process.
+ */
+export const HEAP_SHARE = 0.85
+/** Rest between two collections of one kind: this long, and this many times what the last one took. */
+export const COLLECT_REST_MS = { young: 20, all: 200 }
+export const COLLECT_REST_FACTOR = 20
+/** What may lie above a limit until a collection tells whether it is garbage, bytes. */
+export const MARGIN_BYTES = 64 * 1024 * 1024
+
+export interface MemoryWatchPorts {
+  readonly env: Pick<Env, 'after' | 'monoMs' | 'memory' | 'collectGarbage'>
+  /** `maxmemory`, bytes; 0 is no limit. */
+  readonly maxBytes: () => number
+  /** Clients may not use more memory, or may again. `sentence` is for people. */
+  readonly changed: (isShort: boolean, sentence: string) => void
+}
+
+export class MemoryWatch {
+  readonly #ports: MemoryWatchPorts
+  #isShort = false
+  #logPosition = 0
+  #timer: Timer | undefined = undefined
+  readonly #nextCollectMs = { young: Number.NEGATIVE_INFINITY, all: Number.NEGATIVE_INFINITY }
+
+  constructor(ports: MemoryWatchPorts) {
+    this.#ports = ports
+  }
+
+  /** @param logPosition  bytes of the log so far, as a measure of what was written */
+  turnEnded(logPosition: number): void {
+    if (logPosition - this.#logPosition >= LOOK_BYTES) {
+      this.#logPosition = logPosition
+      this.look()
+    } else {
+      this.#timer ??= this.#ports.env.after(LOOK_MS, () => {
+        this.#logPosition = logPosition
+        this.look()
+      })
+    }
+  }
+
+  /** Takes a reading now: the turn was large, or `maxmemory` was changed. */
+  look(): void {
+    this.#timer?.cancel()
+    this.#timer = undefined
+    const { env, maxBytes } = this.#ports
+    const read = (): Excess | undefined => excess(env.memory(), maxBytes())
+    let over = read()
+    let isCertain = false
+    if (over !== undefined && this.#collect('young')) over = read()
+    if (over !== undefined && this.#collect('all')) {
+      over = read()
+      isCertain = true
+    }
+    if (over !== undefined) this.#lookAgainLater()
+    const isShort = over !== undefined && (isCertain || this.#isShort || over.bytes > MARGIN_BYTES)
+    if (isShort === this.#isShort) return
+    this.#isShort = isShort
+    this.#ports.changed(
+      isShort,
+      over?.sentence ?? 'memory is below its limits: commands that need more of it are let in again',
+    )
+  }
+
+  /** What is freed by a client's DEL, or by peers, shows only in a reading that somebody takes. */
+  #lookAgainLater(): void {
+    const { env } = this.#ports
+    const restMs = Math.max(LOOK_MS, this.#nextCollectMs.all - env.monoMs())
+    this.#timer = env.after(restMs, () => this.look())
+  }
+
+  /** @returns whether it was due */
+  #collect(generations: 'young' | 'all'): boolean {
+    const { env } = this.#ports
+    const startMs = env.monoMs()
+    if (startMs < this.#nextCollectMs[generations]) return false
+    env.collectGarbage(generations)
+    const endMs = env.monoMs()
+    const restMs = Math.max(COLLECT_REST_MS[generations], (endMs - startMs) * COLLECT_REST_FACTOR)
+    this.#nextCollectMs[generations] = endMs + restMs
+    return true
+  }
+}
+
+interface Excess {
+  readonly bytes: number
+  /** Which limit is passed, for people. */
+  readonly sentence: string
+}
+
+/** What lies above a limit; undefined when all is well. */
+function excess(reading: MemoryReading, max: number): Excess | undefined {
+  const { heapBytes, bufferBytes, heapBytesMax, machineBytes } = reading
+  const used = heapBytes + bufferBytes
+  const limit = max > 0 ? max : machineBytes * HEAP_SHARE
+  if (used > limit) {
+    const name = max > 0 ? 'maxmemory' : `${HEAP_SHARE * 100} % of the machine`
+    return {
+      bytes: used - limit,
+      sentence: `${megabytes(used)} MB are used, and ${name} is ${megabytes(limit)} MB: commands that need more are refused`,
+    }
+  }
+  const share = heapBytesMax * HEAP_SHARE
+  if (heapBytes <= share) return undefined
+  return {
+    bytes: heapBytes - share,
+    sentence:
+      `${megabytes(heapBytes)} MB of the heap's ${megabytes(heapBytesMax)} MB are used: commands that need more ` +
+      'are refused. Free memory, or start the node with a larger maxmemory.',
+  }
+}
+
+function megabytes(bytes: number): string {
+  return (bytes / 2 ** 20).toFixed(0)
+}

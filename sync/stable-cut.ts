@@ -1,0 +1,215 @@
+/**
+ * stable-cut.ts: up to where nothing can be minted against any more.
+ *
+ * Every node says under which origin it mints and what it has fsynced: its *standing*. Whatever it mints
+ * afterwards has seen at least that. So the cut is the minimum, over every origin that may still bring ops
+ * not yet applied here, of the standing it was last known with. A standing counts once the origin's own
+ * ops up to it are applied here: only then is all that was minted before it known.
+ *
+ * Over origins, not over regions: a region that restarted mints under a new origin, and says ever more with
+ * it, while ops of its former origin may still be on their way with what that one had seen long ago. A
+ * former origin therefore stands still until it is sealed (algorithms.md, The horizon, 1 and 5), also one of
+ * which nothing is applied here yet, as long as somebody's standing names an op of it.
+ *
+ * Invariants: (1) the cut never goes back. (2) A member that was never heard holds it at nothing.
+ */
+import type { Membership } from '../crdt/membership.ts'
+import type { Origin } from '../crdt/origin.ts'
+import { VersionVector } from '../crdt/version-vector.ts'
+
+/** What a region last said of itself, directly or through another one. */
+export interface Standing {
+  readonly regionId: number
+  /** The origin it mints under. */
+  readonly origin: Origin
+  /** What it has fsynced. */
+  readonly durable: VersionVector
+  /** Origins it takes no more ops of, with the last one it applied. */
+  readonly fences: ReadonlyMap<Origin, number>
+  /** When it said so, our monotonic clock, milliseconds. */
+  readonly heardMs: number
+}
+
+/** Why the cut does not move on. */
+export interface Holdup {
+  readonly regionId: number | undefined
+  /** Name of the region, where only that is known. */
+  readonly name: string
+  /** The origin that waits to be sealed; undefined when the region itself is waited for. */
+  readonly origin: Origin | undefined
+  /** Milliseconds since the region was heard; undefined for never in this run. */
+  readonly heardMsAgo: number | undefined
+}
+
+/** A member other than this node's region. */
+export interface CutMember {
+  readonly name: string
+  readonly regionId: number | undefined
+}
+
+interface Account {
+  /** The oldest standing that does not count yet, and the newest. */
+  oldest: VersionVector | undefined
+  newest: VersionVector | undefined
+  /** The newest that counts. */
+  counted: VersionVector | undefined
+}
+
+export interface CutHost {
+  readonly applied: VersionVector
+  readonly durable: VersionVector
+  readonly membership: Membership
+  /** The origin this node mints under. */
+  readonly origin: Origin
+}
+
+export class StableCut {
+  readonly #host: CutHost
+  readonly #accounts = new Map<Origin, Account>()
+  readonly #standings = new Map<number, Standing>()
+  readonly #known: VersionVector
+  #cut: VersionVector
+
+  constructor(host: CutHost) {
+    this.#host = host
+    this.#known = new VersionVector(host.applied.origins)
+    this.#cut = new VersionVector(host.applied.origins)
+  }
+
+  /** The cut as it was last worked out. */
+  get cut(): VersionVector {
+    return this.#cut
+  }
+
+  /** Every op that is applied here or that some standing names: it exists. Changes in place. */
+  get known(): VersionVector {
+    this.#known.join(this.#host.applied)
+    return this.#known
+  }
+
+  standing(regionId: number): Standing | undefined {
+    return this.#standings.get(regionId)
+  }
+
+  get standings(): Iterable<Standing> {
+    return this.#standings.values()
+  }
+
+  /** A region is known to stand there. Older news than what is known changes nothing. */
+  heard(standing: Standing): void {
+    const { regionId, origin, durable } = standing
+    this.#known.join(durable)
+    const known = this.#standings.get(regionId)
+    if (known !== undefined && known.heardMs > standing.heardMs) return
+    this.#standings.set(regionId, standing)
+    const account = this.#accountOf(origin)
+    if (account.oldest === undefined) account.oldest = durable
+    else account.newest = durable
+    this.#count(origin, account)
+  }
+
+  #accountOf(origin: Origin): Account {
+    const known = this.#accounts.get(origin)
+    if (known !== undefined) return known
+    const made: Account = { oldest: undefined, newest: undefined, counted: undefined }
+    this.#accounts.set(origin, made)
+    return made
+  }
+
+  #count(origin: Origin, account: Account): void {
+    const applied = this.#host.applied.get(origin)
+    while (account.oldest !== undefined && account.oldest.get(origin) <= applied) {
+      account.counted = account.oldest
+      account.oldest = account.newest
+      account.newest = undefined
+    }
+  }
+
+  /** Works the cut out anew. @returns who holds it back where it is, if somebody does altogether */
+  update(members: Iterable<CutMember>, nowMs: number): Holdup | undefined {
+    const { applied, durable, membership, origin: own } = this.#host
+    let cut = durable
+    const current = new Set<Origin>([own])
+    for (const { name, regionId } of members) {
+      const standing = regionId === undefined ? undefined : this.#standings.get(regionId)
+      const counted = standing === undefined ? undefined : this.#countedOf(standing.origin)
+      if (standing === undefined || counted === undefined) {
+        const heardMsAgo = standing === undefined ? undefined : nowMs - standing.heardMs
+        return { name, regionId, origin: undefined, heardMsAgo }
+      }
+      current.add(standing.origin)
+      cut = cut.meet(counted)
+    }
+    for (const [origin] of this.known.entries()) {
+      if (current.has(origin)) continue
+      const seal = membership.sealOf(origin)
+      if (seal !== undefined && applied.get(origin) >= seal.end) continue
+      const counted = this.#countedOf(origin)
+      if (counted === undefined) return this.#holdupOf(origin, nowMs)
+      cut = cut.meet(counted)
+    }
+    const next = cut.copy()
+    next.join(this.#cut)
+    this.#cut = next
+    return undefined
+  }
+
+  /**
+   * Whom the cut waits for when nobody holds it back altogether: an unsealed origin that lacks something
+   * durable here, or else the member that does and was heard longest ago. Under load somebody always does
+   * for a moment; the cut stands still only when it goes on.
+   */
+  slowest(members: Iterable<CutMember>, nowMs: number): Holdup | undefined {
+    const { applied, durable, membership, origin: own } = this.#host
+    const current = new Set<Origin>([own])
+    let slowest: Holdup | undefined
+    for (const { name, regionId } of members) {
+      const standing = regionId === undefined ? undefined : this.#standings.get(regionId)
+      if (standing === undefined) continue
+      current.add(standing.origin)
+      if (this.#countedOf(standing.origin)?.covers(durable)) continue
+      const heardMsAgo = nowMs - standing.heardMs
+      if (heardMsAgo > (slowest?.heardMsAgo ?? Number.NEGATIVE_INFINITY))
+        slowest = { name, regionId, origin: undefined, heardMsAgo }
+    }
+    for (const [origin] of this.known.entries()) {
+      if (current.has(origin)) continue
+      const seal = membership.sealOf(origin)
+      if (seal !== undefined && applied.get(origin) >= seal.end) continue
+      if (this.#countedOf(origin)?.covers(durable)) continue
+      return this.#holdupOf(origin, nowMs)
+    }
+    return slowest
+  }
+
+  /** An origin waits for its own region; once it is fenced, for the member heard longest ago that has not answered. */
+  #holdupOf(origin: Origin, nowMs: number): Holdup {
+    const awaited = this.#unanswered(origin) ?? this.#standings.get(origin.region)
+    const regionId = awaited?.regionId ?? origin.region
+    const heardMsAgo = awaited === undefined ? undefined : nowMs - awaited.heardMs
+    return { name: `region ${regionId}`, regionId, origin, heardMsAgo }
+  }
+
+  #unanswered(origin: Origin): Standing | undefined {
+    const { membership } = this.#host
+    if (!membership.fences.has(origin)) return undefined
+    let slowest: Standing | undefined
+    for (const standing of this.#standings.values()) {
+      if (standing.fences.has(origin) || membership.statusOf(standing.regionId) !== 'member') continue
+      if (slowest === undefined || standing.heardMs < slowest.heardMs) slowest = standing
+    }
+    return slowest
+  }
+
+  #countedOf(origin: Origin): VersionVector | undefined {
+    const account = this.#accounts.get(origin)
+    if (account === undefined) return undefined
+    this.#count(origin, account)
+    return account.counted
+  }
+
+  /** Forgets a region that is no member any more, so that what it said does not outlive it. */
+  forget(regionId: number): void {
+    this.#standings.delete(regionId)
+  }
+}

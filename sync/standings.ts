@@ -1,0 +1,65 @@
+/**
+ * standings.ts: standings between the links and the stable cut.
+ *
+ * A node sends its own standing and those it heard of, so that the cut moves on although two regions do not
+ * reach each other, as long as others reach both.
+ */
+import type { Origin, OriginTable } from '../crdt/origin.ts'
+import { VersionVector, type WireVector } from '../crdt/version-vector.ts'
+import type { WireStanding } from './messages.ts'
+import type { SyncHost } from './ports.ts'
+import type { Standing } from './stable-cut.ts'
+
+/** What of a host its standing is made of. */
+export type StandingHost = Pick<SyncHost, 'identity' | 'origin' | 'durable' | 'membership'>
+
+/** Origins this node takes no more ops of, as far as that is fsynced: only then it may say so. */
+export function durableFences({
+  durable,
+  membership,
+}: Pick<StandingHost, 'durable' | 'membership'>): WireVector {
+  const fences: [string, number][] = []
+  for (const [origin, { limit, by }] of membership.fences) {
+    if (durable.get(by.origin) >= by.seq) fences.push([origin.id, limit])
+  }
+  return fences
+}
+
+export function ownStanding(host: StandingHost): WireStanding {
+  const { identity, origin, durable } = host
+  return {
+    regionId: identity.regionId,
+    origin: origin.id,
+    durable: durable.toWire(),
+    fences: durableFences(host),
+    ageMs: 0,
+  }
+}
+
+export function standingToWire(
+  { regionId, origin, durable, fences, heardMs }: Standing,
+  nowMs: number,
+): WireStanding {
+  return {
+    regionId,
+    origin: origin.id,
+    durable: durable.toWire(),
+    fences: [...fences].map(([fenced, limit]) => [fenced.id, limit] as const),
+    ageMs: Math.max(0, Math.round(nowMs - heardMs)),
+  }
+}
+
+export function standingFromWire(origins: OriginTable, standing: WireStanding, nowMs: number): Standing {
+  const { regionId, origin, durable, fences, ageMs } = standing
+  return {
+    regionId,
+    origin: origins.intern(origin),
+    durable: VersionVector.fromWire(origins, durable),
+    fences: fencesFromWire(origins, fences),
+    heardMs: nowMs - ageMs,
+  }
+}
+
+export function fencesFromWire(origins: OriginTable, fences: WireVector): Map<Origin, number> {
+  return new Map(fences.map(([id, limit]) => [origins.intern(id), limit]))
+}

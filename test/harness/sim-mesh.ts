@@ -1,0 +1,128 @@
+/**
+ * sim-mesh.ts: a few regions of the simulator on a quiet network, for tests that drive them by hand.
+ */
+import type { SettingValues } from '../../region-node/config.ts'
+import type { NodeCore } from '../../region-node/core.ts'
+import type { Reply } from '../../region-node/resp/parse-reply.ts'
+import { MemoryNetwork } from './memory-transport.ts'
+import { Prng } from './prng.ts'
+import { SimClient } from './sim-client.ts'
+import { SimClock } from './sim-clock.ts'
+import { SimDisk } from './sim-disk.ts'
+import { SimWallClock } from './sim-env.ts'
+import { SimNode, type SimNodeObserver } from './sim-node.ts'
+
+const ANSWER_MS_MAX = 2000
+const SETTLE_MS_MAX = 120_000
+
+const observer: SimNodeObserver = {
+  recovered() {},
+  minted() {},
+  received() {},
+  adopted() {},
+  stopping() {},
+  ended() {},
+  lostPower() {},
+  broke(_node, error) {
+    throw error
+  },
+}
+
+export class SimMesh {
+  readonly clock = new SimClock()
+  readonly network: MemoryNetwork
+  readonly #nodes = new Map<string, SimNode>()
+  readonly #clients = new Map<string, SimClient>()
+
+  /** @param names  one letter each; none is started */
+  constructor(names: string, settings: Partial<SettingValues> = {}, seed = 1) {
+    const prng = new Prng(seed)
+    const { clock } = this
+    const chance = prng.fork('network')
+    this.network = new MemoryNetwork({
+      after: (delayMs, task) => clock.after(delayMs, task),
+      monoMs: () => clock.nowMs,
+      random: () => chance.random(),
+    })
+    for (const [i, name] of [...names].entries()) {
+      const own = prng.fork(name)
+      const disk = new SimDisk(clock, own.fork('disk'), {
+        syncMsMin: 0.1,
+        syncMsMax: 2,
+        slowSyncChance: 0,
+        slowSyncMs: 0,
+        syncErrorChance: 0,
+        pageBytes: 64,
+      })
+      const peer = [...names].filter((other) => other !== name)
+      const node = new SimNode(
+        {
+          region: name,
+          'region-id': i + 1,
+          dir: '/data',
+          'sync-port': 1,
+          'sync-secret': 'secret',
+          peer: peer.map((other) => ({ name: other, url: `memory:${other}` })),
+          ...settings,
+        },
+        {
+          clock,
+          network: this.network,
+          disk,
+          wall: new SimWallClock(clock, 0, 1),
+          prng: own.fork('process'),
+        },
+        observer,
+      )
+      this.#nodes.set(name, node)
+      this.#clients.set(name, new SimClient(node, () => {}))
+    }
+  }
+
+  node(name: string): SimNode {
+    return this.#nodes.get(name)!
+  }
+
+  core(name: string): NodeCore {
+    return this.node(name).core!
+  }
+
+  async start(names: string): Promise<void> {
+    for (const name of names) await this.node(name).start()
+  }
+
+  /** Runs a command and lets time pass until it is answered. */
+  run(name: string, ...words: string[]): Reply | undefined {
+    const [sent] = this.#clients.get(name)!.send([words])
+    this.clock.advance(ANSWER_MS_MAX, () => sent!.answeredMs !== undefined)
+    return sent!.reply
+  }
+
+  pass(ms: number): void {
+    this.clock.advance(ms)
+  }
+
+  /** Lets time pass until `isSo`. @throws Error when it does not become so */
+  until(isSo: () => boolean): void {
+    const endMs = this.clock.nowMs + SETTLE_MS_MAX
+    while (!isSo()) {
+      if (this.clock.nowMs > endMs) throw new Error(`not so after ${SETTLE_MS_MAX} ms`)
+      this.clock.advance(1)
+    }
+  }
+
+  /** Lets time pass until all of them have applied the same ops. */
+  settle(names: string): void {
+    const vectorOf = (name: string) => this.core(name).applied.toWire().join()
+    this.until(() => [...names].every((name) => vectorOf(name) === vectorOf(names[0]!)))
+  }
+
+  digest(name: string): string {
+    return this.core(name).engine.keyspace.digest()
+  }
+
+  crash(name: string, how: 'kill' | 'power'): void {
+    this.node(name).crash(how)
+    this.#clients.get(name)!.lose()
+  }
+}

@@ -1,0 +1,136 @@
+/**
+ * reclaim.test.ts: what is forgotten below the stable cut, no read and no later op ever misses.
+ *
+ * Writers forget at random moments while a history goes on, each below a cut that holds for it: all that it
+ * has not applied, and all that may still be minted, has seen that much. The oracle knows nothing of it, and
+ * neither do the replicas that get all ops afterwards and forget nothing: all must agree.
+ */
+import fc from 'fast-check'
+import { describe, expect, it } from 'vitest'
+import { openRecord } from '../../crdt/codec/batch.ts'
+import { isReclaimable, reclaimableFields } from '../../crdt/reclaim.ts'
+import type { VersionVector } from '../../crdt/version-vector.ts'
+import { deliver, historyOf, opsOf, play, recordsOf, type Step, type Writer } from '../harness/history.ts'
+import { difference, observe } from '../harness/observe.ts'
+import { answerOf, opsWithin } from '../harness/oracle.ts'
+import { Prng } from '../harness/prng.ts'
+
+const RUNS = 150
+const TIMEOUT_MS = 60_000
+
+const families = {
+  'losing siblings': ['set', 'put', 'setWithDeadline', 'deadline', 'increment'],
+  'losing siblings of a key that is removed': ['set', 'put', 'increment', 'del'],
+  'losing siblings of fields': ['hset', 'hincrement', 'hdel'],
+  'deadlines of sets and hashes that are emptied': ['deadline', 'sadd', 'srem', 'hset', 'hdel'],
+  'deadlines of keys that are removed': ['setWithDeadline', 'deadline', 'sadd', 'del'],
+  'what a flush leaves': ['setWithDeadline', 'deadline', 'sadd', 'hset', 'increment', 'flush'],
+  'everything at once': [
+    'set',
+    'setWithDeadline',
+    'put',
+    'increment',
+    'hset',
+    'hincrement',
+    'hdel',
+    'sadd',
+    'srem',
+    'deadline',
+    'del',
+    'flush',
+  ],
+} as const
+
+/** The highest cut that holds for one writer. */
+function cutOf(writer: Writer, writers: readonly Writer[]): VersionVector {
+  const { engine, origins } = writer
+  let cut = engine.applied.copy()
+  for (const other of writers) other.engine.endBatch()
+  for (const other of writers) {
+    const standing = cut.copy()
+    for (const [origin, seq] of cut.entries()) {
+      const has = other.vector.get(origin.id) ?? 0
+      if (has < seq) standing.retreat(origin, has)
+    }
+    cut = standing
+  }
+  for (const record of recordsOf(writers)) {
+    const { origin, firstSeq, opCount, deps } = openRecord(record, origins).header
+    if (firstSeq + opCount - 1 <= engine.applied.get(origin)) continue
+    const seen = deps.copy()
+    seen.advance(origin, engine.applied.get(origin))
+    cut = cut.meet(seen)
+  }
+  return cut
+}
+
+function exchange(writers: readonly Writer[]): void {
+  for (const to of writers) for (const from of writers) to.pull(from, Number.POSITIVE_INFINITY)
+}
+
+/** Everything that waits below a cut goes. */
+function reclaim(writer: Writer, cut: VersionVector): number {
+  let count = 0
+  // The first call may have to close a set that the second one gives out.
+  for (let i = 0; i < 2; i++) count += writer.engine.reclaim(cut)
+  return count
+}
+
+function waiting({ engine }: Writer): string[] {
+  const names: string[] = []
+  for (const database of engine.keyspace.databases()) {
+    for (const [key, entry] of database.entries()) {
+      if (isReclaimable(entry) || reclaimableFields(entry).length > 0) names.push(key)
+    }
+  }
+  return names
+}
+
+/** @returns how many keys and fields were given out */
+function checkHistory(steps: readonly Step[], seed: number): number {
+  const prng = new Prng(seed)
+  let count = 0
+  const writers = play(steps, (all) => {
+    if (prng.random() < 0.2) exchange(all)
+    for (const writer of all) if (prng.random() < 0.5) count += reclaim(writer, cutOf(writer, all))
+  })
+  const records = recordsOf(writers)
+  const ops = opsOf(records)
+  for (const writer of writers) {
+    const expected = answerOf(opsWithin(ops, writer.vector))
+    expect(difference(observe(writer.engine.keyspace), expected)).toBeUndefined()
+  }
+  exchange(writers)
+  exchange(writers)
+  const expected = answerOf(ops)
+  const digest = deliver(records, seed).engine.keyspace.digest()
+  for (const writer of writers) {
+    expect(writer.engine.applied.equals(cutOf(writer, writers))).toBe(true)
+    expect(difference(observe(writer.engine.keyspace), expected)).toBeUndefined()
+    expect(writer.engine.keyspace.digest()).toBe(digest)
+    reclaim(writer, writer.engine.applied)
+    expect(writer.engine.keyspace.digest()).toBe(digest)
+    expect(writer.engine.reclaimPending).toBe(0)
+    expect(waiting(writer)).toEqual([])
+  }
+  return count
+}
+
+describe('nobody can tell what was forgotten', () => {
+  for (const [family, kinds] of Object.entries(families)) {
+    it(
+      `of ${family}`,
+      () => {
+        let count = 0
+        fc.assert(
+          fc.property(historyOf(kinds), fc.integer(), (steps, seed) => {
+            count += checkHistory(steps, seed)
+          }),
+          { numRuns: RUNS },
+        )
+        expect(count, 'some of it is forgotten in the middle').toBeGreaterThan(0)
+      },
+      TIMEOUT_MS,
+    )
+  }
+})

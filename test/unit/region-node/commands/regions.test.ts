@@ -1,0 +1,153 @@
+/**
+ * regions.test.ts: CRDT.REGION: what it mints, what it refuses and why, what it shows.
+ */
+import { describe, expect, it } from 'vitest'
+import { OriginTable } from '../../../../crdt/origin.ts'
+import { VersionVector } from '../../../../crdt/version-vector.ts'
+import type { RegionState } from '../../../../region-node/commands/services.ts'
+import { errors } from '../../../../region-node/errors.ts'
+import { RespError } from '../../../../region-node/resp/parse-reply.ts'
+import { TestEngine } from '../../../harness/test-engine.ts'
+
+const OSLO: RegionState = {
+  name: 'oslo',
+  regionId: 1,
+  url: '',
+  status: 'self',
+  epoch: 0,
+  heardMsAgo: undefined,
+  lagOps: undefined,
+  lagMs: undefined,
+  lacking: false,
+}
+const PARIS: RegionState = {
+  name: 'paris',
+  regionId: 2,
+  url: 'ws://paris:7200',
+  status: 'member',
+  epoch: 0,
+  heardMsAgo: 120.4,
+  lagOps: 3,
+  lagMs: 12,
+  lacking: undefined,
+}
+const ROME: RegionState = { ...PARIS, name: 'rome', regionId: 3, status: 'left', epoch: 2, lagOps: undefined }
+const NEVER_REACHED: RegionState = { ...PARIS, name: 'lima', regionId: undefined, heardMsAgo: undefined }
+const LIMA_URL = 'wss://lima.example/sync'
+
+function world(refusal?: Error): { engine: TestEngine; changes: unknown[] } {
+  const origins = new OriginTable()
+  const changes: unknown[] = []
+  const engine = new TestEngine(1, {
+    region: 'oslo',
+    regionId: 1,
+    applied: VersionVector.fromWire(origins, [['9-00000000000a', 4]]),
+    regions: {
+      list: () => [OSLO, NEVER_REACHED, PARIS, ROME],
+      change: (...change) => {
+        if (refusal !== undefined) throw refusal
+        changes.push(change)
+      },
+    },
+  })
+  return { engine, changes }
+}
+
+describe('CRDT.REGION ADD', () => {
+  it('mints the joining of a region', () => {
+    const { engine, changes } = world()
+    expect(engine.run('crdt.region', 'add', 'bern', '1023', LIMA_URL)).toBe('OK')
+    expect(changes).toEqual([[1023, 'bern', LIMA_URL, 'member']])
+  })
+
+  it.each([
+    [['paris', '7', LIMA_URL], "There is a region 'paris' with id 2 already: choose another name"],
+    [['oslo', '7', LIMA_URL], "There is a region 'oslo' with id 1 already: choose another name"],
+    [['lima', '7', LIMA_URL], "There is a region 'lima' already: choose another name"],
+    [['bern', '2', LIMA_URL], "There is a region 'paris' with id 2 already: choose another id"],
+    [['bern', '1', LIMA_URL], "There is a region 'oslo' with id 1 already: choose another id"],
+    [
+      ['bern', '3', LIMA_URL],
+      "Region 'rome' with id 3 has left the database, and neither is ever reused: choose another id",
+    ],
+    [
+      ['rome', '7', LIMA_URL],
+      "Region 'rome' with id 3 has left the database, and neither is ever reused: choose another name",
+    ],
+    [['bern', '9', LIMA_URL], 'Region id 9 has written here, and ids are never reused: choose another id'],
+    [['bern', '0', LIMA_URL], 'A region id is a number from 1 to 1023'],
+    [['bern', '1024', LIMA_URL], 'A region id is a number from 1 to 1023'],
+    [['bern', 'four', LIMA_URL], 'A region id is a number from 1 to 1023'],
+    [['b e', '7', LIMA_URL], 'A region is named by 1 to 32 letters, digits, dots, dashes or underscores'],
+    [['bern', '7', 'http://bern'], 'The address of a region is ws://HOST:PORT'],
+    [['bern', '7', 'ws://me:secret@bern'], 'The address of a region is ws://HOST:PORT'],
+  ])('refuses %j', (words, sentence) => {
+    const { engine, changes } = world()
+    const reply = engine.run('crdt.region', 'add', ...words)
+    expect(reply).toBeInstanceOf(RespError)
+    expect((reply as RespError).line).toContain(`ERR ${sentence}`)
+    expect(changes).toEqual([])
+  })
+
+  it('says why a node that may not mint refuses', () => {
+    const { engine } = world(errors.regionLacking)
+    expect(engine.run('crdt.region', 'add', 'bern', '7', LIMA_URL)).toEqual({
+      line: errors.regionLacking.line,
+    })
+  })
+
+  it('is an op of its own: not in a transaction', () => {
+    const { engine, changes } = world()
+    engine.run('multi')
+    expect(engine.run('crdt.region', 'add', 'bern', '7', LIMA_URL)).toEqual({
+      line: errors.notInsideMulti.line,
+    })
+    expect(engine.run('exec')).toEqual({ line: errors.execAbort.line })
+    expect(changes).toEqual([])
+  })
+})
+
+describe('CRDT.REGION REMOVE', () => {
+  it('mints the leaving of a region, and says what is to be done', () => {
+    const { engine, changes } = world()
+    expect(engine.run('crdt.region', 'remove', 'paris')).toMatch(/^Region 'paris' has left: .* Stop its node/)
+    expect(changes).toEqual([[2, 'paris', 'ws://paris:7200', 'left']])
+  })
+
+  it.each([
+    ['oslo', "Region 'oslo' cannot remove itself: say it at another region"],
+    ['rome', "Region 'rome' has left already"],
+    ['bern', "There is no region 'bern': the regions are 'oslo', 'lima', 'paris', 'rome'"],
+    ['lima', "The id of region 'lima' is not known here"],
+  ])('refuses %s', (name, sentence) => {
+    const { engine, changes } = world()
+    expect((engine.run('crdt.region', 'remove', name) as RespError).line).toContain(`ERR ${sentence}`)
+    expect(changes).toEqual([])
+  })
+})
+
+describe('CRDT.REGION LIST', () => {
+  it('shows each region', () => {
+    const { engine } = world()
+    engine.run('hello', '3')
+    const rows = engine.run('crdt.region', 'list') as Map<string, unknown>[]
+    expect(rows.map((row) => row.get('name'))).toEqual(['oslo', 'lima', 'paris', 'rome'])
+    expect(Object.fromEntries(rows[2]!)).toEqual({
+      name: 'paris',
+      id: 2,
+      url: 'ws://paris:7200',
+      status: 'member',
+      epoch: 0,
+      'heard-ms-ago': 120,
+      'lag-ops': 3,
+      'lag-ms': 12,
+      lacking: null,
+    })
+    expect(rows[0]!.get('lacking')).toBe('no')
+    expect(rows[1]!.get('id')).toBeNull()
+  })
+
+  it('has a page of help', () => {
+    expect(world().engine.run('crdt.region', 'help')).toContain('REMOVE <name>')
+  })
+})

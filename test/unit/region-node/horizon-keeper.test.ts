@@ -1,0 +1,352 @@
+/**
+ * horizon-keeper.test.ts: what nodes decide about the horizon: real engines and meshes in virtual time.
+ */
+import { describe, expect, it } from 'vitest'
+import { DARK_MAX_MS, HorizonNode } from '../../harness/horizon-node.ts'
+import { ManualClock } from '../../harness/manual-clock.ts'
+import { MemoryNetwork } from '../../harness/memory-transport.ts'
+
+const NAMES = ['A', 'B', 'C', 'D']
+
+class World {
+  readonly clock = new ManualClock()
+  readonly network = new MemoryNetwork(this.clock, {})
+  readonly nodes = new Map<string, HorizonNode>()
+  readonly #names: readonly string[]
+
+  constructor(count: number) {
+    this.#names = NAMES.slice(0, count)
+  }
+
+  /** Starts a node; one that ran before begins with the first `recordCount` records of its log. */
+  async start(name: string, lacking = false, recordCount = Number.POSITIVE_INFINITY): Promise<HorizonNode> {
+    const log = this.nodes.get(name)?.records.slice(0, recordCount) ?? []
+    const peers = this.#names.filter((other) => other !== name)
+    const id = NAMES.indexOf(name) + 1
+    const node = new HorizonNode(this.clock, this.network, name, id, peers, lacking, log)
+    this.nodes.set(name, node)
+    return await node.start()
+  }
+
+  async startAll(lacking = false): Promise<HorizonNode[]> {
+    const started: HorizonNode[] = []
+    for (const name of this.#names) started.push(await this.start(name, lacking))
+    return started
+  }
+
+  cut(from: string, ...others: string[]): void {
+    for (const other of others) this.network.cut(from, other)
+  }
+
+  advance(ms: number): void {
+    this.clock.advance(ms)
+  }
+}
+
+const REFUSED = /^-/
+
+function statuses({ membership }: HorizonNode, count: number): string[] {
+  return Array.from({ length: count }, (_, i) => membership.statusOf(i + 1))
+}
+
+describe('a node that may lack what its region acknowledged', () => {
+  it('mints nothing, and serves reads, until a peer has let it in and it has what that one had', async () => {
+    const world = new World(2)
+    const a = await world.start('A')
+    a.run('SET', 'k', 'v')
+    const b = await world.start('B', true)
+    expect(b.run('SET', 'l', 'v')).toMatch(REFUSED)
+    expect(b.run('GET', 'k')).toBe('$-1\r\n')
+    expect(b.applied.opCount).toBe(0)
+    world.advance(3000)
+    expect(b.run('GET', 'k')).toBe('$1\r\nv\r\n')
+    expect(b.run('SET', 'l', 'v')).toBe('+OK\r\n')
+    expect([b.keeper.lacking, b.settledAt]).toEqual([false, [1]])
+  })
+
+  it('waits as long as nobody can be asked', async () => {
+    const world = new World(2)
+    const b = await world.start('B', true)
+    world.advance(100_000)
+    expect(b.run('SET', 'l', 'v')).toMatch(REFUSED)
+    expect(b.settledAt).toEqual([])
+  })
+
+  it('does not hold up a mesh in which all are new', async () => {
+    const world = new World(3)
+    const nodes = await world.startAll(true)
+    world.advance(3000)
+    for (const node of nodes) expect(node.run('SET', 'k', 'v')).toBe('+OK\r\n')
+  })
+
+  it('catches up with its own lost past before it mints', async () => {
+    const world = new World(2)
+    const [a, b] = await world.startAll()
+    world.advance(2000)
+    for (let i = 0; i < 20; i++) a!.run('INCR', 'n')
+    world.advance(2000)
+    await a!.crash()
+    const restored = await world.start('A', true, 3)
+    expect(restored.run('GET', 'n')).toBe('$1\r\n3\r\n')
+    expect(restored.run('INCR', 'n')).toMatch(REFUSED)
+    world.advance(10_000)
+    expect(restored.settledAt).toEqual([20])
+    expect(restored.run('INCR', 'n')).toBe(':21\r\n')
+    world.advance(1000)
+    expect(b!.run('GET', 'n')).toBe('$2\r\n21\r\n')
+  })
+
+  it('is alone without peers, and mints', async () => {
+    const a = await new World(1).start('A', true)
+    expect(a.run('SET', 'k', 'v')).toBe('+OK\r\n')
+  })
+})
+
+describe('a former origin', () => {
+  it('is fenced and sealed at the end by its region, and the cut moves on', async () => {
+    const world = new World(3)
+    const [a, b, c] = await world.startAll()
+    world.advance(2000)
+    a!.run('SET', 'k', '1')
+    const former = a!.engine.origin.id
+    world.advance(2000)
+    await a!.crash()
+    const restarted = await world.start('A')
+    world.advance(2000)
+    restarted.run('SET', 'k', '2')
+    world.advance(500)
+    // Within three seconds of the start nothing is fenced: a crash loop leaves nothing behind.
+    expect(b!.membership.fences.size + b!.membership.seals.size).toBe(0)
+    world.advance(10_000)
+    for (const node of [restarted, b!, c!]) {
+      const { membership, origins, applied } = node
+      expect(membership.sealOf(origins.intern(former))?.end).toBe(1)
+      expect(membership.fences.size).toBe(0)
+      expect(node.mesh.cut.cut.get(origins.intern(restarted.engine.origin.id))).toBeGreaterThan(0)
+      expect(node.mesh.cut.cut.equals(applied)).toBe(true)
+    }
+  })
+
+  it('is not sealed while a member has not answered, and holds the cut back', async () => {
+    const world = new World(3)
+    const [a, b, c] = await world.startAll()
+    world.advance(2000)
+    a!.run('SET', 'k', '1')
+    const former = a!.engine.origin.id
+    world.advance(2000)
+    world.cut('C', 'A', 'B')
+    await a!.crash()
+    const restarted = await world.start('A')
+    world.advance(20_000)
+    restarted.run('SET', 'k', '2')
+    world.advance(5000)
+    expect(b!.membership.fences.size).toBe(1)
+    expect(b!.membership.seals.size).toBe(0)
+    for (const other of ['A', 'B']) world.network.heal('C', other)
+    world.advance(20_000)
+    for (const node of [restarted, b!, c!]) {
+      expect(node.membership.sealOf(node.origins.intern(former))?.end).toBe(1)
+      expect(node.mesh.cut.cut.equals(node.applied)).toBe(true)
+    }
+  })
+
+  it('ends at the most that anybody has of it, and everybody gets the rest', async () => {
+    const world = new World(3)
+    const [a, b, c] = await world.startAll()
+    world.advance(2000)
+    a!.run('SET', 'k', '1')
+    world.advance(1000)
+    world.cut('A', 'C')
+    world.cut('B', 'C')
+    a!.run('SET', 'k', '2')
+    a!.run('SET', 'k', '3')
+    world.advance(1000)
+    const former = a!.engine.origin.id
+    await a!.crash()
+    // A comes back without its last two ops; B alone has them.
+    for (const [x, y] of [
+      ['A', 'C'],
+      ['B', 'C'],
+    ] as const)
+      world.network.heal(x, y)
+    const restarted = await world.start('A', true, 1)
+    world.advance(30_000)
+    for (const node of [restarted, b!, c!]) {
+      const origin = node.origins.intern(former)
+      expect([node.membership.sealOf(origin)?.end, node.applied.get(origin)]).toEqual([3, 3])
+      expect(node.run('GET', 'k')).toBe('$1\r\n3\r\n')
+    }
+  })
+
+  it('is not reported as fenced by a member before its fence is durable there', async () => {
+    const world = new World(2)
+    const [a, b] = await world.startAll()
+    world.advance(2000)
+    a!.run('SET', 'k', '1')
+    world.advance(1000)
+    await a!.crash()
+    // B fsyncs nothing any more.
+    b!.sync = () => {}
+    await world.start('A')
+    world.advance(20_000)
+    expect(b!.membership.fences.size).toBe(1)
+    expect(world.nodes.get('A')!.membership.seals.size).toBe(0)
+  })
+})
+
+describe('a dark member', () => {
+  it('is suspended by the others, its origins end, and the cut moves on', async () => {
+    const world = new World(3)
+    const [a, b, c] = await world.startAll()
+    world.advance(2000)
+    c!.run('SET', 'k', 'seen')
+    world.advance(1000)
+    world.cut('C', 'A', 'B')
+    c!.run('SET', 'k', 'in the dark')
+    world.advance(DARK_MAX_MS - 2000)
+    expect(statuses(a!, 3)).toEqual(['member', 'member', 'member'])
+    world.advance(30_000)
+    a!.run('SET', 'l', 'x')
+    world.advance(3000)
+    for (const node of [a!, b!]) {
+      expect(statuses(node, 3)).toEqual(['member', 'member', 'suspended'])
+      expect(node.membership.sealOf(node.origins.intern(c!.engine.origin.id))?.end).toBe(1)
+      expect(node.mesh.cut.cut.equals(node.applied)).toBe(true)
+    }
+    expect([a!.reports.length, b!.reports.length]).toEqual([1, 0])
+    // It goes on alone: it cannot know.
+    expect(statuses(c!, 3)).toEqual(['member', 'member', 'member'])
+    expect(c!.run('SET', 'k', 'still')).toBe('+OK\r\n')
+  })
+
+  it('ends at the answer of the one that has most of it, and the others get the rest', async () => {
+    const world = new World(4)
+    const [a, b, c, d] = await world.startAll()
+    world.advance(2000)
+    world.cut('D', 'A', 'B')
+    world.cut('C', 'A', 'B')
+    d!.run('SET', 'k', 'v')
+    world.advance(500)
+    await d!.crash()
+    world.advance(DARK_MAX_MS - 1000)
+    for (const other of ['A', 'B']) world.network.heal('C', other)
+    const { id } = d!.engine.origin
+    const origin = a!.origins.intern(id)
+    // A suspends D before C has brought what it has of it.
+    for (let waitedMs = 0; !a!.membership.fences.has(origin); waitedMs += 10) {
+      expect(waitedMs).toBeLessThan(DARK_MAX_MS)
+      world.advance(10)
+    }
+    expect(a!.membership.fences.get(origin)?.limit).toBe(0)
+    world.advance(20_000)
+    for (const node of [a!, b!, c!]) {
+      expect(statuses(node, 4)).toEqual(['member', 'member', 'member', 'suspended'])
+      expect(node.membership.sealOf(node.origins.intern(id))?.end).toBe(1)
+      expect(node.run('GET', 'k')).toBe('$1\r\nv\r\n')
+      expect(node.mesh.cut.cut.equals(node.applied)).toBe(true)
+    }
+  })
+
+  it('is not suspended when another one hears it', async () => {
+    const world = new World(3)
+    const [a] = await world.startAll()
+    world.advance(2000)
+    world.cut('A', 'C')
+    world.advance(3 * DARK_MAX_MS)
+    expect(statuses(a!, 3)).toEqual(['member', 'member', 'member'])
+  })
+
+  it('of two is suspended by the lower region, never the lower one by the higher', async () => {
+    const world = new World(2)
+    const [a, b] = await world.startAll()
+    world.advance(2000)
+    world.cut('A', 'B')
+    world.advance(2 * DARK_MAX_MS)
+    expect(statuses(a!, 2)).toEqual(['member', 'suspended'])
+    expect(statuses(b!, 2)).toEqual(['member', 'member'])
+  })
+
+  it('two halves never suspend each other', async () => {
+    const world = new World(4)
+    const [a, b, c, d] = await world.startAll()
+    world.advance(2000)
+    world.cut('A', 'C', 'D')
+    world.cut('B', 'C', 'D')
+    world.advance(2 * DARK_MAX_MS)
+    expect(statuses(a!, 4)).toEqual(['member', 'member', 'suspended', 'suspended'])
+    expect(statuses(b!, 4)).toEqual(['member', 'member', 'suspended', 'suspended'])
+    for (const node of [c!, d!]) expect(new Set(statuses(node, 4))).toEqual(new Set(['member']))
+  })
+
+  it('nor do they when one has shrunk and the other has not heard so', async () => {
+    const world = new World(3)
+    const [a, b, c] = await world.startAll()
+    world.advance(2000)
+    world.cut('A', 'C')
+    world.cut('B', 'C')
+    // A suspends C, and the op does not reach B any more: B’s links with A break, those with C work again.
+    for (let waitedMs = 0; a!.membership.statusOf(3) === 'member'; waitedMs += 10) {
+      expect(waitedMs).toBeLessThan(2 * DARK_MAX_MS)
+      world.advance(10)
+      if (a!.membership.statusOf(3) !== 'member') world.cut('A', 'B')
+    }
+    world.network.heal('B', 'C')
+    world.advance(3 * DARK_MAX_MS)
+    const byA = a!.membership.statusOf(2)
+    const byB = b!.membership.statusOf(1)
+    expect([byA, byB]).not.toEqual(['suspended', 'suspended'])
+    // B and C are most of the regions that all know of; A alone is not.
+    expect([byA, byB, c!.membership.statusOf(1)]).toEqual(['member', 'suspended', 'suspended'])
+  })
+
+  it('comes back when it is heard and all its origins are applied to their ends', async () => {
+    const world = new World(2)
+    const [a] = await world.startAll()
+    world.advance(2000)
+    world.cut('A', 'B')
+    world.advance(2 * DARK_MAX_MS)
+    expect(statuses(a!, 2)).toEqual(['member', 'suspended'])
+    world.network.heal('A', 'B')
+    world.advance(10_000)
+    expect(statuses(a!, 2)).toEqual(['member', 'member'])
+    expect(a!.membership.epochOf(2)).toBe(2)
+  })
+})
+
+describe('an operator', () => {
+  it('removes a region: its origins end, the cut goes on without it, and it mints nothing more', async () => {
+    const world = new World(3)
+    const [a, b, c] = await world.startAll()
+    world.advance(2000)
+    c!.run('SET', 'k', 'v')
+    world.advance(1000)
+    a!.keeper.change(3, 'C', '', 'left')
+    a!.engine.endBatch()
+    world.advance(30_000)
+    for (const node of [a!, b!]) {
+      expect(statuses(node, 3)).toEqual(['member', 'member', 'left'])
+      expect(node.mesh.links().map(({ region }) => region)).not.toContain('C')
+      expect(node.mesh.cut.cut.equals(node.applied)).toBe(true)
+      expect(node.run('GET', 'k')).toBe('$1\r\nv\r\n')
+    }
+  })
+
+  it('removes a region from within: the others can go on with what has seen that', async () => {
+    const world = new World(3)
+    const [a, b, c] = await world.startAll()
+    world.advance(2000)
+    c!.run('SET', 'k', 'v')
+    c!.keeper.change(3, 'C', '', 'left')
+    c!.engine.endBatch()
+    world.advance(2000)
+    expect(c!.run('SET', 'k', 'w')).toMatch(REFUSED)
+    a!.run('SET', 'l', 'v')
+    world.advance(30_000)
+    expect(b!.run('MGET', 'k', 'l')).toBe('*2\r\n$1\r\nv\r\n$1\r\nv\r\n')
+    for (const node of [a!, b!]) {
+      const origin = node.origins.intern(c!.engine.origin.id)
+      expect(node.membership.sealOf(origin)?.end).toBe(node.applied.get(origin))
+      expect(node.mesh.cut.cut.equals(node.applied)).toBe(true)
+    }
+  })
+})
