@@ -158,14 +158,15 @@ export class Membership {
 
   /**
    * Whether an origin that was never seen may begin here. A region that joined, or came back, mints only
-   * once it has seen that it did; what it minted in the dark is not taken under its old dots.
+   * once it has seen that it did; what it minted in the dark is not taken under its old dots. Of a region
+   * that is gone, only what a member took while it was there can still come, and that counts.
    * @param deps  those of the origin's first op
    */
   admits(origin: Origin, deps: VersionVector): boolean {
     const record = this.regions.get(origin.region)
+    if (record === undefined || record.status !== 'member') return true
     // A sealed one is known to somebody up to its end.
-    if (record === undefined || this.#seals.has(origin)) return true
-    return record.status === 'member' && knowsOf(record, deps)
+    return this.#seals.has(origin) || knowsOf(record, deps)
   }
 
   /**
@@ -248,7 +249,9 @@ function later(a: RegionRecord, b: RegionRecord): RegionRecord {
   const order = a.epoch - b.epoch || REGION_STATUSES.indexOf(a.status) - REGION_STATUSES.indexOf(b.status)
   if (order !== 0) return order > 0 ? a : b
   const { name, url } = `${a.name} ${a.url}` <= `${b.name} ${b.url}` ? a : b
-  const by = [...a.by, ...b.by].sort((x, y) => (x.origin === y.origin ? x.seq - y.seq : x.origin.id < y.origin.id ? -1 : 1))
+  const by = [...a.by, ...b.by].sort((x, y) =>
+    x.origin === y.origin ? x.seq - y.seq : x.origin.id < y.origin.id ? -1 : 1,
+  )
   return { ...a, name, url, by }
 }
 

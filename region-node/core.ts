@@ -42,6 +42,7 @@ import {
   claimOrigin,
   type FolderIdentity,
   renewOrigin,
+  type Terms,
   writeOrigin,
 } from './persistence/identity.ts'
 import { OpLog } from './persistence/op-log.ts'
@@ -57,6 +58,8 @@ import { VERSION } from './version.ts'
 
 /** How often due keys are looked at for removal. */
 const EXPIRE_INTERVAL_MS = 100
+/** A change of the membership is made durable this soon. */
+const HURRY_MS = 20
 /** How often the horizon is looked at. */
 const HORIZON_INTERVAL_MS = 1000
 /** How often it is looked whether a part of the log may go. */
@@ -104,6 +107,8 @@ export class NodeCore implements CommandSink, TurnPort, SyncHost {
   readonly #folder: string
   readonly #lock: { release(): void }
   #keeper: HorizonKeeper | undefined
+  /** Under which this run goes on; settled by recovery. */
+  #terms: Terms = { origin: '', lacking: false, former: [] }
   readonly lateTail: LateTail
   #waiting = new Set<Waiting>()
   #turnScheduled = false
@@ -156,6 +161,7 @@ export class NodeCore implements CommandSink, TurnPort, SyncHost {
     this.memory = new MemoryWatch({
       env,
       maxBytes: () => values.maxmemory,
+      freeBytes: () => this.engine.keyspace.freeBytes,
       changed: (isShort, sentence) => this.#memoryChanged(isShort, sentence),
     })
     settings.onChange((name) => {
@@ -202,6 +208,7 @@ export class NodeCore implements CommandSink, TurnPort, SyncHost {
         log.info(`region ${values.region} holds what its peers have, and takes writes`)
         this.#tryToNoteTerms()
       },
+      former: () => this.#terms.former.map((id) => this.origins.intern(id)),
       permitted: () => {
         if (this.lateTail.isPending) this.log.whenIdle(() => this.#remintLateTail())
       },
@@ -235,9 +242,9 @@ export class NodeCore implements CommandSink, TurnPort, SyncHost {
 
   /** @param endedAt  the node stops in order, and its log ends there */
   #tryToNoteTerms(endedAt?: number): void {
-    const terms = { origin: this.engine.origin.id, lacking: this.keeper.lacking }
+    this.#terms = { ...this.#terms, lacking: this.keeper.lacking }
     try {
-      writeOrigin(this.#ports.env, this.#folder, terms, endedAt)
+      writeOrigin(this.#ports.env, this.#folder, this.#terms, endedAt)
     } catch (error) {
       if (!(error instanceof DiskError)) throw error
       // Nothing is lost by it: the next start takes a new origin, or asks the peers, as after a crash.
@@ -307,8 +314,8 @@ export class NodeCore implements CommandSink, TurnPort, SyncHost {
       abandonSnapshot: () => this.snapshotter.abandon('a snapshot from another region takes its place'),
       mayReturn: (membership) => this.keeper.mayReturn(membership),
       newOrigin: () => {
-        const lacking = this.keeper.lacking
-        return this.origins.intern(renewOrigin(env, this.#folder, this.identity.regionId, lacking))
+        this.#terms = renewOrigin(env, this.#folder, this.identity.regionId, this.#terms)
+        return this.origins.intern(this.#terms.origin)
       },
       returned: (origin) => this.#returned(origin),
     })
@@ -370,8 +377,10 @@ export class NodeCore implements CommandSink, TurnPort, SyncHost {
     const recovered = yield* this.#recoverFiles()
     const hasPeers = this.settings.values.peer.length > 0
     const { regionId } = this.identity
-    const { origin, lacking } = claimOrigin(env, this.#folder, regionId, recovered.position, hasPeers)
-    this.engine.adoptOrigin(this.origins.intern(origin))
+    const isEnded = (id: string): boolean =>
+      this.engine.membership.sealOf(this.origins.intern(id)) !== undefined
+    this.#terms = claimOrigin(env, this.#folder, regionId, recovered.position, hasPeers, isEnded)
+    this.engine.adoptOrigin(this.origins.intern(this.#terms.origin))
     this.log.open(recovered)
     this.store.open(recovered.snapshots)
     this.snapshotter.recovered(recovered.snapshotOps)
@@ -383,9 +392,13 @@ export class NodeCore implements CommandSink, TurnPort, SyncHost {
         (snapshot === undefined ? '' : `${megabytes(snapshot.bytes)} MB of snapshot and `) +
         `${megabytes(recovered.position - from)} MB of log`,
     )
-    this.engine.membership.onChange = () => this.mesh.membershipChanged()
+    this.engine.membership.onChange = () => {
+      this.mesh.membershipChanged()
+      // Others wait until this node says that it knows, and it may say so only of what is durable.
+      this.#ports.env.after(HURRY_MS, () => this.log.hurryDurable())
+    }
     this.mesh.membershipChanged()
-    this.#keeper = this.#makeKeeper(lacking)
+    this.#keeper = this.#makeKeeper(this.#terms.lacking)
     this.lateTail.isPending = this.engine.hasLateTail
     this.engine.admission.end('loading')
   }

@@ -46,6 +46,8 @@ export interface KeeperParts {
   readonly report: (sentence: string) => void
   /** The node holds all that its region acknowledged: noted durably. */
   readonly settled: () => void
+  /** Origins of earlier runs: somebody may hold an op of theirs that this node lost. */
+  readonly former: () => readonly Origin[]
   /** Called at every beat at which the node may mint. */
   readonly permitted: () => void
 }
@@ -121,7 +123,9 @@ export class HorizonKeeper {
   /** Decides whether this node may mint. */
   judge(): void {
     const { engine, mesh, regionId } = this.#parts
-    for (const { regionId: id, durable } of mesh.cut.standings) {
+    for (const { regionId: id, durable, heardMs } of mesh.cut.standings) {
+      // Not what others remember of a region that was silent since before this node started.
+      if (heardMs < this.#startedMs) continue
       if (!this.#firstHeard.has(id)) this.#firstHeard.set(id, durable)
     }
     if (engine.membership.statusOf(regionId) !== 'member' || mesh.isDisowned) {
@@ -188,6 +192,10 @@ export class HorizonKeeper {
     const { engine, regionId, nowMs } = this.#parts
     if (nowMs() - this.#startedMs < FENCE_AFTER_MS) return []
     const fences = this.#fenceAllOf(regionId).filter(({ origin }) => origin !== engine.origin)
+    for (const origin of this.#parts.former()) {
+      const isOpen = engine.membership.limitOf(origin) === Number.POSITIVE_INFINITY
+      if (isOpen && !fences.some((fence) => fence.origin === origin)) fences.push({ tag: TAG.FENCE, origin })
+    }
     // An origin of a region that is gone may have come to light only now.
     for (const { regionId: id, status } of engine.membership.regions.values())
       if (status !== 'member' && id !== regionId) fences.push(...this.#fenceAllOf(id))
@@ -304,7 +312,9 @@ export class HorizonKeeper {
   darkMs(regionId: number | undefined): number {
     const { mesh, nowMs } = this.#parts
     if (regionId === undefined) return nowMs() - this.#startedMs
-    const heardMs = mesh.cut.standing(regionId)?.heardMs ?? this.#startedMs
+    // One that comes back says nothing that counts yet, but it is not dark.
+    const itself = mesh.heardMs(regionId) ?? this.#startedMs
+    const heardMs = Math.max(itself, mesh.cut.standing(regionId)?.heardMs ?? this.#startedMs)
     return nowMs() - Math.max(heardMs, this.#changedMs.get(regionId)?.atMs ?? this.#startedMs)
   }
 
@@ -328,10 +338,18 @@ export class HorizonKeeper {
     return effects
   }
 
-  /** Every origin of the region is sealed, and applied to its end. */
+  /**
+   * No member takes anything from the region any more, and every origin of it that any of them holds is
+   * sealed, and applied here to its end.
+   */
   #isEnded(regionId: number): boolean {
     const { engine, mesh } = this.#parts
     const { applied, membership } = engine
+    const record = membership.regions.get(regionId)!
+    for (const { regionId: id } of mesh.cutMembers()) {
+      const standing = id === undefined ? undefined : mesh.cut.standing(id)
+      if (standing === undefined || !knowsOf(record, standing.durable)) return false
+    }
     for (const [origin] of mesh.cut.known.entries()) {
       if (origin.region !== regionId) continue
       const seal = membership.sealOf(origin)

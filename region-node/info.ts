@@ -88,15 +88,18 @@ function clients(_core: NodeCore, facts: HostFacts): Lines {
 function memory(core: NodeCore, facts: HostFacts): Lines {
   const { rss, rssPeak, heapUsed, buffers, heapLimit } = facts.process
   const { maxmemory } = core.settings.values
+  const free = core.engine.keyspace.freeBytes
+  const used = heapUsed + buffers - free
   return [
-    ['used_memory', heapUsed + buffers],
-    ['used_memory_human', human(heapUsed + buffers)],
+    ['used_memory', used],
+    ['used_memory_human', human(used)],
     ['used_memory_rss', rss],
     ['used_memory_rss_human', human(rss)],
     ['used_memory_peak', rssPeak],
     ['used_memory_peak_human', human(rssPeak)],
     ['used_memory_heap', heapUsed],
     ['used_memory_buffers', buffers],
+    ['used_memory_free', free],
     ['heap_limit', heapLimit],
     ['maxmemory', maxmemory],
     ['maxmemory_human', human(maxmemory)],

@@ -1,7 +1,8 @@
 /**
  * memory-watch.ts: `maxmemory`: when clients may not use more memory, and when they may again.
  *
- * Used is what V8's heap holds and what lies beside it in array buffers. Two limits: `maxmemory`, or most of the
+ * Used is what V8's heap holds and what lies beside it in array buffers, but for the room in the keyspace's
+ * own arrays: deleting keys leaves some there, and new ones fill it. Two limits: `maxmemory`, or most of the
  * machine where it is not set; and always a share of V8's own limit of the heap, because V8 ends the process
  * there. What other regions send is applied in any case, so both leave a reserve.
  *
@@ -37,6 +38,8 @@ export interface MemoryWatchPorts {
   readonly env: Pick<Env, 'after' | 'monoMs' | 'memory' | 'collectGarbage'>
   /** `maxmemory`, bytes; 0 is no limit. */
   readonly maxBytes: () => number
+  /** Bytes of the keyspace's arrays that new keys take before more memory is taken. */
+  readonly freeBytes: () => number
   /** Clients may not use more memory, or may again. `sentence` is for people. */
   readonly changed: (isShort: boolean, sentence: string) => void
 }
@@ -69,8 +72,8 @@ export class MemoryWatch {
   look(): void {
     this.#timer?.cancel()
     this.#timer = undefined
-    const { env, maxBytes } = this.#ports
-    const read = (): Excess | undefined => excess(env.memory(), maxBytes())
+    const { env, maxBytes, freeBytes } = this.#ports
+    const read = (): Excess | undefined => excess(env.memory(), maxBytes(), freeBytes)
     let over = read()
     let isCertain = false
     if (over !== undefined && this.#collect('young')) over = read()
@@ -115,10 +118,12 @@ interface Excess {
 }
 
 /** What lies above a limit; undefined when all is well. */
-function excess(reading: MemoryReading, max: number): Excess | undefined {
+function excess(reading: MemoryReading, max: number, freeBytes: () => number): Excess | undefined {
   const { heapBytes, bufferBytes, heapBytesMax, machineBytes } = reading
-  const used = heapBytes + bufferBytes
   const limit = max > 0 ? max : machineBytes * HEAP_SHARE
+  const total = heapBytes + bufferBytes
+  // Counted only when it matters: it takes a look at every array.
+  const used = total > limit ? total - freeBytes() : total
   if (used > limit) {
     const name = max > 0 ? 'maxmemory' : `${HEAP_SHARE * 100} % of the machine`
     return {

@@ -162,9 +162,7 @@ export class Inbox<From extends Source> {
 
   #isAdmitted({ origin, deps }: BatchHeader): boolean {
     const { applied, membership } = this.#host
-    // Of an origin that was ended, all up to its end counts, whatever became of its region.
-    const isBegun = applied.get(origin) > 0 || membership.sealOf(origin) !== undefined
-    return isBegun || membership.admits(origin, deps)
+    return applied.get(origin) > 0 || membership.admits(origin, deps)
   }
 
   /** It has seen ops that came too late to count, so its own origin has been ended, or will be. */

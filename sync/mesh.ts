@@ -312,6 +312,12 @@ export class Mesh {
     }
   }
 
+  /** When a region itself was last heard, our monotonic clock, milliseconds; undefined for never in this run. */
+  heardMs(regionId: number): number | undefined {
+    for (const { peer } of this.#members.values()) if (peer.regionId === regionId) return peer.heardMs
+    return undefined
+  }
+
   /** What a region last said of whom it hears, over its own link; undefined when it never did. */
   reportOf(regionId: number): HearingReport | undefined {
     for (const { peer } of this.#members.values()) if (peer.regionId === regionId) return peer.report
@@ -539,12 +545,13 @@ export class Mesh {
   }
 
   #credit(server: ServerLink, ack: Ack): void {
-    // What a region that is behind has counts for nothing until it has come back.
-    if (server.isStale) return
     const { peer } = this.#members.get(server.identity!.region)!
     const { origins, identity } = this.#host
     const applied = VersionVector.fromWire(origins, ack.applied)
     const nowMs = this.#env.monoMs()
+    peer.heardMs = nowMs
+    // What a region that is behind has counts for nothing until it has come back.
+    if (server.isStale) return
     peer.announce(applied, ack.clockMs, nowMs)
     peer.durable = VersionVector.fromWire(origins, ack.durable)
     this.cut.heard({
@@ -638,7 +645,7 @@ export class Mesh {
     const candidates = [...this.#members.values()].map(({ peer, puller }) => ({
       name: peer.name,
       regionId: peer.regionId,
-      open: puller.streaming,
+      open: puller.streaming && !puller.isTrimmed,
       announced: peer.applied,
     }))
     const checkAfterMs = this.#plan.update(candidates, this.#host.applied, this.#env.monoMs(), this.#settings)

@@ -29,6 +29,8 @@ export class Peer {
   regionId: number | undefined
   /** Cut by the operator. */
   paused = false
+  /** When it last acknowledged anything, our monotonic clock, milliseconds. */
+  heardMs: number | undefined
   /** Whom it last said it hears. */
   report: HearingReport | undefined
   /** What it last said it has applied, on either link. */

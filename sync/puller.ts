@@ -200,7 +200,8 @@ export class Puller implements Source, SnapshotGiver {
 
   /** Tells the peer when the plan or the state of the buffer wants something else relayed. */
   adjust(): void {
-    if (!this.streaming) return
+    // A peer whose log is trimmed sends nothing anyway, until a snapshot has come.
+    if (!this.streaming || this.#isTrimmed) return
     const { inbox, host } = this.#parts
     const caughtUp = this.#welcomeVector !== undefined && host.applied.covers(this.#welcomeVector)
     if (caughtUp && inbox.waitingBatches === 0) this.#everything = false
@@ -275,6 +276,7 @@ export class Puller implements Source, SnapshotGiver {
         break
       case 'trimmed':
         this.#isTrimmed = true
+        this.#parts.changed()
         this.#parts.snapshots.changed()
         break
       case 'snapshot':

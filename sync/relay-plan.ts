@@ -17,7 +17,7 @@ export interface RelayCandidate {
   readonly name: string
   /** Undefined until the peer was reached once. */
   readonly regionId: number | undefined
-  /** The link by which we pull from it is open. */
+  /** The link by which we pull from it is open, and its log reaches back to what we have. */
   readonly open: boolean
   /** What it last said it has applied. */
   readonly announced: VersionVector | undefined

@@ -69,6 +69,8 @@ export class SnapshotFetch {
   readonly #parts: FetchParts
   #job: Job | undefined
   #retryMs = Number.NEGATIVE_INFINITY
+  /** Since then nobody was subscribed with anew. */
+  #hasFailed = false
   #reportedMs = Number.NEGATIVE_INFINITY
   #stopped = false
 
@@ -115,11 +117,21 @@ export class SnapshotFetch {
     if (this.#stopped) return
     this.#follow()
     if (this.#job !== undefined || this.#parts.env.monoMs() < this.#retryMs) return
+    if (this.#hasFailed) {
+      // Ops may have come another way by now: who still lacks some is told so again.
+      this.#hasFailed = false
+      this.#subscribeTrimmed()
+      return
+    }
     for (const giver of this.#parts.givers()) {
       if (!giver.isTrimmed || !giver.streaming) continue
       this.#begin(giver, false)
       return
     }
+  }
+
+  #subscribeTrimmed(): void {
+    for (const giver of this.#parts.givers()) if (giver.isTrimmed && giver.streaming) giver.subscribe()
   }
 
   /** Keeps the job in step with its link. */
@@ -245,7 +257,7 @@ export class SnapshotFetch {
         : `the snapshot from region ${region} holds nothing that this node lacks by now; it is dropped`,
     )
     if (result === 'adopted') this.#parts.adopted()
-    for (const giver of this.#parts.givers()) if (giver.isTrimmed) giver.subscribe()
+    this.#subscribeTrimmed()
   }
 
   /** Called once per heartbeat. */
@@ -278,6 +290,7 @@ export class SnapshotFetch {
 
   #failed(sentence: string): void {
     this.#retryMs = this.#parts.env.monoMs() + RETRY_MS
+    this.#hasFailed = true
     this.#parts.host.report(sentence)
   }
 }

@@ -98,11 +98,6 @@ export class StateWriter extends ByteWriter {
     this.#count++
   }
 
-  /** Members in the part that is open. */
-  get memberCount(): number {
-    return this.#count
-  }
-
   endMembers(): void {
     this.patchU32(this.#countAt, this.#count)
   }

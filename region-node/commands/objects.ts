@@ -139,11 +139,9 @@ export const objectCommand = container({
   ],
 })
 
-// Bytes on V8's heap, measured over 200,000 keys each on Node 20 (x64). Concurrent values and counters of
-// several regions are not counted.
-/** A key whose whole state is one register, beside its words. */
-const PLAIN_KEY_BYTES = 120
-/** Any other string: with a deadline, or a counter. */
+// Bytes on V8's heap, measured over 200,000 keys each on Node 20 (x64), of what is not packed into the
+// keyspace's own arrays. Concurrent values and counters of several regions are not counted.
+/** A string that is more than one value or one counter: with a deadline, say, or of several regions. */
 const FULL_KEY_BYTES = 320
 const COLLECTION_KEY_BYTES = 370
 const FIELD_BYTES = 110
@@ -170,8 +168,7 @@ function memoryOf(key: string, entry: KeyEntry, samples: number): number {
     return wordBytes(key) + COLLECTION_KEY_BYTES + FIELD_BYTES * fields.size + bytes
   }
   const isString = state instanceof Register || state instanceof ManyCell
-  const own = entry instanceof Register ? PLAIN_KEY_BYTES : FULL_KEY_BYTES
-  return wordBytes(key) + own + (isString ? wordBytes(cellText(state)) : 0)
+  return wordBytes(key) + FULL_KEY_BYTES + (isString ? wordBytes(cellText(state)) : 0)
 }
 
 function elementBytes<T>(
@@ -200,7 +197,7 @@ function usage(ctx: CommandContext, words: readonly string[]): void {
   const key = words[2]!
   const entry = ctx.entry(key)
   if (entry === undefined) ctx.out.nil()
-  else ctx.out.integer(memoryOf(key, entry, samples))
+  else ctx.out.integer(ctx.keyspace.db(ctx.db).packedBytes(key) ?? memoryOf(key, entry, samples))
 }
 
 export const memoryCommand = container({

@@ -115,6 +115,13 @@ export class Database implements WalkedDatabase {
     return place === ABSENT || this.#lastGroup!.kind(place) === REGISTER
   }
 
+  /** Bytes that a plain string or counter takes; undefined when the key holds something else. */
+  packedBytes(key: string): number | undefined {
+    const place = this.#find(key)
+    if (place === ABSENT || this.#lastGroup!.kind(place) === OBJECT) return undefined
+    return this.#lastGroup!.packedBytes(place)
+  }
+
   /** Any key of those `isShown` lets pass, all equally likely; undefined when there is none at `nowMs`. */
   randomKey(nowMs: number, random: () => number, isShown: (entry: KeyEntry) => boolean): string | undefined {
     if (this.dueKeys(nowMs).size >= this.size) return undefined
@@ -292,6 +299,13 @@ export class Database implements WalkedDatabase {
     let count = 0
     for (const group of this.#groups) if (group !== undefined) count += group.count
     return count
+  }
+
+  /** Bytes of its arrays that new records take before more memory is taken. */
+  get freeBytes(): number {
+    let bytes = 0
+    for (const group of this.#groups) if (group !== undefined) bytes += group.freeBytes
+    return bytes
   }
 
   // A walk, see `walk.ts`. It goes down by row number, so that no row can get behind it unseen.

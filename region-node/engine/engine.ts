@@ -17,7 +17,7 @@ import { DecodeError } from '../../crdt/codec/bytes.ts'
 import { momentOf, winningDeadline } from '../../crdt/deadline.ts'
 import { type ConflictRule, type ConflictSink, type Dot, OpPoint } from '../../crdt/dot.ts'
 import { TAG } from '../../crdt/effects/effect.ts'
-import type { HorizonEffect } from '../../crdt/effects/horizon-effects.ts'
+import type { HorizonEffect, WasEffect } from '../../crdt/effects/horizon-effects.ts'
 import { EVERY_DB } from '../../crdt/effects/key-effects.ts'
 import { type Hlc, hlcWallMs } from '../../crdt/hlc.ts'
 import { type KeyEntry, KeyState } from '../../crdt/key.ts'
@@ -537,9 +537,9 @@ export class Engine implements ConflictSink, TransactionControl {
     if (seq <= this.membership.remintedTo(origin)) return undefined
     const writes = effects.filter(isKeyEffect).filter(isWrite)
     if (writes.length === 0) return effects.length
-    const then = deps.copy()
-    then.advance(origin, Math.min(seq - 1, end))
-    this.#minter.remint({ tag: TAG.WAS, origin, seq, hlc, deps: then }, writes)
+    const was = wasOf(effects) ?? asItWas(origin, seq, hlc, deps, end)
+    if (was.seq <= this.membership.remintedTo(was.origin)) return undefined
+    this.#minter.remint(was, writes)
     // Unlike other local writes they may stand beside what they had not seen.
     for (const write of writes) this.#noteReminted(write)
     return effects.length - writes.length
@@ -621,6 +621,18 @@ function silence(session: Session, skipped: boolean, takeBack: () => void): void
   if (session.replyMode === 'off' || session.replyMode === 'skip-next' || skipped) takeBack()
   if (session.replyMode === 'skip-next') session.replyMode = 'skip-this'
   else if (skipped && session.replyMode === 'skip-this') session.replyMode = 'on'
+}
+
+/** An op that was minted again, and came too late once more, is still the first one. */
+function wasOf(effects: readonly Effect[]): WasEffect | undefined {
+  const first = effects[0]
+  return first?.tag === TAG.WAS ? first : undefined
+}
+
+function asItWas(origin: Origin, seq: number, hlc: Hlc, deps: VersionVector, end: number): WasEffect {
+  const seen = deps.copy()
+  seen.advance(origin, Math.min(seq - 1, end))
+  return { tag: TAG.WAS, origin, seq, hlc, deps: seen }
 }
 
 /** What a late op still brings: a removal would take away what others have since built upon. */

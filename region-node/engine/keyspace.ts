@@ -40,6 +40,13 @@ export class Keyspace {
     return made
   }
 
+  /** Bytes of its arrays that new keys take before more memory is taken. */
+  get freeBytes(): number {
+    let bytes = 0
+    for (const database of this.databases()) bytes += database.freeBytes
+    return bytes
+  }
+
   /** Databases that were ever used, by index. */
   *databases(): IterableIterator<Database> {
     for (const database of this.#databases) if (database !== undefined) yield database

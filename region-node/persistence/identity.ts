@@ -37,12 +37,15 @@ interface OriginFile {
   readonly folder?: string
   /** The node may lack what its region has acknowledged. */
   readonly lacking?: boolean
+  /** Origins of earlier runs that are not ended yet: somebody may hold an op of theirs that this node lost. */
+  readonly former?: readonly string[]
 }
 
 /** Under what terms a node begins. */
 export interface Terms {
   readonly origin: string
   readonly lacking: boolean
+  readonly former: readonly string[]
 }
 
 function readJson(env: Env, path: string): unknown {
@@ -97,6 +100,7 @@ export function claimFolder(
  * Settles on the origin of this run, durably.
  * @param logEnd  where recovery found the end of the log
  * @param hasPeers  there is somebody who may know what an empty or a copied folder lacks
+ * @param isEnded  whether an origin is known to have been ended
  */
 export function claimOrigin(
   env: Env,
@@ -104,29 +108,39 @@ export function claimOrigin(
   regionId: number,
   logEnd: number,
   hasPeers: boolean,
+  isEnded: (origin: string) => boolean,
 ): Terms {
   const last = readJson(env, originPath(folder)) as OriginFile | undefined
   const isCopy = last?.folder !== undefined && last.folder !== env.disk.folderId(folder)
   const lacking = last === undefined || isCopy ? hasPeers : last.lacking === true
   const isKept = !isCopy && last !== undefined && last.endedAt === logEnd
   const origin = isKept ? last.origin : originId(regionId, env.randomBytes(6))
-  writeOrigin(env, folder, { origin, lacking })
-  return { origin, lacking }
+  const earlier = last === undefined ? [] : [...(last.former ?? []), ...(isKept ? [] : [last.origin])]
+  const terms = { origin, lacking, former: earlier.filter((one) => !isEnded(one)) }
+  writeOrigin(env, folder, terms)
+  return terms
 }
 
 /** A new origin for a node that goes on, durably: its last one was ended by the others. */
-export function renewOrigin(env: Env, folder: string, regionId: number, lacking: boolean): string {
+export function renewOrigin(env: Env, folder: string, regionId: number, last: Terms): Terms {
   const origin = originId(regionId, env.randomBytes(6))
-  writeOrigin(env, folder, { origin, lacking })
-  return origin
+  const terms = { ...last, origin, former: [...last.former, last.origin] }
+  writeOrigin(env, folder, terms)
+  return terms
 }
 
 /** The terms of this run have changed, or it ends in order with its log ending at `endedAt`. */
-export function writeOrigin(env: Env, folder: string, { origin, lacking }: Terms, endedAt?: number): void {
+export function writeOrigin(
+  env: Env,
+  folder: string,
+  { origin, lacking, former }: Terms,
+  endedAt?: number,
+): void {
   const file: OriginFile = {
     origin,
     folder: env.disk.folderId(folder),
     ...(lacking ? { lacking } : {}),
+    ...(former.length === 0 ? {} : { former }),
     ...(endedAt === undefined ? {} : { endedAt }),
   }
   writeJson(env, originPath(folder), file)

@@ -4,11 +4,14 @@
  * A subscriber that keeps up never causes a disk read; one that falls behind the tail is served from the
  * segments, so a slow peer costs disk and not memory.
  *
- * Invariants: (1) records are in order of position, without a gap but for marks. (2) Their bytes add up
- * to at most the limit, or there is only one.
+ * Invariants: (1) records are in order of position, without a gap but for marks. (2) Their bytes and
+ * what each costs besides add up to at most the limit, or there is only one.
  */
 import type { BatchSpan } from '../../crdt/codec/batch.ts'
 import type { LogRecord } from '../../sync/ports.ts'
+
+/** Objects that stand for one record, roughly: most of what a lone small op costs here. */
+const RECORD_OVERHEAD_BYTES = 300
 
 interface Placed extends LogRecord {
   readonly position: number
@@ -28,10 +31,10 @@ export class LogTail {
 
   push(position: number, bytes: Uint8Array, span: BatchSpan): void {
     this.#records.push({ position, bytes, span })
-    this.#bytes += bytes.length
+    this.#bytes += bytes.length + RECORD_OVERHEAD_BYTES
     const limit = this.#bytesMax()
     while (this.#bytes > limit && this.#first < this.#records.length - 1) {
-      this.#bytes -= this.#records[this.#first]!.bytes.length
+      this.#bytes -= this.#records[this.#first]!.bytes.length + RECORD_OVERHEAD_BYTES
       // The array is trimmed later; its bytes go now, or 4096 large records would stay.
       this.#records[this.#first] = undefined
       this.#first++

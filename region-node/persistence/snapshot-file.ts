@@ -14,7 +14,7 @@ import type { Hlc } from '../../crdt/hlc.ts'
 import type { Origin, OriginTable } from '../../crdt/origin.ts'
 import { VersionVector } from '../../crdt/version-vector.ts'
 
-export const SNAPSHOT_FORMAT = 1
+const FORMAT_VERSION = 1
 const MAGIC = 'CAUSNAPS'
 /** Magic, version, length and checksum of the header. */
 const PREFIX_BYTES = MAGIC.length + 12
@@ -155,7 +155,7 @@ function encodeHeader(header: SnapshotHeader, origins: OriginTable): Uint8Array 
   body.raw(header.horizon)
   const out = new ByteWriter()
   for (const letter of MAGIC) out.byte(letter.charCodeAt(0))
-  out.u32(SNAPSHOT_FORMAT)
+  out.u32(FORMAT_VERSION)
   out.u32(body.at)
   out.u32(crc32c(body.bytes, 0, body.at))
   out.raw(body.bytes.subarray(0, body.at))
@@ -295,8 +295,8 @@ function decodeHeader(
     if (prefix.byte() !== letter.charCodeAt(0)) throw new DecodeError('it does not begin as a snapshot does')
   }
   const version = prefix.u32()
-  if (version !== SNAPSHOT_FORMAT)
-    throw new DecodeError(`it has format ${version}, this version reads ${SNAPSHOT_FORMAT}`)
+  if (version !== FORMAT_VERSION)
+    throw new DecodeError(`it has format ${version}, this version reads ${FORMAT_VERSION}`)
   const length = prefix.u32()
   const crc = prefix.u32()
   const bytes = source.read(PREFIX_BYTES, Math.min(length, source.size))

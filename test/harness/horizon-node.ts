@@ -15,6 +15,7 @@ import { ConflictLog } from '../../region-node/engine/conflict-log.ts'
 import { Engine } from '../../region-node/engine/engine.ts'
 import { HorizonKeeper } from '../../region-node/horizon-keeper.ts'
 import type { Mesh } from '../../sync/mesh.ts'
+import type { Unheard } from '../../sync/ports.ts'
 import type { ManualClock } from './manual-clock.ts'
 import { MemoryHost, memoryNode } from './memory-host.ts'
 import type { MemoryNetwork } from './memory-transport.ts'
@@ -74,7 +75,8 @@ export class HorizonNode extends MemoryHost {
         darkMaxMs: () => DARK_MAX_MS,
         report: (sentence) => this.reports.push(sentence),
         settled: () => this.settledAt.push(this.applied.opCount),
-        permitted: () => {},
+        former: () => [],
+      permitted: () => {},
       },
       lacking,
     )
@@ -150,6 +152,10 @@ export class HorizonNode extends MemoryHost {
 
   override welcomed(joined: VersionVector): void {
     this.keeper.welcomed(joined)
+  }
+
+  override unheard(): readonly Unheard[] {
+    return this.keeper.unheard()
   }
 
   override stood(): void {

@@ -160,4 +160,28 @@ export const MUTANTS: readonly Mutant[] = [
     ],
     seeds: 100,
   },
+  {
+    name: 'a snapshot is merged key by key',
+    patches: [
+      {
+        file: 'region-node/engine/engine.js',
+        find: 'this.keyspace.become(aside.keyspace);',
+        replace:
+          'for (const { index, entries } of [...aside.keyspace.databases()].map((db) => ({ index: db.index, entries: [...db.entries()] })))' +
+          ' for (const [key, entry] of entries) if (this.keyspace.get(index, key) === undefined) this.keyspace.restore(index, key, entry);',
+      },
+    ],
+    seeds: 300,
+  },
+  {
+    name: 'a snapshot takes the place of what only this node has applied',
+    patches: [
+      {
+        file: 'region-node/adoption.js',
+        find: 'work.aside.replay(openRecord(bytes, origins, latin1), engine.applied);',
+        replace: '',
+      },
+    ],
+    seeds: 30,
+  },
 ]

@@ -37,6 +37,8 @@ import { Workload } from './workload.ts'
 const SETTLE_MS_MAX = 300_000
 /** Virtual milliseconds for due keys to go once everything is quiet. */
 const EXPIRY_MS = 20_000
+/** Virtual milliseconds that regions have to meet before the faults begin. */
+const FOUNDING_MS = 5000
 /** Most regions at a time. */
 const NODES_MAX = 5
 /** Moments in a run at which the running checks look at everything. */
@@ -201,6 +203,8 @@ class Simulation implements SimNodeObserver, World, Fleet {
 
   async run(): Promise<void> {
     for (const node of this.nodes) await node.start()
+    // New regions take writes once they have heard each other.
+    this.#pass(FOUNDING_MS, () => this.nodes.every(({ core }) => core?.engine.refusal === undefined))
     for (const client of this.#clients) this.#thinkThenSend(client)
     await this.#chaos()
     await this.#nemesis.healAll()

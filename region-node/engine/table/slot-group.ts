@@ -77,7 +77,8 @@ const ROWS_MIN = 16
 const HEAP_INTS_MIN = 64
 /** A place in the heap takes at most this many integers' worth of bits: a gigabyte. */
 const HEAP_INTS_MAX = 2 ** 28
-/** Up to here an array counts as small: 64 KiB. */
+/** Below this an array counts as one of the smallest (32 KiB), or as small (64 KiB). */
+const SMALLEST_INTS_MAX = 2 ** 13
 const SMALL_INTS_MAX = 2 ** 14
 /** Below some twenty characters a loop beats the call of a native copy. */
 const LOOPED_BYTES_MAX = 20
@@ -144,6 +145,16 @@ export class SlotGroup {
   /** Bytes in its arrays, free room included. */
   get bytes(): number {
     return this.#ints.byteLength + this.#index.byteLength + this.#rows.byteLength
+  }
+
+  /** Bytes that a packed key takes, its share of index and row numbers included. */
+  packedBytes(at: number): number {
+    return 4 * (recordInts(this.#ints[at + LENGTHS]!) + 1 + Math.ceil(1 / INDEX_FULL))
+  }
+
+  /** Bytes in them that new records take before the arrays grow. */
+  get freeBytes(): number {
+    return (this.#ints.length - this.#end + this.#garbage) * Int32Array.BYTES_PER_ELEMENT
   }
 
   /** @returns where the key's record lies, or ABSENT */
@@ -596,8 +607,10 @@ export class SlotGroup {
 
 /**
  * What is free in a thousand arrays is memory that nobody uses, and what is left behind by growing is
- * garbage that makes the collector run: large arrays grow by a quarter, small ones by half.
+ * garbage that makes the collector run: large arrays grow by a quarter, small ones by half, the smallest
+ * to twice their size.
  */
 function grown(size: number, needed: number): number {
+  if (size < SMALLEST_INTS_MAX) return Math.max(needed, 2 * size)
   return Math.max(needed, size + (size >> (size < SMALL_INTS_MAX ? 1 : 2)))
 }

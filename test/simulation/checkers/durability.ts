@@ -73,7 +73,7 @@ export class Durability implements Checker {
     const others = nodes.filter((other) => other !== node).map(({ core }) => core?.durable.toWire() ?? [])
     for (const command of ledger.commands) {
       const { dot } = command
-      if (command.node !== node.name || dot === undefined) continue
+      if (dot === undefined) continue
       const isHeld = others.some((vector) => vector.some(([id, seq]) => id === dot.origin && seq >= dot.seq))
       if (!isHeld) ledger.forgivable.add(command)
     }

@@ -35,6 +35,33 @@ function codeOf(action: () => unknown): string {
   return 'no error'
 }
 
+describe('memory', () => {
+  const MB = 2 ** 20
+  /** Some 30 MB of small objects. */
+  const many = () => Array.from({ length: 400_000 }, (_, i) => ({ name: `object ${i}`, i }))
+
+  it('knows of buffers, the limit of the heap, and the machine', () => {
+    const before = env.memory()
+    const buffer = new Uint8Array(50 * MB)
+    expect(env.memory().bufferBytes - before.bufferBytes).toBeGreaterThanOrEqual(buffer.length)
+    expect(before.heapBytesMax).toBeGreaterThan(before.heapBytes)
+    expect(before.machineBytes).toBeGreaterThan(before.heapBytes)
+  })
+
+  it('collects the garbage of all generations, or only what died young', () => {
+    const holder = { objects: many() as unknown[] }
+    // Whoever lives through two collections is old.
+    env.collectGarbage('young')
+    env.collectGarbage('young')
+    const full = env.memory().heapBytes
+    holder.objects = []
+    env.collectGarbage('young')
+    expect(full - env.memory().heapBytes).toBeLessThan(10 * MB)
+    env.collectGarbage('all')
+    expect(full - env.memory().heapBytes).toBeGreaterThan(15 * MB)
+  })
+})
+
 describe('time and randomness', () => {
   it('tells time, gives random bytes, and defers past this turn', async () => {
     expect(Number.isInteger(env.wallMs())).toBe(true)

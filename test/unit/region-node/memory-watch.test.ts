@@ -25,6 +25,7 @@ function watched(maxBytes = 100 * MB, heapBytesMax = 1000 * MB) {
     garbage: 0,
     youngGarbage: 0,
     buffers: 0,
+    free: 0,
     machine: 100_000 * MB,
     collectMs: 0,
     /** What collections have taken so far. */
@@ -56,6 +57,7 @@ function watched(maxBytes = 100 * MB, heapBytesMax = 1000 * MB) {
       },
     },
     maxBytes: () => node.maxBytes,
+    freeBytes: () => node.free,
     changed: (isShort, sentence) => {
       node.states.push(isShort)
       node.sentences.push(sentence)
@@ -102,6 +104,17 @@ describe('clients', () => {
     watch.turnEnded(0)
     node.clock.advance(2 * COLLECT_REST_MS.all)
     expect(node.states).toEqual([true, false])
+  })
+
+  it('are not refused for room that their keys would fill', () => {
+    const { node, watch } = watched()
+    node.buffers = 120 * MB
+    node.free = 20 * MB
+    watch.look()
+    expect(node.states).toEqual([])
+    node.free--
+    watch.look()
+    expect(node.states).toEqual([true])
   })
 
   it('are not refused for garbage', () => {

@@ -138,13 +138,18 @@ describe('an ended origin', () => {
 })
 
 describe('a region that may not mint', () => {
-  it.each(['suspended', 'left'] as const)('because it is %s begins no new origin here', (status) => {
-    const world = new World()
-    world.status(2, status, 1)
-    world.take(world.b.write())
-    expect(world.has(world.b.origin)).toBe(0)
-    expect(world.inbox.waitingBatches).toBe(0)
-  })
+  it.each(['suspended', 'left'] as const)(
+    'because it is %s still has what a member took of it before',
+    (status) => {
+      const world = new World()
+      world.status(2, status, 1)
+      const record = world.b.write()
+      world.bringToC(record)
+      world.take(world.c.write(), record)
+      world.inbox.release()
+      expect([world.has(world.b.origin), world.has(world.c.origin)]).toEqual([1, 1])
+    },
+  )
 
   it('goes on with an origin that was known, up to its end', () => {
     const world = new World()
@@ -154,9 +159,9 @@ describe('a region that may not mint', () => {
     expect(world.has(world.b.origin)).toBe(2)
   })
 
-  it('has what others took of it before, once the end is known', () => {
+  it('and is back has what others took of its former origins, once their end is known', () => {
     const world = new World()
-    world.status(2, 'suspended', 1)
+    world.status(2, 'member', 2)
     const record = world.b.write()
     world.seal(world.b.origin, 1)
     world.take(record)

@@ -209,6 +209,30 @@ describe('a snapshot that cannot be made', () => {
     expectEqual(a!, b!)
   })
 
+  it('is not needed any more when ops have come another way', async () => {
+    const all = world('ABC')
+    const { clock, network, nodes } = all
+    const { A: a, B: b, C: c } = nodes as Record<string, MemoryNode>
+    network.cut('A', 'C')
+    await start(all)
+    clock.advance(500)
+    network.cut('B', 'C')
+    a!.host.write(5)
+    clock.advance(500)
+    a!.host.log.trim(a!.host.applied)
+    a!.host.snapshots.failure = 'the disk is full'
+    network.heal('A', 'C')
+    clock.advance(2000)
+    expect(c!.host.applied.opCount).toBe(0)
+    network.heal('B', 'C')
+    clock.advance(20_000)
+    expectEqual(a!, b!, c!)
+    a!.host.write(2)
+    clock.advance(100)
+    expectEqual(a!, b!, c!)
+    expect(linkOf(c!, 'A')).toMatchObject({ opsIn: 2, relays: [] })
+  })
+
   it('shows on both sides that it is being made', async () => {
     const all = world('AB')
     const { clock, nodes } = all

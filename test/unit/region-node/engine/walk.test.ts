@@ -5,7 +5,7 @@ import { describe, expect, it } from 'vitest'
 import { portableLatin1 } from '../../../../crdt/codec/bytes.ts'
 import { TAG } from '../../../../crdt/effects/effect.ts'
 import { HashState } from '../../../../crdt/hash-aw.ts'
-import { describeKey, type KeyEntry, KeyState } from '../../../../crdt/key.ts'
+import { describeKey, type KeyEntry, KeyState, visibleState } from '../../../../crdt/key.ts'
 import type { KeyEffect } from '../../../../crdt/registry.ts'
 import type { Description } from '../../../../crdt/state.ts'
 import { Keyspace } from '../../../../region-node/engine/keyspace.ts'
@@ -170,6 +170,27 @@ describe('a walk', () => {
       expect(walk.progress).toBe(1)
       expect(copier.copied).toEqual(before)
     }
+  })
+
+  it('reaches a key that goes before it was written, with no state, until the visitor is done', () => {
+    const engine = new TestEngine()
+    engine.run('SET', 'gone', 'x')
+    engine.run('SET', 'stays', 'x')
+    const heard: string[] = []
+    const walk = engine.engine.keyspace.walk({
+      reached: (_db, key, entry) => {
+        heard.push(`${key} ${visibleState(entry)?.type}`)
+        return heard.length > 2
+      },
+      changing: (_db, key) => {
+        heard.push(`${key} changes`)
+        return false
+      },
+    })
+    engine.run('DEL', 'gone')
+    expect(heard).toEqual(['gone changes', 'gone undefined', 'gone undefined'])
+    expect(walk.step(10)).toBe(true)
+    expect(heard.slice(3)).toEqual(['stays string'])
   })
 
   it('is left what a FLUSHALL takes', () => {

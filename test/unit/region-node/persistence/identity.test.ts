@@ -21,8 +21,8 @@ function environment({ clock, prng, disk }: Machine): SimEnv {
   return new SimEnv(clock, new SimWallClock(clock, 0, 1), prng, disk.mount())
 }
 
-function begin(machine: Machine, logEnd: number, hasPeers = true): Terms {
-  return claimOrigin(environment(machine), FOLDER, REGION, logEnd, hasPeers)
+function begin(machine: Machine, logEnd: number, hasPeers = true, ended = new Set<string>()): Terms {
+  return claimOrigin(environment(machine), FOLDER, REGION, logEnd, hasPeers, (id) => ended.has(id))
 }
 
 describe('the terms of a run', () => {
@@ -53,13 +53,13 @@ describe('the terms of a run', () => {
   it('after an orderly stop: the same origin, if the log ends just there', () => {
     const machine = simulatedMachine()
     const { origin } = begin(machine, 0, false)
-    writeOrigin(environment(machine), FOLDER, { origin, lacking: false }, 500)
-    expect(begin(machine, 500)).toEqual({ origin, lacking: false })
+    writeOrigin(environment(machine), FOLDER, { origin, lacking: false, former: [] }, 500)
+    expect(begin(machine, 500)).toEqual({ origin, lacking: false, former: [] })
     // The stop counts for one start only.
     const next = begin(machine, 500).origin
     expect(next).not.toBe(origin)
     for (const logEnd of [499, 501]) {
-      writeOrigin(environment(machine), FOLDER, { origin: next, lacking: false }, 500)
+      writeOrigin(environment(machine), FOLDER, { origin: next, lacking: false, former: [] }, 500)
       expect(begin(machine, logEnd).origin).not.toBe(next)
     }
   })
@@ -67,23 +67,34 @@ describe('the terms of a run', () => {
   it('in a folder that was copied or put back: a new origin even after an orderly stop, and lacking', () => {
     const machine = simulatedMachine()
     const { origin } = begin(machine, 0, false)
-    writeOrigin(environment(machine), FOLDER, { origin, lacking: false }, 500)
+    writeOrigin(environment(machine), FOLDER, { origin, lacking: false, former: [] }, 500)
     machine.disk.replaceAll(machine.disk.copy())
     const restored = begin(machine, 500)
     expect(restored.lacking).toBe(true)
     expect(restored.origin).not.toBe(origin)
     // From now on it is this folder's own.
-    writeOrigin(environment(machine), FOLDER, { origin: restored.origin, lacking: false }, 500)
-    expect(begin(machine, 500)).toEqual({ origin: restored.origin, lacking: false })
+    writeOrigin(environment(machine), FOLDER, { origin: restored.origin, lacking: false, former: [] }, 500)
+    expect(begin(machine, 500)).toEqual({ origin: restored.origin, lacking: false, former: [] })
   })
 
   it('of a node whose origin was ended: a new one, durably', () => {
     const machine = simulatedMachine()
-    const { origin } = begin(machine, 0, false)
-    const renewed = renewOrigin(environment(machine), FOLDER, REGION, true)
-    expect(renewed).not.toBe(origin)
+    const terms = begin(machine, 0, false)
+    const renewed = renewOrigin(environment(machine), FOLDER, REGION, { ...terms, lacking: true })
+    expect(renewed.origin).not.toBe(terms.origin)
+    expect(renewed.former).toEqual([terms.origin])
     machine.disk.losePower()
     expect(begin(machine, 0).lacking).toBe(true)
+  })
+
+  it('remember the origins of crashed runs until they are ended', () => {
+    const machine = simulatedMachine()
+    const first = begin(machine, 0, false).origin
+    const second = begin(machine, 1).origin
+    expect(begin(machine, 2).former).toEqual([first, second])
+    const fourth = begin(machine, 3, true, new Set([first, second]))
+    expect(fourth.former).not.toContain(first)
+    expect(fourth.former).toHaveLength(1)
   })
 })
 
