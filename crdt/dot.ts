@@ -113,11 +113,10 @@ export class OpPoint implements Stamp {
     this.deps = deps
   }
 
-  /** The rest of the op is an older one under this dot: it keeps its stamp and what it had seen then. */
-  recast(hlc: Hlc, deps: VersionVector): void {
+  /** The rest of the op is an older one under this dot: it keeps its stamp. */
+  recast(hlc: Hlc): void {
     this.hlcHigh = Math.floor(hlc / LOW)
     this.hlcLow = hlc % LOW
-    this.deps = deps
   }
 
   report(rule: ConflictRule, winner: Dot, hidden: Dot): void {

@@ -31,8 +31,9 @@ export const HEAP_SHARE = 0.85
 /** Rest between two collections of one kind: this long, and this many times what the last one took. */
 export const COLLECT_REST_MS = { young: 20, all: 200 }
 export const COLLECT_REST_FACTOR = 20
-/** What may lie above a limit until a collection tells whether it is garbage, bytes. */
-export const MARGIN_BYTES = 64 * 1024 * 1024
+/** What may lie above a limit until a collection tells whether it is garbage: this many bytes, or this share. */
+const MARGIN_BYTES = 64 * 1024 * 1024
+export const MARGIN_SHARE = 0.1
 
 export interface MemoryWatchPorts {
   readonly env: Pick<Env, 'after' | 'monoMs' | 'memory' | 'collectGarbage'>
@@ -82,7 +83,7 @@ export class MemoryWatch {
       isCertain = true
     }
     if (over !== undefined) this.#lookAgainLater()
-    const isShort = over !== undefined && (isCertain || this.#isShort || over.bytes > MARGIN_BYTES)
+    const isShort = over !== undefined && (isCertain || this.#isShort || over.isClear)
     if (isShort === this.#isShort) return
     this.#isShort = isShort
     this.#ports.changed(
@@ -112,7 +113,8 @@ export class MemoryWatch {
 }
 
 interface Excess {
-  readonly bytes: number
+  /** Beyond the margin: not to be explained by garbage. */
+  readonly isClear: boolean
   /** Which limit is passed, for people. */
   readonly sentence: string
 }
@@ -127,18 +129,22 @@ function excess(reading: MemoryReading, max: number, freeBytes: () => number): E
   if (used > limit) {
     const name = max > 0 ? 'maxmemory' : `${HEAP_SHARE * 100} % of the machine`
     return {
-      bytes: used - limit,
+      isClear: isClear(used, limit),
       sentence: `${megabytes(used)} MB are used, and ${name} is ${megabytes(limit)} MB: commands that need more are refused`,
     }
   }
   const share = heapBytesMax * HEAP_SHARE
   if (heapBytes <= share) return undefined
   return {
-    bytes: heapBytes - share,
+    isClear: isClear(heapBytes, share),
     sentence:
       `${megabytes(heapBytes)} MB of the heap's ${megabytes(heapBytesMax)} MB are used: commands that need more ` +
       'are refused. Free memory, or start the node with a larger maxmemory.',
   }
+}
+
+function isClear(bytes: number, limit: number): boolean {
+  return bytes > limit + Math.min(MARGIN_BYTES, limit * MARGIN_SHARE)
 }
 
 function megabytes(bytes: number): string {

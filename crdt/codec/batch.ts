@@ -102,15 +102,6 @@ export class BatchWriter extends ByteWriter implements EffectWriter {
     this.u24(low)
   }
 
-  vector(vector: VersionVector): void {
-    const entries = [...vector.entries()]
-    this.varint(entries.length)
-    for (const [origin, seq] of entries) {
-      this.origin(origin)
-      this.varint(seq)
-    }
-  }
-
   beginOp(hlc: Hlc): void {
     this.varint(hlc - this.#lastHlc)
     this.#lastHlc = hlc
@@ -178,12 +169,6 @@ export class BatchReader extends ByteReader implements EffectReader {
       if (!(error instanceof RangeError)) throw error
       throw new DecodeError(`a region id out of range: ${region}`)
     }
-  }
-
-  vector(): VersionVector {
-    const vector = new VersionVector(this.#origins)
-    for (let left = this.varint(); left > 0; left--) vector.advance(this.origin(), this.varint())
-    return vector
   }
 
   originRef(): Origin {

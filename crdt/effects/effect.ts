@@ -9,7 +9,6 @@ import type { ByteReader, ByteWriter } from '../codec/bytes.ts'
 import { DecodeError } from '../codec/bytes.ts'
 import type { Origin } from '../origin.ts'
 import { NOTHING_SEEN, type SeenCounter, TYPE_NAMES } from '../state.ts'
-import type { VersionVector } from '../version-vector.ts'
 
 export const TAG = {
   SET: 1,
@@ -36,13 +35,11 @@ export interface EffectWriter extends ByteWriter {
   originRef(origin: Origin): void
   /** An origin that the header may not name. */
   origin(origin: Origin): void
-  vector(vector: VersionVector): void
 }
 
 export interface EffectReader extends ByteReader {
   originRef(): Origin
   origin(): Origin
-  vector(): VersionVector
 }
 
 /** What every effect on a key begins with. */

@@ -5,13 +5,13 @@
  * - `region` changes the status of a region.
  * - `fence` asks every member to take no new op of an origin.
  * - `seal` ends an origin at a seq.
- * - `was` says that the rest of its op is an older one, `(origin, seq)`, under a new dot: it keeps its old
- *   stamp and removes only what it then had seen (algorithms.md, The horizon, 6).
+ * - `was` says that the rest of its op is what is left of an older one, `(origin, seq)`, under a new dot and
+ *   with its old stamp, and that no op of that origin up to it is to be minted again. What it had seen then is
+ *   settled where it is minted (`region-node/engine/reminter.ts`); its deps are those of its batch.
  */
 import { DecodeError } from '../codec/bytes.ts'
 import type { Hlc } from '../hlc.ts'
 import { type Origin, REGION_ID_MAX } from '../origin.ts'
-import type { VersionVector } from '../version-vector.ts'
 import { type EffectReader, type EffectWriter, TAG } from './effect.ts'
 
 /** In order of force: of two changes with one epoch the later in this list holds. */
@@ -43,8 +43,6 @@ export interface WasEffect {
   readonly origin: Origin
   readonly seq: number
   readonly hlc: Hlc
-  /** What its origin had seen then, its own ops included. */
-  readonly deps: VersionVector
 }
 
 /** Those that change the membership. */
@@ -85,13 +83,12 @@ export function decodeSeal(from: EffectReader): SealEffect {
   return { tag: TAG.SEAL, origin: from.origin(), end: from.varint() }
 }
 
-export function encodeWas({ origin, seq, hlc, deps }: WasEffect, out: EffectWriter): void {
+export function encodeWas({ origin, seq, hlc }: WasEffect, out: EffectWriter): void {
   out.origin(origin)
   out.varint(seq)
   out.varint(hlc)
-  out.vector(deps)
 }
 
 export function decodeWas(from: EffectReader): WasEffect {
-  return { tag: TAG.WAS, origin: from.origin(), seq: from.varint(), hlc: from.varint(), deps: from.vector() }
+  return { tag: TAG.WAS, origin: from.origin(), seq: from.varint(), hlc: from.varint() }
 }

@@ -123,7 +123,7 @@ export class Aside implements EntrySink, ConflictSink {
         return true
       case TAG.WAS:
         if (!this.membership.remint(effect)) return false
-        at.recast(effect.hlc, effect.deps)
+        at.recast(effect.hlc)
         return true
       default:
         this.membership.apply(effect, at, this.applied)

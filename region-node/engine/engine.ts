@@ -17,7 +17,7 @@ import { DecodeError } from '../../crdt/codec/bytes.ts'
 import { momentOf, winningDeadline } from '../../crdt/deadline.ts'
 import { type ConflictRule, type ConflictSink, type Dot, OpPoint } from '../../crdt/dot.ts'
 import { TAG } from '../../crdt/effects/effect.ts'
-import type { HorizonEffect, WasEffect } from '../../crdt/effects/horizon-effects.ts'
+import type { HorizonEffect } from '../../crdt/effects/horizon-effects.ts'
 import { EVERY_DB } from '../../crdt/effects/key-effects.ts'
 import { type Hlc, hlcWallMs } from '../../crdt/hlc.ts'
 import { type KeyEntry, KeyState } from '../../crdt/key.ts'
@@ -43,6 +43,7 @@ import { Keyspace } from './keyspace.ts'
 import { Minter } from './minter.ts'
 import { type CommandObserver, UNTIMED } from './observer.ts'
 import { Reclaimer } from './reclaimer.ts'
+import { type Reminted, Reminter } from './reminter.ts'
 import { WatchedKeys } from './watched-keys.ts'
 
 /** Above what `databases` may be set to: an op that names a higher one is not ours. */
@@ -82,6 +83,7 @@ export class Engine implements ConflictSink, TransactionControl {
   /** What clients may do while the node is short of something: set by those who watch over it. */
   readonly admission = new Admission()
   readonly #minter: Minter
+  readonly #reminter: Reminter
   readonly #table: CommandTable
   readonly #journal: Journal
   readonly #conflicts: ConflictLog
@@ -124,6 +126,7 @@ export class Engine implements ConflictSink, TransactionControl {
       this.clock,
       options.driftMaxMs,
     )
+    this.#reminter = new Reminter(origin, this.keyspace, this.membership, this.#minter, this.applied, this)
     this.#minter.onEmptied = (db, key) => this.#reclaimer.note(db, key)
     const nobody = new Session(0, '', '', 0, true)
     this.#ctx = new Context(
@@ -391,6 +394,7 @@ export class Engine implements ConflictSink, TransactionControl {
       if (seq > limit) break
       applied++
       at.moveTo(origin, seq, hlc, deps)
+      if (isOwn && effects[0]?.tag === TAG.WAS) this.#reminter.recall(origin, seq)
       for (const effect of effects) {
         if (!this.#applyEffect(effect, at)) break
         at.index++
@@ -428,7 +432,7 @@ export class Engine implements ConflictSink, TransactionControl {
         return true
       case TAG.WAS:
         if (!this.membership.remint(effect)) return false
-        at.recast(effect.hlc, effect.deps)
+        at.recast(effect.hlc)
         return true
       default:
         this.membership.apply(effect, at, this.applied)
@@ -441,13 +445,6 @@ export class Engine implements ConflictSink, TransactionControl {
     if (tag !== TAG.HASH_REMOVE && tag !== TAG.SET_REMOVE && tag !== TAG.CLEAR && tag !== TAG.DEADLINE) return
     const entry = this.keyspace.get(db, key)
     if (entry instanceof KeyState && entry.state === undefined) this.#reclaimer.note(db, key)
-  }
-
-  #noteReminted(write: KeyEffect): void {
-    const { tag, db, key } = write
-    this.#reclaimer.note(db, key)
-    if (tag !== TAG.HASH_PUT) return
-    for (let i = 0; i < write.pairs.length; i += 2) this.#reclaimer.note(db, key, write.pairs[i])
   }
 
   /**
@@ -529,25 +526,23 @@ export class Engine implements ConflictSink, TransactionControl {
   }
 
   /**
-   * Mints the writes of an op again that came too late to count under its own dot; removals are dropped.
-   * @param end  where its origin was ended
-   * @returns how many effects were dropped; undefined when the op had been minted again before
+   * Mints again what is left of an op that came too late to count under its own dot. The node may mint.
+   * @param deps  as its batch says
+   * @returns undefined when the op had been minted again before
    */
-  remint(origin: Origin, { seq, hlc, effects }: Op, deps: VersionVector, end: number): number | undefined {
-    if (seq <= this.membership.remintedTo(origin)) return undefined
-    const writes = effects.filter(isKeyEffect).filter(isWrite)
-    if (writes.length === 0) return effects.length
-    const was = wasOf(effects) ?? asItWas(origin, seq, hlc, deps, end)
-    if (was.seq <= this.membership.remintedTo(was.origin)) return undefined
-    this.#minter.remint(was, writes)
-    // Unlike other local writes they may stand beside what they had not seen.
-    for (const write of writes) this.#noteReminted(write)
-    return effects.length - writes.length
+  remint(origin: Origin, op: Op, deps: VersionVector): Reminted | undefined {
+    this.clock.read()
+    return this.#reminter.remint(origin, op, deps)
+  }
+
+  /** Every op of the late tail has been looked at. */
+  endRemint(): void {
+    this.#reminter.end()
   }
 
   conflict(rule: ConflictRule, winner: Dot, hidden: Dot, at: OpPoint): void {
-    const effect = this.#effect
-    // Local writes have seen everything here, so only an applied record brings conflicts to light.
+    // Local writes have seen everything here, so only an applied record brings conflicts to light, or an old op.
+    const effect = this.#effect ?? this.#reminter.current
     if (effect === undefined) return
     if (rule === 'register') this.#reclaimer.note(effect.db, effect.key, at.field)
     if (rule === 'deadline') {
@@ -621,23 +616,6 @@ function silence(session: Session, skipped: boolean, takeBack: () => void): void
   if (session.replyMode === 'off' || session.replyMode === 'skip-next' || skipped) takeBack()
   if (session.replyMode === 'skip-next') session.replyMode = 'skip-this'
   else if (skipped && session.replyMode === 'skip-this') session.replyMode = 'on'
-}
-
-/** An op that was minted again, and came too late once more, is still the first one. */
-function wasOf(effects: readonly Effect[]): WasEffect | undefined {
-  const first = effects[0]
-  return first?.tag === TAG.WAS ? first : undefined
-}
-
-function asItWas(origin: Origin, seq: number, hlc: Hlc, deps: VersionVector, end: number): WasEffect {
-  const seen = deps.copy()
-  seen.advance(origin, Math.min(seq - 1, end))
-  return { tag: TAG.WAS, origin, seq, hlc, deps: seen }
-}
-
-/** What a late op still brings: a removal would take away what others have since built upon. */
-function isWrite({ tag }: KeyEffect): boolean {
-  return tag !== TAG.CLEAR && tag !== TAG.HASH_REMOVE && tag !== TAG.SET_REMOVE
 }
 
 function checkDatabase(effect: Effect): void {

@@ -49,6 +49,8 @@ export class Minter implements Writes {
   origin: Origin
   #hlc: Hlc = 0
   #opOpen = false
+  /** The open op was minted before. */
+  #isAgain = false
   /** Why nothing may be minted now: thrown before an op begins, so before anything has changed. */
   refusal: CommandError | undefined = undefined
   /** Told of keys of which only deadlines are left. */
@@ -128,38 +130,17 @@ export class Minter implements Writes {
   }
 
   /**
-   * Mints an op again that was behind its origin's end: under a new dot, with its old stamp and with what
-   * it had seen then. Its increments go on from what the present origin has counted.
-   * @param effects  the writes of the old op; at least one
+   * Begins an op that counts as an older one: what is written until its end keeps the old stamp.
+   * @returns its seq
    */
-  remint(was: WasEffect, effects: readonly KeyEffect[]): void {
-    const { writer } = this.#journal
+  beginAgain(was: WasEffect): number {
     this.#beginOp()
-    writer.effect(was)
+    this.#journal.writer.effect(was)
     this.#membership.remint(was)
-    this.#at.recast(was.hlc, was.deps)
+    this.#at.recast(was.hlc)
     this.#at.index++
-    for (const effect of effects) {
-      const now = this.#renewed(effect)
-      writer.effect(now)
-      this.#keyspace.apply(now, this.#at)
-      this.#at.index++
-    }
-    this.endOp()
-  }
-
-  #renewed(effect: KeyEffect): KeyEffect {
-    if (effect.tag === TAG.INCREMENT || effect.tag === TAG.HASH_INCREMENT) {
-      const entry = this.#keyspace.get(effect.db, effect.key)
-      const cell =
-        effect.tag === TAG.INCREMENT
-          ? entry && stringOf(entry)
-          : entry && hashOf(entry)?.fields.get(effect.field)
-      return { ...effect, ...prepareIncrement(cell, effect.delta, this.origin, this.#seq) }
-    }
-    if (!('seen' in effect)) return effect
-    // An entry of an origin that nobody saw before its end has nothing left to reset.
-    return { ...effect, seen: effect.seen.filter(({ origin }) => this.#applied.get(origin) > 0) }
+    this.#isAgain = true
+    return this.#seq
   }
 
   /** Ends the op that the last command began, if it began one. */
@@ -168,6 +149,7 @@ export class Minter implements Writes {
     const { writer } = this.#journal
     writer.endOp()
     this.#opOpen = false
+    this.#isAgain = false
     this.opCount++
     this.#applied.advance(this.origin, this.#seq)
     if (writer.openBytes >= BATCH_BYTES) this.endBatch()
@@ -187,7 +169,8 @@ export class Minter implements Writes {
     const entry = this.#keyspace.get(db, key)
     if (!(entry instanceof KeyState)) return entry
     if (visibleState(entry) === undefined) return undefined
-    if (deadlineOf(entry) >= this.#clock.nowMs) return entry
+    // What is due now may not have been when the op was minted first; it goes on to be due.
+    if (this.#isAgain || deadlineOf(entry) >= this.#clock.nowMs) return entry
     this.clear(key, db)
     return undefined
   }

@@ -107,13 +107,10 @@ export function answerOf(ops: Iterable<OracleOp>): Answer {
   return answers
 }
 
-/** An op minted again stands in time where it first stood, under its new dot. */
+/** An op minted again has the stamp it first had. What it had then seen was settled when it was. */
 function asItWas(op: OracleOp): OracleOp {
   const was = op.effects[0]
-  if (was?.tag !== TAG.WAS) return op
-  const deps = new Map<string, number>()
-  for (const [origin, seq] of was.deps.entries()) deps.set(origin.id, seq)
-  return { ...op, hlc: was.hlc, deps }
+  return was?.tag === TAG.WAS ? { ...op, hlc: was.hlc } : op
 }
 
 /** Those ops that a vector covers. */

@@ -8,7 +8,7 @@ import {
   HEAP_SHARE,
   LOOK_BYTES,
   LOOK_MS,
-  MARGIN_BYTES,
+  MARGIN_SHARE,
   MemoryWatch,
 } from '../../../region-node/memory-watch.ts'
 import { ManualClock } from '../../harness/manual-clock.ts'
@@ -202,7 +202,7 @@ describe('a collection', () => {
     node.garbage = 120 * MB
     watch.look()
     expect(node.collections).toBe(1)
-    node.garbage = 60 * MB + MARGIN_BYTES
+    node.garbage = 60 * MB + 100 * MB * MARGIN_SHARE
     watch.look()
     expect(node.states).toEqual([])
     node.garbage++
@@ -216,7 +216,7 @@ describe('a collection', () => {
     const { node, watch } = watched()
     node.garbage = 120 * MB
     watch.look()
-    node.live = 120 * MB
+    node.live = 105 * MB
     watch.look()
     expect(node.states).toEqual([])
     node.clock.advance(COLLECT_REST_MS.all + LOOK_MS)

@@ -1,0 +1,409 @@
+/**
+ * reminter.ts: what of an op behind its origin's end is minted again, and how it stands to what came since.
+ *
+ * The conflict between an old write and what others wrote meanwhile is resolved once, here, at the node that
+ * mints it again. What comes out is an ordinary op: a new dot, present deps, ordinary effects; only its stamp
+ * is the old one. So regions agree on it as they agree on any op. This departs from algorithms.md, The
+ * horizon, 6, by which the new op removes what the old one removed, with the old deps: each region would work
+ * that out against what it has not reclaimed yet, and regions reclaim at their own pace (a loser that is gone
+ * here and shows again there).
+ *
+ *   value of a string or field   competes by stamp with those it had not seen; the loser is not minted
+ *   increment, member            always
+ *   deadline                     the longest of it and of those it had not seen; nothing on a key without value
+ *   removal                      never: others have built upon what it would take away
+ *
+ * An ordinary write replaces all that is here. So what an old one had not seen is kept beside it, and written
+ * again on top: counters, and the longer deadline. A SET that would take more than that becomes a PUT.
+ *
+ * Invariants: (1) an op is minted again once: `was` names it, and the last of a tail is named even if nothing
+ * of it is left, or it would be tried again after a restart, against another state. (2) Ops come in the order
+ * in which they were minted, and nothing else is minted in between.
+ *
+ * Bounds. Two holders of one tail that mint it again without knowing of each other may resolve it differently;
+ * everybody takes the first that reaches him, so they can disagree. What is kept beside lives in memory: after
+ * a crash between two records of one tail, what the first part replaced counts as seen.
+ */
+import { type Amount, addAmounts, negateAmount } from '../../crdt/amount.ts'
+import { type Cell, ManyCell } from '../../crdt/cell.ts'
+import type { Op } from '../../crdt/codec/batch.ts'
+import type { CounterEntry } from '../../crdt/counter.ts'
+import { Deadline, type Deadlines, momentOf } from '../../crdt/deadline.ts'
+import { type ConflictSink, compareStamps, Dot, OpPoint } from '../../crdt/dot.ts'
+import { type OnKey, TAG } from '../../crdt/effects/effect.ts'
+import {
+  type HashIncrementEffect,
+  type HashPutEffect,
+  hashOf,
+} from '../../crdt/effects/hash-effects.ts'
+import type { WasEffect } from '../../crdt/effects/horizon-effects.ts'
+import { type SetAddEffect, setOf } from '../../crdt/effects/set-effects.ts'
+import {
+  type IncrementEffect,
+  type PutEffect,
+  type SetEffect,
+  stringOf,
+} from '../../crdt/effects/string-effects.ts'
+import { HashState } from '../../crdt/hash-aw.ts'
+import { deadlineOf, type KeyEntry, openKey, visibleState } from '../../crdt/key.ts'
+import type { Membership } from '../../crdt/membership.ts'
+import type { Origin } from '../../crdt/origin.ts'
+import { Register } from '../../crdt/register.ts'
+import { type Effect, isKeyEffect, type KeyEffect } from '../../crdt/registry.ts'
+import { SetState } from '../../crdt/set-aw.ts'
+import type { SeenCounter, TypedState } from '../../crdt/state.ts'
+import type { VersionVector } from '../../crdt/version-vector.ts'
+import type { Keyspace } from './keyspace.ts'
+import type { Minter } from './minter.ts'
+
+const NEVER = Number.POSITIVE_INFINITY
+
+/** What became of an old op. */
+export interface Reminted {
+  readonly isMinted: boolean
+  /** Removals left out. */
+  readonly dropped: number
+  /** Writes left out, fields counted one by one: a later one stands, or the key of a deadline is gone. */
+  readonly overwritten: number
+}
+
+/** What stood in a key unseen by the writes that were minted again over it. */
+interface Replaced {
+  readonly counters: { readonly field: string | undefined; readonly entry: CounterEntry }[]
+  readonly deadlines: Dot[]
+  /** Values and members. */
+  readonly others: Dot[]
+}
+
+export class Reminter {
+  readonly #keyspace: Keyspace
+  readonly #membership: Membership
+  readonly #minter: Minter
+  /** Where the old op stood: its stamp, and what it had seen. */
+  readonly #then: OpPoint
+  #was: WasEffect
+  #isMinted = false
+  #dropped = 0
+  #overwritten = 0
+  /** By database and key. */
+  readonly #replaced = new Map<string, Replaced>()
+  /** By origin, the last op that holds what was minted again: later old ops had seen all of that. */
+  readonly #again = new Map<Origin, number>()
+  /** By origin, the last op, where nothing was left of it to mint. */
+  readonly #unnamed = new Map<Origin, WasEffect>()
+  /** What is being minted again, for conflict events. */
+  current: KeyEffect | undefined = undefined
+
+  constructor(
+    origin: Origin,
+    keyspace: Keyspace,
+    membership: Membership,
+    minter: Minter,
+    applied: VersionVector,
+    conflicts: ConflictSink,
+  ) {
+    this.#keyspace = keyspace
+    this.#membership = membership
+    this.#minter = minter
+    this.#then = new OpPoint(origin, applied, conflicts)
+    this.#was = { tag: TAG.WAS, origin, seq: 0, hlc: 0 }
+  }
+
+  /** The own log holds an op that was minted again. */
+  recall(origin: Origin, seq: number): void {
+    this.#again.set(origin, seq)
+  }
+
+  /**
+   * Mints again what is left of an op.
+   * @param deps  as its batch says
+   * @returns undefined when it had been minted again before
+   */
+  remint(origin: Origin, { seq, hlc, effects }: Op, deps: VersionVector): Reminted | undefined {
+    // An op that was minted again and came too late once more is still the first one.
+    const was = wasOf(effects) ?? { tag: TAG.WAS, origin, seq, hlc }
+    if (was.seq <= this.#membership.remintedTo(was.origin)) return undefined
+    this.#was = was
+    this.#then.moveTo(origin, seq, was.hlc, deps)
+    this.#isMinted = false
+    this.#dropped = 0
+    this.#overwritten = 0
+    for (const effect of effects) {
+      this.#effect(effect)
+      this.#then.index++
+    }
+    this.current = undefined
+    this.#minter.endOp()
+    if (this.#isMinted) this.#unnamed.delete(was.origin)
+    else this.#unnamed.set(was.origin, was)
+    return { isMinted: this.#isMinted, dropped: this.#dropped, overwritten: this.#overwritten }
+  }
+
+  /** The tail is over: none of it is minted again after this. */
+  end(): void {
+    for (const was of this.#unnamed.values()) {
+      this.#minter.beginAgain(was)
+      this.#minter.endOp()
+    }
+    this.#unnamed.clear()
+    this.#replaced.clear()
+  }
+
+  #effect(effect: Effect): void {
+    if (!isKeyEffect(effect)) {
+      if (effect.tag === TAG.FLUSH) this.#dropped++
+      return
+    }
+    this.current = effect
+    switch (effect.tag) {
+      case TAG.SET:
+      case TAG.PUT:
+        this.#string(effect)
+        break
+      case TAG.INCREMENT:
+        this.#increment(effect)
+        break
+      case TAG.HASH_PUT:
+        this.#fields(effect)
+        break
+      case TAG.HASH_INCREMENT:
+        this.#incrementField(effect)
+        break
+      case TAG.SET_ADD:
+        this.#members(effect)
+        break
+      case TAG.DEADLINE:
+        this.#deadline(effect, effect.deadlineMs)
+        break
+      default:
+        this.#dropped++
+    }
+  }
+
+  #string(effect: SetEffect | PutEffect): void {
+    const entry = this.#entry(effect)
+    const cell = entry === undefined ? undefined : stringOf(entry)
+    if (this.#isBeaten(cell, effect.value)) return
+    const { key, value, db } = effect
+    if (effect.tag === TAG.SET && !this.#holdsUnseen(effect, entry)) {
+      this.#write(effect).set(key, value, effect.deadlineMs)
+      return
+    }
+    this.#keepCell(effect, cell)
+    this.#begin(effect, effect.tag === TAG.PUT && effect.creates)
+    this.#write(effect).put(key, value)
+    const left = this.#left(effect, undefined, effect.seen)
+    if (left !== undefined) this.#write(effect).increment(key, left)
+    if (effect.tag === TAG.SET) this.#deadline({ db, key }, effect.deadlineMs)
+  }
+
+  #increment(effect: IncrementEffect): void {
+    this.#begin(effect, effect.creates)
+    this.#write(effect).increment(effect.key, effect.delta)
+  }
+
+  #fields(effect: HashPutEffect): void {
+    const { key, pairs, seen } = effect
+    const entry = this.#entry(effect)
+    const cells = entry === undefined ? undefined : hashOf(entry)?.fields
+    const winning: string[] = []
+    for (let i = 0; i + 1 < pairs.length; i += 2) {
+      const field = pairs[i]!
+      const value = pairs[i + 1]!
+      const cell = cells?.get(field)
+      if (this.#isBeaten(cell, value, field)) continue
+      this.#keepCell(effect, cell, field)
+      winning.push(field, value)
+    }
+    if (winning.length === 0) return
+    this.#begin(effect, effect.creates)
+    this.#write(effect).putFields(key, winning)
+    for (let i = 0; i < winning.length; i += 2) {
+      const left = this.#left(effect, winning[i]!, seen)
+      if (left !== undefined) this.#write(effect).incrementField(key, winning[i]!, left)
+    }
+  }
+
+  #incrementField(effect: HashIncrementEffect): void {
+    this.#begin(effect, effect.creates)
+    this.#write(effect).incrementField(effect.key, effect.field, effect.delta)
+  }
+
+  #members(effect: SetAddEffect): void {
+    const entry = this.#entry(effect)
+    const members = entry === undefined ? undefined : setOf(entry)?.members
+    for (const member of effect.members) {
+      for (const dot of listOf(members?.get(member)))
+        if (!this.#hadSeen(dot)) this.#kept(effect).others.push(dot)
+    }
+    this.#begin(effect, effect.creates)
+    this.#write(effect).addMembers(effect.key, effect.members)
+  }
+
+  /** Writes the longest of a deadline and of those it had not seen, unless that one stands already. */
+  #deadline(on: OnKey, deadlineMs: number): void {
+    const entry = this.#entry(on)
+    if (entry === undefined || visibleState(entry) === undefined) {
+      this.#overwritten++
+      return
+    }
+    const longest = this.#longestUnseen(on, entry)
+    const longestMs = longest === undefined ? Number.NEGATIVE_INFINITY : momentOf(longest)
+    if (longestMs > deadlineMs) {
+      this.#overwritten++
+      this.#then.report('deadline', longest!, new Deadline(deadlineMs, this.#then))
+    }
+    if (longestMs >= deadlineMs && longestMs === deadlineOf(entry)) return
+    this.#keepDeadlines(on, entry)
+    this.#write(on).setDeadline(on.key, Math.max(deadlineMs, longestMs))
+  }
+
+  #longestUnseen(on: OnKey, entry: KeyEntry): Dot | undefined {
+    let longest: Dot | undefined
+    const kept = this.#replaced.get(nameOf(on))?.deadlines ?? []
+    for (const one of [...kept, ...deadlinesOf(entry)]) {
+      if (this.#hadSeen(one)) continue
+      if (longest === undefined || momentOf(one) > momentOf(longest)) longest = one
+    }
+    return longest
+  }
+
+  /**
+   * Before a write that does not speak of deadlines. One that creates the key counts as "never", whether it
+   * does so now or did so when it was first minted.
+   */
+  #begin(on: OnKey, created: boolean): void {
+    const entry = this.#entry(on)
+    if (entry === undefined) return
+    if (visibleState(entry) === undefined) this.#keepDeadlines(on, entry)
+    else if (created && deadlineOf(entry) !== NEVER) this.#deadline(on, NEVER)
+  }
+
+  /** A value that the old write had not seen, and that is later, stands. Reported. */
+  #isBeaten(cell: Cell | undefined, value: string, field?: string): boolean {
+    const winner = registersOf(cell).find((register) => !this.#hadSeen(register))
+    if (winner === undefined) return false
+    const mine = new Register(value, this.#then)
+    if (compareStamps(winner, mine) < 0) return false
+    this.#overwritten++
+    this.#then.field = field
+    this.#then.report('register', winner, mine)
+    this.#then.field = undefined
+    return true
+  }
+
+  /** What the counters of a cell that was written over hold beyond what the old write had seen of them. */
+  #left(on: OnKey, field: string | undefined, seen: readonly SeenCounter[]): Amount | undefined {
+    let left: Amount | undefined
+    for (const one of this.#replaced.get(nameOf(on))?.counters ?? []) {
+      if (one.field !== field || this.#hadSeen(one.entry)) continue
+      const amount = this.#unseenOf(one.entry, field, seen)
+      left = left === undefined ? amount : addAmounts(left, amount)
+    }
+    return left
+  }
+
+  /** As a removal takes of a counter what it had seen (`crdt/counter.ts`). */
+  #unseenOf(entry: CounterEntry, field: string | undefined, seen: readonly SeenCounter[]): Amount {
+    const type = field === undefined ? 'string' : 'hash'
+    const one = seen.find(
+      (each) =>
+        each.origin === entry.origin && each.run === entry.run && each.type === type && each.field === field,
+    )
+    if (one === undefined || this.#then.deps.get(entry.origin) <= entry.resetSeq) return entry.amount
+    return addAmounts(entry.total, negateAmount(one.total))
+  }
+
+  #keepCell(on: OnKey, cell: Cell | undefined, field?: string): void {
+    for (const register of registersOf(cell)) {
+      // It may be renewed in place by the write that replaces it.
+      if (!this.#hadSeen(register)) this.#kept(on).others.push(new Dot(register))
+    }
+    if (!(cell instanceof ManyCell)) return
+    for (const entry of cell.counter)
+      if (!this.#hadSeen(entry)) this.#kept(on).counters.push({ field, entry })
+  }
+
+  #keepDeadlines(on: OnKey, entry: KeyEntry): void {
+    for (const one of deadlinesOf(entry)) if (!this.#hadSeen(one)) this.#kept(on).deadlines.push(one)
+  }
+
+  #kept(on: OnKey): Replaced {
+    const name = nameOf(on)
+    const known = this.#replaced.get(name)
+    if (known !== undefined) return known
+    const made: Replaced = { counters: [], deadlines: [], others: [] }
+    this.#replaced.set(name, made)
+    return made
+  }
+
+  /** Something of the key stands, or would but for what was minted again, that the old op had not seen. */
+  #holdsUnseen(on: OnKey, entry: KeyEntry | undefined): boolean {
+    const replaced = this.#replaced.get(nameOf(on))
+    if (replaced !== undefined) {
+      for (const { entry } of replaced.counters) if (!this.#hadSeen(entry)) return true
+      for (const dot of replaced.deadlines) if (!this.#hadSeen(dot)) return true
+      for (const dot of replaced.others) if (!this.#hadSeen(dot)) return true
+    }
+    if (entry !== undefined) for (const dot of dotsOf(entry)) if (!this.#hadSeen(dot)) return true
+    return false
+  }
+
+  /** The old op's origin had seen that write then, or it is an older one of its own, minted again. */
+  #hadSeen(dot: Dot): boolean {
+    return this.#then.covers(dot) || dot.seq <= (this.#again.get(dot.origin) ?? 0)
+  }
+
+  #entry({ db, key }: OnKey): KeyEntry | undefined {
+    return this.#keyspace.get(db, key)
+  }
+
+  /** Begins the op with the first write that is left of it. */
+  #write({ db }: OnKey): Minter {
+    const minter = this.#minter
+    if (!this.#isMinted) this.#again.set(minter.origin, minter.beginAgain(this.#was))
+    this.#isMinted = true
+    minter.db = db
+    return minter
+  }
+}
+
+function nameOf({ db, key }: OnKey): string {
+  return `${db}:${key}`
+}
+
+function wasOf(effects: readonly Effect[]): WasEffect | undefined {
+  const first = effects[0]
+  return first?.tag === TAG.WAS ? first : undefined
+}
+
+function registersOf(cell: Cell | undefined): readonly Register[] {
+  if (cell === undefined) return []
+  return cell instanceof ManyCell ? cell.registers : [cell]
+}
+
+function deadlinesOf(entry: KeyEntry): readonly Dot[] {
+  return listOf(openKey(entry).deadlines)
+}
+
+function listOf(dots: Deadlines): readonly Dot[] {
+  return dots === undefined ? [] : Array.isArray(dots) ? dots : [dots]
+}
+
+/** Every write that the key holds. */
+function* dotsOf(entry: KeyEntry): Iterable<Dot> {
+  const { state, hidden } = openKey(entry)
+  yield* deadlinesOf(entry)
+  if (state !== undefined) for (const one of [state, ...(hidden ?? [])]) yield* dotsOfState(one)
+}
+
+function* dotsOfState(state: TypedState): Iterable<Dot> {
+  if (state instanceof Register || state instanceof ManyCell) yield* dotsOfCell(state)
+  else if (state instanceof HashState) for (const cell of state.fields.values()) yield* dotsOfCell(cell)
+  else if (state instanceof SetState) for (const dots of state.members.values()) yield* listOf(dots)
+}
+
+function* dotsOfCell(cell: Cell): Iterable<Dot> {
+  yield* registersOf(cell)
+  if (cell instanceof ManyCell) yield* cell.counter
+}
