@@ -65,6 +65,7 @@ async function play(): Promise<void> {
   )
   await witness(false)
   stage.say()
+  await Promise.all(regions.map((region) => region.takesWrites()))
   stage.command(a.name, ['FLUSHALL'], await a.run('FLUSHALL'))
   await awaitAgreement(regions)
 

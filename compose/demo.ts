@@ -89,7 +89,10 @@ async function play(stage: Stage, regions: readonly Region[], folder: string): P
 async function startAll(regions: readonly Region[]): Promise<void> {
   const results = await Promise.allSettled(regions.map((region) => region.start()))
   const failed = results.find((result) => result.status === 'rejected')
-  if (failed === undefined) return
+  if (failed === undefined) {
+    await Promise.all(regions.map((region) => region.takesWrites()))
+    return
+  }
   throw new Error(`${sentenceOf(failed.reason)}\n          (other ports: npm start -- --port 7201)`)
 }
 

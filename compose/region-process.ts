@@ -23,6 +23,12 @@ const POLL_MS = 20
 /** Seen from dist/, where this runs. */
 const program = fileURLToPath(new URL('../../bin/causeway.mjs', import.meta.url))
 
+/**
+ * The tables of a node are arrays that grow now and then. glibc keeps freed ones for later in a heap that
+ * they fragment; what is larger than this it gives back to the system.
+ */
+const MALLOC_ENV = { MALLOC_MMAP_THRESHOLD_: '65536' }
+
 export class RegionProcess {
   readonly plan: RegionPlan
   readonly #nodeFlags: readonly string[]
@@ -65,7 +71,11 @@ export class RegionProcess {
     if (this.#stopped) throw new Error(`region ${plan.name} was stopped`)
     const log = openSync(plan.logFile, 'a')
     const words = [...this.#nodeFlags, program, 'node', ...plan.words]
-    const child = spawn(process.execPath, words, { detached: true, stdio: ['ignore', 'ignore', log] })
+    const child = spawn(process.execPath, words, {
+      detached: true,
+      stdio: ['ignore', 'ignore', log],
+      env: { ...process.env, ...MALLOC_ENV },
+    })
     closeSync(log)
     this.#child = child
     process.once('exit', this.#killAtExit)

@@ -48,6 +48,17 @@ export class RegionClient {
   digest(): Promise<unknown> {
     return this.run('CRDT.DIGEST')
   }
+
+  /** Waits until the region takes writes: a new one does once it has met a peer. @throws Error when it does not */
+  async takesWrites(): Promise<void> {
+    const start = performance.now()
+    while (!String(await this.run('INFO', 'crdt')).includes('lacking:0')) {
+      if (performance.now() - start > AGREE_MS_MAX) {
+        throw new Error(`region ${this.name} has not met a peer after ${AGREE_MS_MAX / 1000} s`)
+      }
+      await delay(POLL_MS)
+    }
+  }
 }
 
 /** A region that was started here. */

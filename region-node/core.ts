@@ -11,7 +11,6 @@
  * Invariants: (1) nothing a turn produced leaves the node before the log has committed it. (2) After a
  * failure of the disk or of an invariant nothing leaves the node any more.
  */
-import { assert } from '../crdt/assert.ts'
 import type { BatchReader } from '../crdt/codec/batch.ts'
 import { ByteReader, ByteWriter, type Latin1 } from '../crdt/codec/bytes.ts'
 import type { RegionStatus } from '../crdt/effects/horizon-effects.ts'
@@ -34,6 +33,7 @@ import { CommandWatch, type WatchSettings } from './engine/command-watch.ts'
 import { ConflictLog } from './engine/conflict-log.ts'
 import { Engine } from './engine/engine.ts'
 import { DiskError, type Env } from './env.ts'
+import { errors } from './errors.ts'
 import { HorizonKeeper } from './horizon-keeper.ts'
 import { LateTail } from './late-tail.ts'
 import { MemoryWatch } from './memory-watch.ts'
@@ -106,7 +106,7 @@ export class NodeCore implements CommandSink, TurnPort, SyncHost {
   readonly #ports: CorePorts
   readonly #folder: string
   readonly #lock: { release(): void }
-  #keeper: HorizonKeeper | undefined
+  readonly keeper: HorizonKeeper
   /** Under which this run goes on; settled by recovery. */
   #terms: Terms = { origin: '', lacking: false, former: [] }
   readonly lateTail: LateTail
@@ -184,16 +184,11 @@ export class NodeCore implements CommandSink, TurnPort, SyncHost {
       inform: (sentence) => ports.log.info(sentence),
     }
     this.mesh = new Mesh(this, ports.transport, env, syncSettings(settings))
+    this.keeper = this.#makeKeeper()
     this.engine.admission.begin('loading')
   }
 
-  /** Settled by recovery. */
-  get keeper(): HorizonKeeper {
-    assert(this.#keeper !== undefined, 'recovery is over')
-    return this.#keeper
-  }
-
-  #makeKeeper(lacking: boolean): HorizonKeeper {
+  #makeKeeper(): HorizonKeeper {
     const { env, log } = this.#ports
     const { values } = this.settings
     const parts = {
@@ -211,9 +206,10 @@ export class NodeCore implements CommandSink, TurnPort, SyncHost {
       former: () => this.#terms.former.map((id) => this.origins.intern(id)),
       permitted: () => {
         if (this.lateTail.isPending) this.log.whenIdle(() => this.#remintLateTail())
+        return !this.lateTail.isPending
       },
     }
-    return new HorizonKeeper(parts, lacking)
+    return new HorizonKeeper(parts)
   }
 
   /** At an operator's word: a region joins, leaves, or is called back. The node may mint. */
@@ -223,21 +219,22 @@ export class NodeCore implements CommandSink, TurnPort, SyncHost {
   }
 
   #remintLateTail(): void {
-    if (this.#failed || this.#stopping || !this.lateTail.isPending || this.engine.refusal !== undefined)
-      return
-    this.engine.endTurn()
-    this.lateTail.remint()
+    const { engine, lateTail, log } = this
+    if (this.#failed || this.#stopping || !lateTail.isPending || log.isFull) return
+    // The log may have been busy for a while: the node may mint still, and waits for nothing but this.
+    if (engine.refusal !== errors.regionLate) return
+    engine.endTurn()
+    engine.refuseWrites(undefined)
+    lateTail.remint()
     this.#scheduleTurnEnd()
   }
 
   /** In the turn of an adoption that brings the region back: what follows is minted under a new origin. */
   #returned(origin: Origin): void {
-    const { engine, keeper } = this
-    engine.adoptOrigin(origin)
-    keeper.judge()
+    this.engine.adoptOrigin(origin)
     this.lateTail.isPending = true
-    // A newcomer has minted nothing yet, and may have to wait until it may.
-    if (engine.refusal === undefined) this.lateTail.remint()
+    // It mints its late tail in this turn, unless it has to wait until it may mint at all.
+    this.keeper.judge()
   }
 
   /** @param endedAt  the node stops in order, and its log ends there */
@@ -314,6 +311,8 @@ export class NodeCore implements CommandSink, TurnPort, SyncHost {
       abandonSnapshot: () => this.snapshotter.abandon('a snapshot from another region takes its place'),
       mayReturn: (membership) => this.keeper.mayReturn(membership),
       newOrigin: () => {
+        // An origin without an op has nothing that could have come too late.
+        if (this.engine.applied.get(this.engine.origin) === 0) return this.engine.origin
         this.#terms = renewOrigin(env, this.#folder, this.identity.regionId, this.#terms)
         return this.origins.intern(this.#terms.origin)
       },
@@ -398,8 +397,8 @@ export class NodeCore implements CommandSink, TurnPort, SyncHost {
       this.#ports.env.after(HURRY_MS, () => this.log.hurryDurable())
     }
     this.mesh.membershipChanged()
-    this.#keeper = this.#makeKeeper(this.#terms.lacking)
     this.lateTail.isPending = this.engine.hasLateTail
+    this.keeper.begin(this.#terms.lacking)
     this.engine.admission.end('loading')
   }
 
@@ -617,7 +616,7 @@ export class NodeCore implements CommandSink, TurnPort, SyncHost {
     this.adoption.stop()
     await this.mesh.stop(reason)
     // In the middle of recovery nothing was begun that would have to be ended.
-    if (this.#keeper !== undefined) await this.#endLog()
+    if (!this.engine.admission.has('loading')) await this.#endLog()
     this.#lock.release()
   }
 

@@ -120,6 +120,9 @@ export const errors = {
     'BEHIND This region takes writes once it has heard a peer and holds what that one has: it is new, or its ' +
       'folder was put back from a copy. Start another region; CRDT.LINK STATUS shows how far it is. Reads work.',
   ),
+  regionLate: commandError(
+    'BEHIND This region takes writes in a moment: what it took while it was cut off comes first. Reads work.',
+  ),
   regionEnded: commandError(
     'BEHIND This region was removed from the database, or suspended: reads work, writes go to another region',
   ),

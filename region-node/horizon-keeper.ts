@@ -48,14 +48,18 @@ export interface KeeperParts {
   readonly settled: () => void
   /** Origins of earlier runs: somebody may hold an op of theirs that this node lost. */
   readonly former: () => readonly Origin[]
-  /** Called at every beat at which the node may mint. */
-  readonly permitted: () => void
+  /**
+   * Called whenever the node may mint. @returns false when it has to mint its late tail again first, which it
+   * then sees to: nothing else is minted until it has
+   */
+  readonly permitted: () => boolean
 }
 
 export class HorizonKeeper {
   readonly #parts: KeeperParts
-  readonly #startedMs: number
-  #lacking: boolean
+  #startedMs: number
+  #hasBegun = false
+  #lacking = false
   /** A peer has let this node in during this run. */
   #welcomed = false
   /** The op by which the own region joined or came back, as a peer knows it. */
@@ -69,11 +73,19 @@ export class HorizonKeeper {
   readonly #cutLag = new CutLag()
   #holdup: Holdup | undefined
 
-  /** @param lacking  the node may lack what its region has acknowledged */
-  constructor(parts: KeeperParts, lacking: boolean) {
+  constructor(parts: KeeperParts) {
     this.#parts = parts
-    this.#lacking = lacking
     this.#startedMs = parts.nowMs()
+  }
+
+  /**
+   * Recovery is over.
+   * @param lacking  the node may lack what its region has acknowledged
+   */
+  begin(lacking: boolean): void {
+    this.#hasBegun = true
+    this.#lacking = lacking
+    this.#startedMs = this.#parts.nowMs()
     this.judge()
   }
 
@@ -122,6 +134,7 @@ export class HorizonKeeper {
 
   /** Decides whether this node may mint. */
   judge(): void {
+    if (!this.#hasBegun) return
     const { engine, mesh, regionId } = this.#parts
     for (const { regionId: id, durable, heardMs } of mesh.cut.standings) {
       // Not what others remember of a region that was silent since before this node started.
@@ -133,10 +146,13 @@ export class HorizonKeeper {
     } else if (this.#lacking && !this.#isSettled()) {
       engine.refuseWrites(errors.regionLacking)
     } else {
-      engine.refuseWrites(undefined)
-      if (!this.#lacking) return
-      this.#lacking = false
-      this.#parts.settled()
+      if (this.#lacking) {
+        this.#lacking = false
+        this.#parts.settled()
+      }
+      // Before the call, which may mint at once.
+      engine.refuseWrites(errors.regionLate)
+      if (this.#parts.permitted()) engine.refuseWrites(undefined)
     }
   }
 
@@ -169,7 +185,6 @@ export class HorizonKeeper {
     this.#cutLag.look(engine.applied, mesh.cut.cut, this.#parts.nowMs())
     const reclaimed = engine.reclaim(mesh.cut.cut)
     if (engine.refusal !== undefined) return reclaimed > 0
-    this.#parts.permitted()
     const effects = [...this.#fenceFormer(), ...this.#seal(), ...this.#suspend(), ...this.#bringBack()]
     if (effects.length > 0) engine.declare(effects)
     return effects.length > 0 || reclaimed > 0

@@ -218,6 +218,9 @@ function crdt(core: NodeCore): Lines {
     ['fences', horizon.fences],
     ['seals', horizon.seals],
     ['suspended_regions', horizon.suspended.join(',')],
+    ['late_ops_minted_again', core.lateTail.mintedCount],
+    ['late_removals_dropped', core.lateTail.droppedCount],
+    ['late_writes_overwritten', core.lateTail.overwrittenCount],
   )
   for (const rule of CONFLICT_RULES)
     lines.push([`conflicts_${rule.replaceAll('-', '_')}`, conflicts.counts[rule]])

@@ -31,11 +31,7 @@ import type { CounterEntry } from '../../crdt/counter.ts'
 import { Deadline, type Deadlines, momentOf } from '../../crdt/deadline.ts'
 import { type ConflictSink, compareStamps, Dot, OpPoint } from '../../crdt/dot.ts'
 import { type OnKey, TAG } from '../../crdt/effects/effect.ts'
-import {
-  type HashIncrementEffect,
-  type HashPutEffect,
-  hashOf,
-} from '../../crdt/effects/hash-effects.ts'
+import { type HashIncrementEffect, type HashPutEffect, hashOf } from '../../crdt/effects/hash-effects.ts'
 import type { WasEffect } from '../../crdt/effects/horizon-effects.ts'
 import { type SetAddEffect, setOf } from '../../crdt/effects/set-effects.ts'
 import {

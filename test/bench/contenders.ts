@@ -77,6 +77,7 @@ export async function startCauseway(
   }
   try {
     for (const region of regions) await region.start()
+    for (const region of regions) await region.takesWrites()
   } catch (error) {
     await stop()
     throw error

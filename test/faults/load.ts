@@ -106,6 +106,10 @@ export class Load {
   async #perform(client: RespClient, { commands, settle }: Planned): Promise<boolean> {
     try {
       const replies = await client.pipeline(commands)
+      if (replies.some(isLoading)) {
+        settle(false)
+        return false
+      }
       this.pledges.commands += commands.length
       settle(true)
       for (const reply of replies) this.#note(reply)
@@ -184,4 +188,9 @@ export class Load {
 
 function uncounted(words: readonly string[]): Planned {
   return { commands: [words], settle: () => {} }
+}
+
+/** The node has just come back, and nothing of it has run. */
+export function isLoading(reply: Reply): boolean {
+  return reply instanceof RespError && reply.line.startsWith('LOADING ')
 }

@@ -65,21 +65,19 @@ export class HorizonNode extends MemoryHost {
     }
     this.mesh = memoryNode(clock, network, this, peers).mesh
     this.membership.onChange = () => this.mesh.membershipChanged()
-    this.keeper = new HorizonKeeper(
-      {
-        engine: this.engine,
-        mesh: this.mesh,
-        regionId,
-        durable: this.durable,
-        nowMs: () => clock.monoMs(),
-        darkMaxMs: () => DARK_MAX_MS,
-        report: (sentence) => this.reports.push(sentence),
-        settled: () => this.settledAt.push(this.applied.opCount),
-        former: () => [],
-      permitted: () => {},
-      },
-      lacking,
-    )
+    this.keeper = new HorizonKeeper({
+      engine: this.engine,
+      mesh: this.mesh,
+      regionId,
+      durable: this.durable,
+      nowMs: () => clock.monoMs(),
+      darkMaxMs: () => DARK_MAX_MS,
+      report: (sentence) => this.reports.push(sentence),
+      settled: () => this.settledAt.push(this.applied.opCount),
+      former: () => [],
+      permitted: () => true,
+    })
+    this.keeper.begin(lacking)
   }
 
   #makeEngine(clock: ManualClock): Engine {

@@ -2,9 +2,10 @@
  * memory-transport.ts: links between nodes of one process, with delays and cuts.
  *
  * A link is two first-in-first-out lanes. A message takes a random delay but never overtakes another.
- * A *cut* between two addresses breaks their links at both ends and refuses new ones. A *stall* keeps
- * the links and delivers nothing, in one direction or both, as a network that drops every packet does;
- * when it ends, what was sent meanwhile arrives.
+ * A *cut* between two addresses breaks their links at both ends and refuses new ones. A *wall* around an
+ * address refuses those that others dial, as a firewall does; it may dial. A *stall* keeps the links and
+ * delivers nothing, in one direction or both, as a network that drops every packet does; when it ends,
+ * what was sent meanwhile arrives.
  *
  * Invariants: (1) messages of a lane arrive whole, once and in order, or not at all. (2) No callback runs
  * before the call that caused it has returned. (3) All chance comes from the given clock.
@@ -27,6 +28,7 @@ export class MemoryNetwork {
   readonly #listeners = new Map<string, (link: Link) => LinkEvents>()
   readonly #links = new Set<MemoryLink>()
   readonly #cuts = new Set<string>()
+  readonly #walls = new Set<string>()
   readonly #stalls = new Set<string>()
   readonly #crashes = new Map<string, number>()
   /** Bytes delivered so far, over all links. */
@@ -67,6 +69,17 @@ export class MemoryNetwork {
 
   heal(a: string, b: string): void {
     this.#cuts.delete(pair(a, b))
+  }
+
+  /** Breaks all links of a node. It may dial again, and nobody may dial it. */
+  wall(address: string): void {
+    this.#walls.add(address)
+    for (const link of this.#links)
+      if (link.from === address || link.to === address) link.break('the connection was cut')
+  }
+
+  unwall(address: string): void {
+    this.#walls.delete(address)
   }
 
   /** Breaks the links between two nodes once: both may dial again. */
@@ -119,7 +132,7 @@ export class MemoryNetwork {
     this.#clock.after(this.delayMs(), () => {
       if (!lives()) return
       const accept = this.#listeners.get(to)
-      if (accept === undefined || this.#cuts.has(pair(from, to))) {
+      if (accept === undefined || this.#cuts.has(pair(from, to)) || this.#walls.has(to)) {
         failed(`cannot reach ${to}`)
         return
       }

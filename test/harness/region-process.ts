@@ -156,6 +156,20 @@ export class RegionProcess {
     }
   }
 
+  /** Waits until the node takes writes: a new region does once it has met a peer. */
+  async takesWrites(): Promise<void> {
+    const deadlineMs = performance.now() + START_MS_MAX
+    const client = await this.connect()
+    try {
+      while (!String(await client.command('INFO', 'crdt')).includes('lacking:0')) {
+        if (performance.now() > deadlineMs) throw this.#failure(`took no writes within ${START_MS_MAX} ms`)
+        await delay(POLL_MS)
+      }
+    } finally {
+      await client.close()
+    }
+  }
+
   async #answers(): Promise<boolean> {
     let client: RespClient | undefined
     try {

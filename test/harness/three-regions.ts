@@ -72,6 +72,7 @@ export class Regions {
         processes.push(await RegionProcess.prepare(options))
       }
       await Promise.all(processes.map((region) => region.start()))
+      await Promise.all(processes.map((region) => region.takesWrites()))
       const members = new Map<RegionName, Member>()
       for (const [i, name] of names.entries()) {
         const process = processes[i]!

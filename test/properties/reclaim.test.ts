@@ -7,9 +7,8 @@
  */
 import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
-import { openRecord } from '../../crdt/codec/batch.ts'
 import { isReclaimable, reclaimableFields } from '../../crdt/reclaim.ts'
-import type { VersionVector } from '../../crdt/version-vector.ts'
+import { cutOf, exchange, reclaim } from '../harness/cuts.ts'
 import { deliver, historyOf, opsOf, play, recordsOf, type Step, type Writer } from '../harness/history.ts'
 import { difference, observe } from '../harness/observe.ts'
 import { answerOf, opsWithin } from '../harness/oracle.ts'
@@ -40,41 +39,6 @@ const families = {
     'flush',
   ],
 } as const
-
-/** The highest cut that holds for one writer. */
-function cutOf(writer: Writer, writers: readonly Writer[]): VersionVector {
-  const { engine, origins } = writer
-  let cut = engine.applied.copy()
-  for (const other of writers) other.engine.endBatch()
-  for (const other of writers) {
-    const standing = cut.copy()
-    for (const [origin, seq] of cut.entries()) {
-      const has = other.vector.get(origin.id) ?? 0
-      if (has < seq) standing.retreat(origin, has)
-    }
-    cut = standing
-  }
-  for (const record of recordsOf(writers)) {
-    const { origin, firstSeq, opCount, deps } = openRecord(record, origins).header
-    if (firstSeq + opCount - 1 <= engine.applied.get(origin)) continue
-    const seen = deps.copy()
-    seen.advance(origin, engine.applied.get(origin))
-    cut = cut.meet(seen)
-  }
-  return cut
-}
-
-function exchange(writers: readonly Writer[]): void {
-  for (const to of writers) for (const from of writers) to.pull(from, Number.POSITIVE_INFINITY)
-}
-
-/** Everything that waits below a cut goes. */
-function reclaim(writer: Writer, cut: VersionVector): number {
-  let count = 0
-  // The first call may have to close a set that the second one gives out.
-  for (let i = 0; i < 2; i++) count += writer.engine.reclaim(cut)
-  return count
-}
 
 function waiting({ engine }: Writer): string[] {
   const names: string[] = []

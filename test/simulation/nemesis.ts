@@ -7,12 +7,10 @@ import type { Prng } from '../harness/prng.ts'
 import type { SimClock } from '../harness/sim-clock.ts'
 import type { DiskCopy } from '../harness/sim-disk.ts'
 import type { SimNode } from '../harness/sim-node.ts'
-import { FAULT_KINDS, type FaultKind, type SimOptions } from './options.ts'
+import { DARK_MS_MAX, FAULT_KINDS, type FaultKind, type SimOptions } from './options.ts'
 
 /** How long a crash waits for a sync to strike into. */
 const STRIKE_MS_MAX = 1200
-/** Longer waits for a region are not simulated among other faults. */
-const DARK_MS_MAX = 60_000
 
 /** What the nemesis asks of the run: regions that come and go. */
 export interface Fleet {
@@ -101,7 +99,10 @@ export class Nemesis {
         this.#full.add(a)
         break
       case 'dark':
-        await this.#isolate(a)
+        this.#isolate(a)
+        break
+      case 'wall':
+        this.#wall(a)
         break
       case 'wipe':
       case 'restore':
@@ -126,12 +127,26 @@ export class Nemesis {
   }
 
   /** Everybody else goes on without it for a while, and may come to do so for good. */
-  async #isolate(node: SimNode): Promise<void> {
-    const { darkMsMax } = this.#options
-    if (darkMsMax > DARK_MS_MAX) return
+  #isolate(node: SimNode): void {
+    if (this.#options.darkMsMax > DARK_MS_MAX) return
     for (const other of this.#nodes) if (other !== node) this.#network.cut(node.name, other.name)
-    this.#clock.advance(darkMsMax * (0.5 + this.#prng.random()))
+    this.#waitInTheDark()
     for (const other of this.#nodes) if (other !== node) this.#network.heal(node.name, other.name)
+  }
+
+  /** It hears the others, and they hear of it, but what it knows of one of them the others cannot ask for. */
+  #wall(node: SimNode): void {
+    if (this.#options.darkMsMax > DARK_MS_MAX) return
+    const others = this.#nodes.filter((other) => other !== node)
+    this.#network.wall(node.name)
+    for (const a of others) for (const b of others) if (a !== b) this.#network.cut(a.name, b.name)
+    this.#waitInTheDark()
+    for (const a of others) for (const b of others) this.#network.heal(a.name, b.name)
+    this.#network.unwall(node.name)
+  }
+
+  #waitInTheDark(): void {
+    this.#clock.advance(this.#options.darkMsMax * (0.5 + this.#prng.random()))
   }
 
   /** Others must be there to give back what was lost; two disks lost at once are a loss of data. */

@@ -23,6 +23,8 @@ export const FAULT_KINDS = [
   'full',
   // One region is cut off for longer than the others wait for it.
   'dark',
+  // One region may dial and is not to be dialed, and the others do not reach each other.
+  'wall',
   // A disk is lost, or put back as it was some time ago.
   'wipe',
   'restore',
@@ -49,6 +51,9 @@ export const FAMILIES = [
   'mixed',
 ] as const
 export type Family = (typeof FAMILIES)[number]
+
+/** Longer waits for a region are not simulated among other faults. */
+export const DARK_MS_MAX = 60_000
 
 export interface SimOptions {
   readonly seed: number
@@ -81,19 +86,33 @@ export interface SimOptions {
   readonly darkMsMax: number
 }
 
+/** Short enough to be waited for among other faults. */
+const SHORT_DARK_MS = [3000, 8000] as const
+/** Weight of what a run is about. */
+const FOCUS_WEIGHT = 4
+
+/** What a run is about: these kinds of faults and commands come often, whatever its seed leaves out. */
+export type Focus = readonly (FaultKind | Family)[]
+
 /** @param ops  commands of the run; drawn from the seed when absent */
-export function drawOptions(seed: number, ops?: number): SimOptions {
+export function drawOptions(seed: number, ops?: number, focus: Focus = []): SimOptions {
   const prng = new Prng(seed)
   const weights = <Name extends string>(names: readonly Name[], share: number) =>
-    Object.fromEntries(names.map((name) => [name, prng.chance(share) ? prng.between(1, 4) : 0])) as Record<
-      Name,
-      number
-    >
+    Object.fromEntries(
+      names.map((name) => {
+        const drawn = prng.chance(share) ? prng.between(1, 4) : 0
+        return [name, (focus as readonly string[]).includes(name) ? FOCUS_WEIGHT : drawn]
+      }),
+    ) as Record<Name, number>
   const delayMsMin = prng.pick([0.2, 1, 20])
   const syncMsMin = prng.pick([0.1, 1, 5])
   const families = weights(FAMILIES, 0.5)
   // A run without writes has nothing to say.
   families[prng.pick(['strings', 'counters', 'hashes', 'sets'] as const)] += 2
+  const faults = { ...weights(FAULT_KINDS, 0.45), heal: 3 }
+  const isAboutDarkness = focus.includes('dark') || focus.includes('wall')
+  const darkMsMax = prng.pick([86_400_000, 86_400_000, ...SHORT_DARK_MS])
+  const isDark = isAboutDarkness || (darkMsMax <= DARK_MS_MAX && faults.dark + faults.wall > 0)
   return {
     seed,
     ops: ops ?? prng.pick([60, 120, 250]),
@@ -123,15 +142,16 @@ export function drawOptions(seed: number, ops?: number): SimOptions {
     },
     skewMsMax: prng.pick([0, 5, 400, 5000, 90_000]),
     driftMax: prng.pick([0, 0.0002, 0.02]),
-    faults: { ...weights(FAULT_KINDS, 0.45), heal: 3 },
+    faults,
     families,
-    faultEveryMs: prng.pick([20, 100, 400]),
-    thinkMs: prng.pick([0.5, 5, 40]),
+    // What follows upon a long silence takes its time: clients must still be there.
+    faultEveryMs: prng.pick(isDark ? [100, 400, 2000] : [20, 100, 400]),
+    thinkMs: prng.pick(isDark ? [5, 40, 400, 1500] : [0.5, 5, 40]),
     keyCount: prng.pick([1, 2, 6]),
     databases: prng.pick([1, 1, 2]),
     flushes: prng.chance(0.2),
     segmentBytes: prng.pick([1024, 8192, 1024 * 1024]),
     tailBytes: prng.pick([256, 4096, 64 * 1024]),
-    darkMsMax: prng.pick([86_400_000, 86_400_000, 3000, 8000]),
+    darkMsMax: isAboutDarkness ? prng.pick(SHORT_DARK_MS) : darkMsMax,
   }
 }

@@ -1,13 +1,15 @@
 /**
- * simulate.ts: `npm run simulate -- --seed N --ops N --seeds COUNT --verbose`.
+ * simulate.ts: `npm run simulate -- --seed N --ops N --seeds COUNT --focus KINDS --verbose`.
  *
- * Runs COUNT seeds from N on (1 each when not given). Ends at the first finding with exit code 1 and the
- * command that reproduces it; the commit and the seed are all that is needed.
+ * Runs COUNT seeds from N on (1 each when not given), about the named kinds of faults and commands where some
+ * are named (`dark,counters`). Ends at the first finding with exit code 1 and the command that reproduces it;
+ * the commit and that command are all that is needed.
  */
 import { parseArgs } from 'node:util'
+import { FAMILIES, FAULT_KINDS, type Focus } from './options.ts'
 import { type SimResult, simulate } from './simulation.ts'
 
-const USAGE = 'usage: npm run simulate -- [--seed N] [--ops N] [--seeds COUNT] [--verbose]'
+const USAGE = 'usage: npm run simulate -- [--seed N] [--ops N] [--seeds COUNT] [--focus KINDS] [--verbose]'
 const PROGRESS_SEEDS = 100
 
 /** @returns the exit code */
@@ -18,21 +20,23 @@ export async function main(argv: readonly string[]): Promise<number> {
       seed: { type: 'string', default: '1' },
       seeds: { type: 'string', default: '1' },
       ops: { type: 'string' },
+      focus: { type: 'string', default: '' },
       verbose: { type: 'boolean', default: false },
     },
   })
   const first = Number(values.seed)
   const count = Number(values.seeds)
   const ops = values.ops === undefined ? undefined : Number(values.ops)
-  if (!isCount(first) || !isCount(count) || (ops !== undefined && !isCount(ops))) {
+  const focus = focusOf(values.focus)
+  if (!isCount(first) || !isCount(count) || (ops !== undefined && !isCount(ops)) || focus === undefined) {
     console.error(USAGE)
     return 2
   }
   for (let seed = first; seed < first + count; seed++) {
-    const result = await simulate(seed, ops, values.verbose)
+    const result = await simulate(seed, ops, values.verbose, focus)
     for (const line of result.trace) console.log(line)
     if (result.finding !== undefined) {
-      console.error(report(result, ops))
+      console.error(report(result, ops, focus))
       return 1
     }
     if (count === 1 || (seed - first + 1) % PROGRESS_SEEDS === 0) console.log(summary(result))
@@ -45,14 +49,26 @@ function isCount(value: number): boolean {
   return Number.isSafeInteger(value) && value > 0
 }
 
+/** @returns undefined when a name is neither a fault nor a family of commands */
+function focusOf(text: string): Focus | undefined {
+  const names = text.split(',').filter((name) => name !== '')
+  const known = [...FAULT_KINDS, ...FAMILIES].filter((name) => names.includes(name))
+  return known.length === names.length ? known : undefined
+}
+
 function summary({ seed, hash, commands, minted, virtualMs }: SimResult): string {
   const seconds = (virtualMs / 1000).toFixed(1)
   return `seed ${seed}: ${commands} commands, ${minted} ops, ${seconds} s of virtual time, trace ${hash.toString(16)}`
 }
 
-function report(result: SimResult, ops: number | undefined): string {
+function report(result: SimResult, ops: number | undefined, focus: Focus): string {
   const { seed, finding } = result
-  const again = `npm run simulate -- --seed ${seed}${ops === undefined ? '' : ` --ops ${ops}`} --verbose`
+  const options = [
+    `--seed ${seed}`,
+    ...(ops === undefined ? [] : [`--ops ${ops}`]),
+    ...(focus.length === 0 ? [] : [`--focus ${focus.join()}`]),
+  ]
+  const again = `npm run simulate -- ${options.join(' ')} --verbose`
   return `${summary(result)}\nFINDING ${finding}\nto see it again: ${again}`
 }
 

@@ -25,12 +25,15 @@ import { Convergence } from './checkers/convergence.ts'
 import { Counters } from './checkers/counters.ts'
 import { Durability } from './checkers/durability.ts'
 import { Expiry } from './checkers/expiry.ts'
+import { LateTail } from './checkers/late-tail.ts'
 import { MintedOnce } from './checkers/minted-once.ts'
 import { OracleEquality } from './checkers/oracle-equality.ts'
 import { Queues } from './checkers/queues.ts'
+import { StableCut } from './checkers/stable-cut.ts'
+import { Suspension } from './checkers/suspension.ts'
 import { Ledger } from './ledger.ts'
 import { type Fleet, Nemesis } from './nemesis.ts'
-import { drawOptions, type SimOptions } from './options.ts'
+import { drawOptions, type Focus, type SimOptions } from './options.ts'
 import { Workload } from './workload.ts'
 
 /** Virtual milliseconds in which healed regions must have become equal. */
@@ -43,6 +46,9 @@ const FOUNDING_MS = 5000
 const NODES_MAX = 5
 /** Moments in a run at which the running checks look at everything. */
 const MOMENTS = 8
+
+/** Begins a finding that no checker made: a node, or the run itself, ended in an error. */
+export const BROKEN = 'broken: '
 
 export interface SimResult {
   readonly seed: number
@@ -58,14 +64,24 @@ export interface SimResult {
   readonly trace: readonly string[]
 }
 
-/** Runs one seed. @param ops  commands to send; drawn from the seed when absent */
-export async function simulate(seed: number, ops?: number, keepTrace = false): Promise<SimResult> {
-  const simulation = new Simulation(drawOptions(seed, ops), keepTrace)
+/**
+ * Runs one seed.
+ * @param ops  commands to send; drawn from the seed when absent
+ * @param focus  what the run is about, where not only the seed decides that
+ */
+export async function simulate(
+  seed: number,
+  ops?: number,
+  keepTrace = false,
+  focus: Focus = [],
+): Promise<SimResult> {
+  const simulation = new Simulation(drawOptions(seed, ops, focus), keepTrace)
   let finding: string | undefined
   try {
     await simulation.run()
   } catch (error) {
-    finding = error instanceof Finding ? error.message : `${error instanceof Error ? error.stack : error}`
+    finding =
+      error instanceof Finding ? error.message : `${BROKEN}${error instanceof Error ? error.stack : error}`
   }
   return simulation.result(finding)
 }
@@ -129,6 +145,9 @@ class Simulation implements SimNodeObserver, World, Fleet {
       new Convergence(this),
       new Counters(this),
       new Expiry(this),
+      new StableCut(),
+      new Suspension(this),
+      new LateTail(this),
     ]
   }
 

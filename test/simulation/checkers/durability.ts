@@ -5,12 +5,16 @@
  * Promised are: whatever an answered command had seen or written (under `always` at once; under the other
  * policies after the policy's interval, or at once where only the process was killed), what the node
  * claims to have durably, and what peers believe it has, because it told them.
+ *
+ * An op that came behind the end of its origin is not lost when every write in it counts under another dot or
+ * stands behind a later one that it had not seen. What it removed may come back.
  */
 
 import { TAG } from '../../../crdt/effects/effect.ts'
-import { type Effect, isKeyEffect } from '../../../crdt/registry.ts'
+import { type Effect, isKeyEffect, type KeyEffect } from '../../../crdt/registry.ts'
 import type { NodeCore } from '../../../region-node/core.ts'
 import type { FsyncPolicy } from '../../../region-node/persistence/op-log.ts'
+import type { OracleOp } from '../../harness/oracle.ts'
 import type { SentCommand } from '../../harness/sim-client.ts'
 import type { Ending, SimNode } from '../../harness/sim-node.ts'
 import { type Checker, Finding, firstLacking, type World } from '../checker.ts'
@@ -113,7 +117,7 @@ export class Durability implements Checker {
     for (const command of ledger.commands) {
       const { dot, answeredMs, words } = command
       if (dot === undefined || answeredMs === undefined || ledger.forgivable.has(command)) continue
-      if ((vector.get(dot.origin) ?? 0) < dot.seq && !this.#isMintedAgain(dot, vector)) {
+      if ((vector.get(dot.origin) ?? 0) < dot.seq && this.#isLost(dot, ledger.within(vector))) {
         throw new Finding(
           'durability',
           `'${words.join(' ')}' was answered and is lost: ${dot.origin}:${dot.seq}`,
@@ -122,30 +126,41 @@ export class Durability implements Checker {
     }
   }
 
-  /** The op counts under another dot, or held nothing but removals, which may be dropped. */
-  #isMintedAgain(
-    { origin, seq }: { origin: string; seq: number },
-    vector: ReadonlyMap<string, number>,
-  ): boolean {
-    const { ledger } = this.#world
-    const op = ledger.ops.get(Ledger.nameOf(origin, seq))
-    if (op === undefined || !op.effects.some(isWrite)) return true
-    for (const { origin: newOrigin, seq: newSeq, effects } of ledger.ops.values()) {
-      const was = effects[0]
-      if (was?.tag !== TAG.WAS || was.origin.id !== origin || was.seq !== seq) continue
-      if (newSeq <= (vector.get(newOrigin) ?? 0)) return true
-    }
-    return false
+  /** @param counted  ops that count in the end */
+  #isLost({ origin, seq }: { origin: string; seq: number }, counted: readonly OracleOp[]): boolean {
+    const op = this.#world.ledger.ops.get(Ledger.nameOf(origin, seq))
+    if (op === undefined) return false
+    const again = counted.find(({ effects: [was] }) => {
+      return was?.tag === TAG.WAS && was.origin.id === origin && was.seq === seq
+    })
+    return op.effects.some((effect) => {
+      if (!isKeyEffect(effect) || !isLasting(effect)) return false
+      if (again?.effects.some((one) => isSameKey(one, effect))) return false
+      return !isValue(effect) || !counted.some((other) => isBeaten(effect, op, other))
+    })
   }
 }
 
-function isWrite(effect: Effect): boolean {
-  return (
-    isKeyEffect(effect) &&
-    effect.tag !== TAG.CLEAR &&
-    effect.tag !== TAG.SET_REMOVE &&
-    effect.tag !== TAG.HASH_REMOVE
-  )
+/** Removals are dropped from an op that came too late; a deadline may find its key gone, or a later one there. */
+function isLasting({ tag }: KeyEffect): boolean {
+  return tag !== TAG.CLEAR && tag !== TAG.SET_REMOVE && tag !== TAG.HASH_REMOVE && tag !== TAG.DEADLINE
+}
+
+/** Of several such writes one wins; increments and members never lose. */
+function isValue({ tag }: KeyEffect): boolean {
+  return tag === TAG.SET || tag === TAG.PUT || tag === TAG.HASH_PUT
+}
+
+function isSameKey(effect: Effect, { db, key }: KeyEffect): boolean {
+  return isKeyEffect(effect) && effect.db === db && effect.key === key
+}
+
+/** The other op writes a value there, later by its stamp, and the op had not seen it. */
+function isBeaten(effect: KeyEffect, op: OracleOp, other: OracleOp): boolean {
+  const [was] = other.effects
+  const hlc = was?.tag === TAG.WAS ? was.hlc : other.hlc
+  if (hlc < op.hlc || other.seq <= (op.deps.get(other.origin) ?? 0)) return false
+  return other.effects.some((one) => isKeyEffect(one) && isSameKey(one, effect) && isValue(one))
 }
 
 function join(vector: Vector, other: Iterable<readonly [string, number]>): void {
