@@ -198,6 +198,7 @@ export class NodeCore implements CommandSink, TurnPort, SyncHost {
       durable: this.log.durable,
       nowMs: () => env.monoMs(),
       darkMaxMs: () => values['peer-dark-max-ms'],
+      logIsTooLong: () => this.log.bytes > values['log-retain-bytes'],
       report: (sentence: string) => log.warn(sentence),
       settled: () => {
         log.info(`region ${values.region} holds what its peers have, and takes writes`)

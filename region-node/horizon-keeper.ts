@@ -31,6 +31,8 @@ import { errors } from './errors.ts'
 const FENCE_AFTER_MS = 3000
 /** How long a fence is left to the region that set it, before others seal it. */
 const SEAL_HEADSTART_MS = 10_000
+/** How long a region may be unheard when the log has grown past its limit. */
+const DARK_WITH_LONG_LOG_MS = 60_000
 /** Age at which a region's word on whom it hears counts no more. */
 const REPORT_MS_MAX = 5000
 
@@ -43,6 +45,8 @@ export interface KeeperParts {
   /** Monotonic clock, milliseconds. */
   readonly nowMs: () => number
   readonly darkMaxMs: () => number
+  /** The log has grown past `log-retain-bytes`. */
+  readonly logIsTooLong: () => boolean
   readonly report: (sentence: string) => void
   /** The node holds all that its region acknowledged: noted durably. */
   readonly settled: () => void
@@ -257,10 +261,16 @@ export class HorizonKeeper {
     return highest
   }
 
+  /** How long a member may be unheard: not for long when the log that is kept for it grows too large. */
+  get #darkMaxMs(): number {
+    const { darkMaxMs, logIsTooLong } = this.#parts
+    return logIsTooLong() ? Math.min(darkMaxMs(), DARK_WITH_LONG_LOG_MS) : darkMaxMs()
+  }
+
   #suspend(): HorizonEffect[] {
-    const { engine, mesh, regionId: own, darkMaxMs, report } = this.#parts
+    const { engine, mesh, regionId: own, report } = this.#parts
     const members = [...mesh.cutMembers()]
-    const dark = members.filter((member) => this.darkMs(member.regionId) > darkMaxMs())
+    const dark = members.filter((member) => this.darkMs(member.regionId) > this.#darkMaxMs)
     // Who was never met is not counted out: nobody knows its id.
     if (dark.length === 0 || members.some(({ regionId }) => regionId === undefined)) return []
     const others = members.filter((one) => !dark.includes(one)).map(({ regionId }) => regionId!)
@@ -287,12 +297,13 @@ export class HorizonKeeper {
    * that cannot hear each other would otherwise suspend one another, each with the same others at its side.
    */
   #agrees(other: number, dark: number): boolean {
-    const { mesh, nowMs, regionId: own, darkMaxMs } = this.#parts
+    const { mesh, nowMs, regionId: own } = this.#parts
     const said = mesh.reportOf(other)
     if (said === undefined || nowMs() - said.atMs > REPORT_MS_MAX) return false
     const ofDark = said.unheardMs.get(dark)
     const ofUs = said.unheardMs.get(own)
-    return ofDark !== undefined && ofDark > darkMaxMs() && ofUs !== undefined && ofUs < darkMaxMs() / 2
+    const limitMs = this.#darkMaxMs
+    return ofDark !== undefined && ofDark > limitMs && ofUs !== undefined && ofUs < limitMs / 2
   }
 
   /** The other members, each with how long it was not heard. */

@@ -186,6 +186,13 @@ export const SETTINGS = {
     'Bytes of log, or those of the last snapshot, after which one is made.',
     runtime,
   ),
+  'log-retain-bytes': row(
+    'durability',
+    bytes(2 ** 20, Number.MAX_SAFE_INTEGER),
+    16 * 2 ** 30,
+    'Log kept for a region out of reach, bytes; above it, one unheard for a minute is suspended.',
+    runtime,
+  ),
   'log-tail-bytes': row(
     'durability',
     bytes(64 * KB, 4 * GB),

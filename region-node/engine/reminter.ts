@@ -8,7 +8,8 @@
  * that out against what it has not reclaimed yet, and regions reclaim at their own pace (a loser that is gone
  * here and shows again there).
  *
- *   value of a string or field   competes by stamp with those it had not seen; the loser is not minted
+ *   value of a string or field   competes by stamp with those it had not seen; of a loser nothing is minted,
+ *                                but it takes back the increments of its own tail that it had replaced
  *   increment, member            always
  *   deadline                     the longest of it and of those it had not seen; nothing on a key without value
  *   removal                      never: others have built upon what it would take away
@@ -24,10 +25,10 @@
  * everybody takes the first that reaches him, so they can disagree. What is kept beside lives in memory: after
  * a crash between two records of one tail, what the first part replaced counts as seen.
  */
-import { type Amount, addAmounts, negateAmount } from '../../crdt/amount.ts'
+import { type Amount, negateAmount } from '../../crdt/amount.ts'
 import { type Cell, ManyCell } from '../../crdt/cell.ts'
 import type { Op } from '../../crdt/codec/batch.ts'
-import type { CounterEntry } from '../../crdt/counter.ts'
+import { type CounterEntry, entryOf, removeSeenIncrements, sumOf } from '../../crdt/counter.ts'
 import { Deadline, type Deadlines, momentOf } from '../../crdt/deadline.ts'
 import { type ConflictSink, compareStamps, Dot, OpPoint } from '../../crdt/dot.ts'
 import { type OnKey, TAG } from '../../crdt/effects/effect.ts'
@@ -40,7 +41,7 @@ import {
   type SetEffect,
   stringOf,
 } from '../../crdt/effects/string-effects.ts'
-import { HashState } from '../../crdt/hash-aw.ts'
+import { HashState, seenByField } from '../../crdt/hash-aw.ts'
 import { deadlineOf, type KeyEntry, openKey, visibleState } from '../../crdt/key.ts'
 import type { Membership } from '../../crdt/membership.ts'
 import type { Origin } from '../../crdt/origin.ts'
@@ -65,7 +66,8 @@ export interface Reminted {
 
 /** What stood in a key unseen by the writes that were minted again over it. */
 interface Replaced {
-  readonly counters: { readonly field: string | undefined; readonly entry: CounterEntry }[]
+  /** By hash field; undefined for a string. Taken out of the key, and reset by what the old writes had seen. */
+  readonly counters: Map<string | undefined, CounterEntry[]>
   readonly deadlines: Dot[]
   /** Values and members. */
   readonly others: Dot[]
@@ -179,8 +181,12 @@ export class Reminter {
   #string(effect: SetEffect | PutEffect): void {
     const entry = this.#entry(effect)
     const cell = entry === undefined ? undefined : stringOf(entry)
-    if (this.#isBeaten(cell, effect.value)) return
     const { key, value, db } = effect
+    if (this.#isBeaten(cell, value)) {
+      const counted = this.#countedAgain(cell)
+      if (counted !== undefined) this.#write(effect).increment(key, negateAmount(counted))
+      return
+    }
     if (effect.tag === TAG.SET && !this.#holdsUnseen(effect, entry)) {
       this.#write(effect).set(key, value, effect.deadlineMs)
       return
@@ -188,7 +194,7 @@ export class Reminter {
     this.#keepCell(effect, cell)
     this.#begin(effect, effect.tag === TAG.PUT && effect.creates)
     this.#write(effect).put(key, value)
-    const left = this.#left(effect, undefined, effect.seen)
+    const left = this.#left(effect, undefined, seenOfString(effect.seen))
     if (left !== undefined) this.#write(effect).increment(key, left)
     if (effect.tag === TAG.SET) this.#deadline({ db, key }, effect.deadlineMs)
   }
@@ -199,7 +205,8 @@ export class Reminter {
   }
 
   #fields(effect: HashPutEffect): void {
-    const { key, pairs, seen } = effect
+    const { key, pairs } = effect
+    const seen = seenByField(effect.seen)
     const entry = this.#entry(effect)
     const cells = entry === undefined ? undefined : hashOf(entry)?.fields
     const winning: string[] = []
@@ -207,7 +214,11 @@ export class Reminter {
       const field = pairs[i]!
       const value = pairs[i + 1]!
       const cell = cells?.get(field)
-      if (this.#isBeaten(cell, value, field)) continue
+      if (this.#isBeaten(cell, value, field)) {
+        const counted = this.#countedAgain(cell)
+        if (counted !== undefined) this.#write(effect).incrementField(key, field, negateAmount(counted))
+        continue
+      }
       this.#keepCell(effect, cell, field)
       winning.push(field, value)
     }
@@ -215,7 +226,7 @@ export class Reminter {
     this.#begin(effect, effect.creates)
     this.#write(effect).putFields(key, winning)
     for (let i = 0; i < winning.length; i += 2) {
-      const left = this.#left(effect, winning[i]!, seen)
+      const left = this.#left(effect, winning[i]!, seen?.get(winning[i]!))
       if (left !== undefined) this.#write(effect).incrementField(key, winning[i]!, left)
     }
   }
@@ -288,26 +299,24 @@ export class Reminter {
     return true
   }
 
-  /** What the counters of a cell that was written over hold beyond what the old write had seen of them. */
-  #left(on: OnKey, field: string | undefined, seen: readonly SeenCounter[]): Amount | undefined {
-    let left: Amount | undefined
-    for (const one of this.#replaced.get(nameOf(on))?.counters ?? []) {
-      if (one.field !== field || this.#hadSeen(one.entry)) continue
-      const amount = this.#unseenOf(one.entry, field, seen)
-      left = left === undefined ? amount : addAmounts(left, amount)
-    }
-    return left
+  /**
+   * What increments minted again have added to a cell: a write that loses to a later one had still replaced
+   * them. Those of other origins stay: somebody may be removing them at this moment, and then they would go
+   * twice.
+   */
+  #countedAgain(cell: Cell | undefined): Amount | undefined {
+    return cell instanceof ManyCell ? entryOf(cell.counter, this.#minter)?.amount : undefined
   }
 
-  /** As a removal takes of a counter what it had seen (`crdt/counter.ts`). */
-  #unseenOf(entry: CounterEntry, field: string | undefined, seen: readonly SeenCounter[]): Amount {
-    const type = field === undefined ? 'string' : 'hash'
-    const one = seen.find(
-      (each) =>
-        each.origin === entry.origin && each.run === entry.run && each.type === type && each.field === field,
-    )
-    if (one === undefined || this.#then.deps.get(entry.origin) <= entry.resetSeq) return entry.amount
-    return addAmounts(entry.total, negateAmount(one.total))
+  /**
+   * What the counters of a cell that was written over hold beyond what the old write had seen of them.
+   * @param seen  what it says of this cell
+   */
+  #left(on: OnKey, field: string | undefined, seen: readonly SeenCounter[] | undefined): Amount | undefined {
+    const entries = this.#replaced.get(nameOf(on))?.counters.get(field)
+    if (entries === undefined) return undefined
+    removeSeenIncrements(entries, seen, this.#then)
+    return entries.length === 0 ? undefined : sumOf(entries)
   }
 
   #keepCell(on: OnKey, cell: Cell | undefined, field?: string): void {
@@ -316,8 +325,10 @@ export class Reminter {
       if (!this.#hadSeen(register)) this.#kept(on).others.push(new Dot(register))
     }
     if (!(cell instanceof ManyCell)) return
-    for (const entry of cell.counter)
-      if (!this.#hadSeen(entry)) this.#kept(on).counters.push({ field, entry })
+    const unseen = cell.counter.filter((entry) => !this.#hadSeen(entry))
+    if (unseen.length === 0) return
+    const { counters } = this.#kept(on)
+    counters.set(field, [...(counters.get(field) ?? []), ...unseen])
   }
 
   #keepDeadlines(on: OnKey, entry: KeyEntry): void {
@@ -328,7 +339,7 @@ export class Reminter {
     const name = nameOf(on)
     const known = this.#replaced.get(name)
     if (known !== undefined) return known
-    const made: Replaced = { counters: [], deadlines: [], others: [] }
+    const made: Replaced = { counters: new Map(), deadlines: [], others: [] }
     this.#replaced.set(name, made)
     return made
   }
@@ -337,7 +348,8 @@ export class Reminter {
   #holdsUnseen(on: OnKey, entry: KeyEntry | undefined): boolean {
     const replaced = this.#replaced.get(nameOf(on))
     if (replaced !== undefined) {
-      for (const { entry } of replaced.counters) if (!this.#hadSeen(entry)) return true
+      for (const entries of replaced.counters.values())
+        for (const entry of entries) if (!this.#hadSeen(entry)) return true
       for (const dot of replaced.deadlines) if (!this.#hadSeen(dot)) return true
       for (const dot of replaced.others) if (!this.#hadSeen(dot)) return true
     }
@@ -371,6 +383,10 @@ function nameOf({ db, key }: OnKey): string {
 function wasOf(effects: readonly Effect[]): WasEffect | undefined {
   const first = effects[0]
   return first?.tag === TAG.WAS ? first : undefined
+}
+
+function seenOfString(seen: readonly SeenCounter[]): readonly SeenCounter[] {
+  return seen.filter(({ type }) => type === 'string')
 }
 
 function registersOf(cell: Cell | undefined): readonly Register[] {

@@ -25,6 +25,9 @@ const SYNC_MS = 50
 export const DARK_MAX_MS = 60_000
 
 export class HorizonNode extends MemoryHost {
+  /** Its log has grown past the limit. */
+  logIsTooLong = false
+  darkMaxMs = DARK_MAX_MS
   override readonly applied: VersionVector
   override readonly durable: VersionVector
   override readonly membership: Membership
@@ -71,7 +74,8 @@ export class HorizonNode extends MemoryHost {
       regionId,
       durable: this.durable,
       nowMs: () => clock.monoMs(),
-      darkMaxMs: () => DARK_MAX_MS,
+      darkMaxMs: () => this.darkMaxMs,
+      logIsTooLong: () => this.logIsTooLong,
       report: (sentence) => this.reports.push(sentence),
       settled: () => this.settledAt.push(this.applied.opCount),
       former: () => [],

@@ -82,6 +82,10 @@ export class SimNode {
     this.#observer = observer
   }
 
+  get regionId(): number {
+    return this.#settings['region-id']!
+  }
+
   /** Settings for its next start. */
   configure(settings: Partial<SettingValues>): void {
     this.#settings = { ...this.#settings, ...settings }

@@ -69,9 +69,7 @@ export class Nemesis {
         this.#network.cut(a.name, b.name)
         break
       case 'heal':
-        this.#network.heal(a.name, b.name)
-        this.#network.unstall(a.name, b.name)
-        this.#network.unstall(b.name, a.name)
+        this.#reconnect(a, b)
         await this.#revive(a)
         break
       case 'stall':
@@ -149,7 +147,11 @@ export class Nemesis {
     this.#clock.advance(this.#options.darkMsMax * (0.5 + this.#prng.random()))
   }
 
-  /** Others must be there to give back what was lost; two disks lost at once are a loss of data. */
+  /**
+   * Others must be there to give back what was lost; two disks lost at once are a loss of data. The node comes
+   * back in reach of all of them: it asks one member only (algorithms.md, The horizon, 3), and what its region
+   * had acknowledged to another one, that one may not have yet.
+   */
   async #loseDisk(node: SimNode, kind: 'wipe' | 'restore'): Promise<void> {
     const { disk } = node.machine
     const others = this.#nodes.filter((other) => other !== node)
@@ -162,6 +164,7 @@ export class Nemesis {
     node.crash('power')
     disk.replaceAll(kind === 'restore' ? backup! : new Map())
     this.#fleet.lostDisk(node)
+    for (const other of others) this.#reconnect(node, other)
     if (this.#prng.chance(0.7)) await this.#revive(node)
   }
 
@@ -175,6 +178,12 @@ export class Nemesis {
     core.log.trim(Math.min(core.store.newest.position, replayed))
   }
 
+  #reconnect(a: SimNode, b: SimNode): void {
+    this.#network.heal(a.name, b.name)
+    this.#network.unstall(a.name, b.name)
+    this.#network.unstall(b.name, a.name)
+  }
+
   async #revive(node: SimNode): Promise<void> {
     if (this.#full.delete(node)) node.machine.disk.isFull = false
     if (node.core === undefined) await node.start()
@@ -184,9 +193,7 @@ export class Nemesis {
   async healAll(): Promise<void> {
     for (const a of this.#nodes) {
       for (const b of this.#nodes) {
-        if (a === b) continue
-        this.#network.heal(a.name, b.name)
-        this.#network.unstall(a.name, b.name)
+        if (a !== b) this.#reconnect(a, b)
       }
     }
     for (const node of this.#nodes) await this.#revive(node)

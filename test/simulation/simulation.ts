@@ -42,6 +42,10 @@ const SETTLE_MS_MAX = 300_000
 const EXPIRY_MS = 20_000
 /** Virtual milliseconds that regions have to meet before the faults begin. */
 const FOUNDING_MS = 5000
+/** For a new region to become known to all members: an operator waits before anything else is done. */
+const ANNOUNCED_MS_MAX = 5000
+/** A region that was heard so lately is in reach, milliseconds. */
+const REACH_MS_MAX = 2500
 /** Most regions at a time. */
 const NODES_MAX = 5
 /** Moments in a run at which the running checks look at everything. */
@@ -190,12 +194,15 @@ class Simulation implements SimNodeObserver, World, Fleet {
   async join(at: SimNode): Promise<void> {
     const { core } = at
     if (this.nodes.length >= NODES_MAX || core === undefined || core.engine.refusal !== undefined) return
+    // Where a member is out of reach the others may suspend this one, and end what it mints now.
+    if (!this.nodes.every((node) => isInReachOf(node, this.nodes))) return
     const i = this.#regionCount++
+    core.changeRegion(i + 1, `r${i + 1}`, `memory:r${i + 1}`, 'member')
+    this.#pass(ANNOUNCED_MS_MAX, () => this.nodes.every((one) => knowsRegion(one, i + 1)))
     const node = this.#makeNode(i, this.#prng.fork(`node ${i}`))
     this.nodes.push(node)
     const client = new SimClient(node, (command) => this.#answered(command))
     this.#clients.push(client)
-    core.changeRegion(i + 1, node.name, `memory:${node.name}`, 'member')
     await node.start()
     this.#thinkThenSend(client)
   }
@@ -421,6 +428,15 @@ class Simulation implements SimNodeObserver, World, Fleet {
       trace: this.#trace,
     }
   }
+}
+
+function isInReachOf({ core }: SimNode, all: readonly SimNode[]): boolean {
+  if (core === undefined || core.keeper.unheard().some(([, ms]) => ms > REACH_MS_MAX)) return false
+  return all.every(({ regionId }) => core.membership.statusOf(regionId) === 'member')
+}
+
+function knowsRegion({ core }: SimNode, regionId: number): boolean {
+  return core?.membership.regions.has(regionId) === true
 }
 
 function replyText(reply: Reply | undefined): string {

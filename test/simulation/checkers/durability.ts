@@ -42,6 +42,8 @@ export class Durability implements Checker {
   readonly #promised = new Map<SimNode, Vector>()
 
   readonly #lostDisk = new Set<SimNode>()
+  /** Origins of its own under which a node that came back has ops that do not count, by node. */
+  readonly #leftBehind = new Map<SimNode, Set<string>>()
 
   constructor(world: World) {
     this.#world = world
@@ -61,6 +63,15 @@ export class Durability implements Checker {
     // What peers remember may be from before the loss of a disk.
     if (this.#lostDisk.has(node)) return
     for (const peer of nodes) join(promised, peer.core?.mesh.acknowledged(node.name)?.toWire() ?? [])
+  }
+
+  /** It may have come back: what it minted in the dark is judged when all is settled. */
+  adopted(node: SimNode): void {
+    const { vector } = node
+    const left = this.#leftBehind.get(node) ?? new Set()
+    this.#leftBehind.set(node, left)
+    for (const { origin, region, seq } of this.#world.ledger.ops.values())
+      if (region === node.regionId && seq > (vector.get(origin) ?? 0)) left.add(origin)
   }
 
   lostPower(node: SimNode): void {
@@ -87,6 +98,10 @@ export class Durability implements Checker {
     const promised = this.#promised.get(node) ?? new Map<string, number>()
     const ended = this.#ended.get(node)
     if (ended !== undefined) this.#addAnswers(promised, ended)
+    const ends = this.#world.ledger.endsWithin(node.vector)
+    for (const origin of this.#leftBehind.get(node) ?? []) promised.delete(origin)
+    // What lies behind the end of its origin counts under another dot.
+    for (const [origin, seq] of promised) promised.set(origin, Math.min(seq, ends.get(origin) ?? seq))
     const lacking = firstLacking(node.vector, promised)
     if (lacking !== undefined)
       throw new Finding('durability', `${node.name} starts again and lacks what it promised: ${lacking}`)

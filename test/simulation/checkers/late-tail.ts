@@ -62,18 +62,13 @@ export class LateTail implements Checker {
     this.#nothingBehindEnds()
   }
 
-  /** Ends are in ordinary ops: of several for one origin the lowest holds. */
   #nothingBehindEnds(): void {
     const { ledger, nodes } = this.#world
     const [{ vector }] = nodes as [SimNode]
-    for (const { effects } of ledger.within(vector)) {
-      for (const effect of effects) {
-        if (effect.tag !== TAG.SEAL || (vector.get(effect.origin.id) ?? 0) <= effect.end) continue
-        throw new Finding(
-          'late tail',
-          `${effect.origin.id} ended at ${effect.end} and is applied up to ${vector.get(effect.origin.id)}`,
-        )
-      }
+    for (const [origin, end] of ledger.endsWithin(vector)) {
+      const reached = vector.get(origin) ?? 0
+      if (reached > end)
+        throw new Finding('late tail', `${origin} ended at ${end}, is applied up to ${reached}`)
     }
   }
 }

@@ -247,6 +247,19 @@ describe('a dark member', () => {
     }
   })
 
+  it('is suspended sooner when the log that is kept for it grows too large', async () => {
+    const world = new World(3)
+    const nodes = await world.startAll()
+    for (const node of nodes) node.darkMaxMs = 86_400_000
+    world.advance(2000)
+    world.cut('C', 'A', 'B')
+    world.advance(120_000)
+    expect(statuses(nodes[0]!, 3)).toEqual(['member', 'member', 'member'])
+    nodes[0]!.logIsTooLong = true
+    world.advance(5000)
+    expect(statuses(nodes[1]!, 3)).toEqual(['member', 'member', 'suspended'])
+  })
+
   it('is not suspended when another one hears it', async () => {
     const world = new World(3)
     const [a] = await world.startAll()

@@ -7,8 +7,8 @@
 import { describe, expect, it } from 'vitest'
 import { openRecord } from '../../../../crdt/codec/batch.ts'
 import { TAG } from '../../../../crdt/effects/effect.ts'
-import { KeyState } from '../../../../crdt/key.ts'
-import { TestEngine } from '../../../harness/test-engine.ts'
+import type { Reminted } from '../../../../region-node/engine/reminter.ts'
+import { START_MS, TestEngine } from '../../../harness/test-engine.ts'
 
 /** The node of region 1 after its return, with an origin of its own. */
 function returned(): TestEngine {
@@ -25,18 +25,34 @@ function seal(sealer: TestEngine, dark: TestEngine): number {
   return end
 }
 
-/** Mints everything of `dark` beyond the end again. @returns effects dropped, by op; undefined for a repeat */
-function remint(by: TestEngine, dark: TestEngine, end: number): (number | undefined)[] {
+/**
+ * Mints everything of `dark` beyond the end again.
+ * @returns what became of each op, as `minted`, `dropped 2`, `overwritten 1` or several of these; '' for nothing
+ *   and undefined for a repeat
+ */
+function remint(by: TestEngine, dark: TestEngine, end: number): (string | undefined)[] {
   dark.engine.endBatch()
-  const dropped: (number | undefined)[] = []
+  const fates: (string | undefined)[] = []
   for (const { record, span } of dark.journal.records) {
     if (span.origin !== dark.engine.origin) continue
     const batch = openRecord(record, by.origins)
     const { origin, deps } = batch.header
-    for (const op of batch.ops()) if (op.seq > end) dropped.push(by.engine.remint(origin, op, deps, end))
+    for (const op of batch.ops()) if (op.seq > end) fates.push(textOf(by.engine.remint(origin, op, deps)))
   }
+  by.engine.endRemint()
   by.engine.endBatch()
-  return dropped
+  return fates
+}
+
+function textOf(reminted: Reminted | undefined): string | undefined {
+  if (reminted === undefined) return undefined
+  const { isMinted, dropped, overwritten } = reminted
+  const parts = [
+    isMinted ? 'minted' : '',
+    dropped > 0 ? `dropped ${dropped}` : '',
+    overwritten > 0 ? `overwritten ${overwritten}` : '',
+  ]
+  return parts.filter((part) => part !== '').join(', ')
 }
 
 interface Story {
@@ -101,7 +117,7 @@ describe('minted again', () => {
       (node) => node.run('SET', 'new', 'acknowledged'),
       (node) => node.run('SET', 'other', 'x'),
     )
-    expect(remint(back, dark, end)).toEqual([0])
+    expect(remint(back, dark, end)).toEqual(['minted'])
     others.pullFrom(back)
     for (const node of [back, others]) {
       expect(node.run('MGET', 'k', 'new', 'other')).toEqual(['before', 'acknowledged', 'x'])
@@ -115,14 +131,167 @@ describe('minted again', () => {
       (node) => node.run('SET', 'k', 'in the dark'),
       (node) => node.run('SET', 'k', 'later'),
     )
-    remint(back, dark, end)
+    expect(remint(back, dark, end)).toEqual(['overwritten 1'])
     others.pullFrom(back)
     for (const node of [back, others]) expect(node.run('GET', 'k')).toBe('later')
     expectAgreement(back, others)
-    // It stands behind the winner, as a concurrent write does, and waits to be forgotten.
-    const entry = back.engine.keyspace.get(0, 'k')
-    expect(entry).toBeInstanceOf(KeyState)
-    expect(back.engine.reclaimPending).toBeGreaterThan(0)
+    expect(back.conflicts.latest(1)).toMatchObject([
+      { rule: 'register', key: 'k', winner: { what: 'later' }, hidden: { region: 1, what: 'in the dark' } },
+    ])
+  })
+
+  it('a write that lost is not tried again once the winner is gone', () => {
+    const { dark, others, back, end } = story(
+      (node) => node.run('SET', 'k', 'before'),
+      (node) => node.run('SET', 'k', 'in the dark'),
+      (node) => node.run('SET', 'k', 'later'),
+    )
+    remint(back, dark, end)
+    back.run('DEL', 'k')
+    back.engine.endBatch()
+    const restarted = returned()
+    for (const { record } of back.journal.records)
+      restarted.engine.replay(openRecord(record, restarted.origins))
+    expect(remint(restarted, dark, end)).toEqual([undefined])
+    others.pullFrom(back)
+    for (const node of [restarted, others]) expect(node.run('GET', 'k')).toBe(null)
+  })
+
+  it('a loser that one region has reclaimed, and another has not, makes no difference', () => {
+    const [dark, others, third, back] = [new TestEngine(1), new TestEngine(2), new TestEngine(3), returned()]
+    dark.run('SADD', 's', 'm')
+    others.pullFrom(dark)
+    third.pullFrom(dark)
+    others.run('EXPIRE', 's', '1000')
+    dark.pullFrom(others)
+    third.run('EXPIRE', 's', '500')
+    dark.run('EXPIRE', 's', '100')
+    const end = seal(others, dark)
+    others.pullFrom(third)
+    third.pullFrom(others)
+    expect(others.engine.reclaim(others.engine.applied)).toBeGreaterThan(0)
+    back.pullFrom(others)
+    remint(back, dark, end)
+    others.pullFrom(back)
+    third.pullFrom(back)
+    expectAgreement(others, third, back)
+    // It outlives what it had not seen, as among any concurrent deadlines; what it had seen it shortens.
+    for (const node of [others, third, back]) expect(node.run('TTL', 's')).toBe(500)
+  })
+
+  it('deadlines: the longest of the last of its own and of those it had not seen', () => {
+    const { dark, others, back, end } = story(
+      (node) => {
+        for (const key of ['a', 'b', 'c', 'gone']) node.run('SET', key, 'v', 'EX', '10000')
+      },
+      (node) => {
+        for (const seconds of ['2000', '100']) node.run('EXPIRE', 'a', seconds)
+        for (const seconds of ['100', '2000']) node.run('EXPIRE', 'b', seconds)
+        node.run('EXPIRE', 'c', '100')
+        node.run('EXPIRE', 'gone', '100')
+      },
+      (node) => {
+        node.run('EXPIRE', 'a', '1000')
+        node.run('EXPIRE', 'b', '1000')
+        node.run('DEL', 'gone')
+      },
+    )
+    const fates = ['minted', 'minted, overwritten 1', 'overwritten 1', 'minted', 'minted', 'overwritten 1']
+    expect(remint(back, dark, end)).toEqual(fates)
+    others.pullFrom(back)
+    for (const node of [back, others]) {
+      const dueSeconds = (key: string) => Number(node.run('EXPIRETIME', key)) - START_MS / 1000
+      expect(dueSeconds('a')).toBe(1002)
+      expect(dueSeconds('b')).toBe(2001)
+      expect(dueSeconds('c')).toBe(101)
+    }
+    expectAgreement(back, others)
+  })
+
+  it('a SET leaves what it had not seen: other types, and increments on top', () => {
+    const { dark, others, back, end } = story(
+      (node) => node.run('INCRBY', 'n', '10'),
+      (node) => {
+        node.run('SET', 'n', '1')
+        node.run('SET', 'n', '2')
+        node.run('SET', 'k', 'text', 'EX', '100')
+      },
+      (node) => {
+        node.run('INCRBY', 'n', '5')
+        node.run('SADD', 'k', 'member')
+      },
+    )
+    remint(back, dark, end)
+    others.pullFrom(back)
+    for (const node of [back, others]) {
+      expect(node.run('GET', 'n')).toBe('7')
+      expect(node.run('TYPE', 'k')).toBe('set')
+    }
+    expectAgreement(back, others)
+    expect(back.conflicts.counts.type).toBe(1)
+  })
+
+  it('a SET that lost had still replaced the increments before it', () => {
+    const { dark, others, back, end } = story(
+      (node) => node.run('INCRBY', 'n', '10'),
+      (node) => {
+        node.run('INCRBY', 'n', '100')
+        node.run('SET', 'n', '0')
+        node.run('INCRBY', 'n', '3')
+      },
+      (node) => node.run('SET', 'n', '5'),
+    )
+    expect(remint(back, dark, end)).toEqual(['minted', 'minted, overwritten 1', 'minted'])
+    others.pullFrom(back)
+    for (const node of [back, others]) expect(node.run('GET', 'n')).toBe('8')
+    expectAgreement(back, others)
+  })
+
+  it('of the fields of one HSET those that are the later ones count', () => {
+    const { dark, others, back, end } = story(
+      (node) => node.run('HSET', 'h', 'f', '1', 'g', '1', 'n', '1'),
+      (node) => node.run('HSET', 'h', 'f', 'dark', 'g', 'dark', 'n', '50'),
+      (node) => {
+        node.run('HSET', 'h', 'f', 'later')
+        node.run('HINCRBY', 'h', 'n', '7')
+      },
+    )
+    expect(remint(back, dark, end)).toEqual(['minted, overwritten 1'])
+    others.pullFrom(back)
+    for (const node of [back, others])
+      expect(node.run('HMGET', 'h', 'f', 'g', 'n')).toEqual(['later', 'dark', '57'])
+    expectAgreement(back, others)
+  })
+
+  it('what is written to a key that has come due meanwhile goes with it', () => {
+    const { dark, others, back, end } = story(
+      (node) => {
+        node.run('HSET', 'session', 'f', '1')
+        node.run('EXPIRE', 'session', '2')
+      },
+      (node) => node.run('HSET', 'session', 'g', '1'),
+      () => {},
+    )
+    expect(remint(back, dark, end)).toEqual(['minted'])
+    others.pullFrom(back)
+    others.wallMs += 3000
+    for (const node of [back, others]) expect(node.run('EXISTS', 'session')).toBe(0)
+    expectAgreement(back, others)
+  })
+
+  it('a key that was made in the dark, after it had come due, is there for good', () => {
+    const { dark, others, back, end } = story(
+      (node) => {
+        node.run('HSET', 'h', 'f', '1')
+        node.run('PEXPIRE', 'h', '500')
+      },
+      (node) => node.run('HSET', 'h', 'g', '1'),
+      () => {},
+    )
+    expect(remint(back, dark, end)).toEqual(['minted, dropped 1'])
+    others.pullFrom(back)
+    for (const node of [back, others]) expect(node.run('HGET', 'h', 'g')).toBe('1')
+    expectAgreement(back, others)
   })
 
   it('a write takes away only what it then had seen', () => {
@@ -187,8 +356,15 @@ describe('minted again', () => {
       () => {},
     )
     const minted = back.engine.mintedCount
-    expect(remint(back, dark, end)).toEqual([1, 1, 1, 1, 1])
-    expect(back.engine.mintedCount - minted).toBe(1)
+    expect(remint(back, dark, end)).toEqual([
+      'dropped 1',
+      'dropped 1',
+      'dropped 1',
+      'minted, dropped 1',
+      'dropped 1',
+    ])
+    // And one that names the last of them, so that it is not tried again.
+    expect(back.engine.mintedCount - minted).toBe(2)
     others.pullFrom(back)
     for (const node of [back, others]) {
       expect(node.run('MGET', 'k', 'l')).toEqual(['v', 'kept'])
@@ -214,7 +390,7 @@ describe('minted again', () => {
         node.run('HINCRBY', 'h', 'f', '100')
       },
     )
-    expect(remint(back, dark, end)).toEqual([0, 0, 0, 0, 0])
+    expect(remint(back, dark, end)).toEqual(Array(5).fill('minted'))
     expect(remint(back, dark, end).every((one) => one === undefined)).toBe(true)
     others.pullFrom(back)
     for (const node of [back, others]) {
