@@ -47,6 +47,8 @@ const LAST_BYTES = 128 * 1024
 const DURABLE_MS = 1
 /** Between two looks at whether the others know that this region is back. */
 const RETURN_MS = 100
+/** Looks after which a newer snapshot is asked for: what brought this region back may have come to count no more. */
+const RETURN_LOOKS_MAX = 100
 
 export interface AdoptionParts {
   readonly env: Env
@@ -79,6 +81,8 @@ interface Work {
   /** Up to here it is replayed. */
   position: LogPosition
   lastBytes: number
+  /** How often it was looked whether the others know that this region is back. */
+  returnLooks: number
 }
 
 export class Adoption implements SnapshotStage {
@@ -175,6 +179,7 @@ export class Adoption implements SnapshotStage {
       from: 0,
       position: 0,
       lastBytes: LAST_BYTES,
+      returnLooks: 0,
     }
     this.#goOn(this.#work)
   }
@@ -277,7 +282,9 @@ export class Adoption implements SnapshotStage {
       return
     }
     if (work.isReturn && !this.#parts.mayReturn(aside.membership)) {
-      this.#parts.env.after(RETURN_MS, () => this.#goOn(work))
+      if (++work.returnLooks > RETURN_LOOKS_MAX)
+        this.#over(work.done, { failure: 'not every region knows of the return that it tells of' })
+      else this.#goOn(work, RETURN_MS)
       return
     }
     const joined = engine.applied.copy()

@@ -17,7 +17,6 @@ import type { RegionStatus } from '../crdt/effects/horizon-effects.ts'
 import { Membership } from '../crdt/membership.ts'
 import { type Origin, OriginTable } from '../crdt/origin.ts'
 import type { VersionVector } from '../crdt/version-vector.ts'
-import { LogTrimmed } from '../sync/log-trimmed.ts'
 import { Mesh } from '../sync/mesh.ts'
 import type { Identity, SyncHost, Transport, Unheard } from '../sync/ports.ts'
 import { reason } from '../sync/reason.ts'
@@ -36,17 +35,12 @@ import { DiskError, type Env } from './env.ts'
 import { errors } from './errors.ts'
 import { HorizonKeeper } from './horizon-keeper.ts'
 import { LateTail } from './late-tail.ts'
+import { LogRetention } from './log-retention.ts'
 import { MemoryWatch } from './memory-watch.ts'
-import {
-  claimFolder,
-  claimOrigin,
-  type FolderIdentity,
-  renewOrigin,
-  type Terms,
-  writeOrigin,
-} from './persistence/identity.ts'
+import { claimFolder, type FolderIdentity } from './persistence/identity.ts'
 import { OpLog } from './persistence/op-log.ts'
 import { type Recovered, type RecoveryProgress, recoverLog } from './persistence/recovery.ts'
+import { RunTerms } from './persistence/run-terms.ts'
 import { Shelf } from './persistence/shelf.ts'
 import type { SnapshotHeader } from './persistence/snapshot-file.ts'
 import { SnapshotStore } from './persistence/snapshot-store.ts'
@@ -107,9 +101,9 @@ export class NodeCore implements CommandSink, TurnPort, SyncHost {
   readonly #folder: string
   readonly #lock: { release(): void }
   readonly keeper: HorizonKeeper
-  /** Under which this run goes on; settled by recovery. */
-  #terms: Terms = { origin: '', lacking: false, former: [] }
+  readonly #terms: RunTerms
   readonly lateTail: LateTail
+  readonly retention: LogRetention
   #waiting = new Set<Waiting>()
   #turnScheduled = false
   /** Ops handed to the log by all turns that are over. */
@@ -137,6 +131,10 @@ export class NodeCore implements CommandSink, TurnPort, SyncHost {
       partitions: values.partitions,
     })
     this.identity = identityOf(folder, settings, () => this.engine.membership.epochOf(folder.regionId))
+    const { regionId } = folder
+    this.#terms = new RunTerms(env, this.#folder, regionId, this.origins, (sentence) =>
+      ports.log.warn(sentence),
+    )
     this.log = this.#makeLog(folder)
     const provisional = this.origins.intern(`${folder.regionId}-000000000000`)
     this.engine = new Engine({
@@ -184,6 +182,8 @@ export class NodeCore implements CommandSink, TurnPort, SyncHost {
       inform: (sentence) => ports.log.info(sentence),
     }
     this.mesh = new Mesh(this, ports.transport, env, syncSettings(settings))
+    const { log, store, mesh, adoption, lateTail } = this
+    this.retention = new LogRetention({ log, store, mesh, adoption, lateTail })
     this.keeper = this.#makeKeeper()
     this.engine.admission.begin('loading')
   }
@@ -202,9 +202,9 @@ export class NodeCore implements CommandSink, TurnPort, SyncHost {
       report: (sentence: string) => log.warn(sentence),
       settled: () => {
         log.info(`region ${values.region} holds what its peers have, and takes writes`)
-        this.#tryToNoteTerms()
+        this.#terms.note(this.keeper.lacking)
       },
-      former: () => this.#terms.former.map((id) => this.origins.intern(id)),
+      former: () => this.#terms.former,
       permitted: () => {
         if (this.lateTail.isPending) this.log.whenIdle(() => this.#remintLateTail())
         return !this.lateTail.isPending
@@ -236,18 +236,6 @@ export class NodeCore implements CommandSink, TurnPort, SyncHost {
     this.lateTail.isPending = true
     // It mints its late tail in this turn, unless it has to wait until it may mint at all.
     this.keeper.judge()
-  }
-
-  /** @param endedAt  the node stops in order, and its log ends there */
-  #tryToNoteTerms(endedAt?: number): void {
-    this.#terms = { ...this.#terms, lacking: this.keeper.lacking }
-    try {
-      writeOrigin(this.#ports.env, this.#folder, this.#terms, endedAt)
-    } catch (error) {
-      if (!(error instanceof DiskError)) throw error
-      // Nothing is lost by it: the next start takes a new origin, or asks the peers, as after a crash.
-      this.#ports.log.warn(`the terms of this run were not noted in ${this.#folder}: ${error.message}`)
-    }
   }
 
   #makeLog({ nodeId, regionId }: FolderIdentity): OpLog {
@@ -291,7 +279,7 @@ export class NodeCore implements CommandSink, TurnPort, SyncHost {
         everyHours: Number(values['snapshot-every-hours']),
         logBytes: values['log-snapshot-bytes'],
       }),
-      added: () => this.#trimLog(),
+      added: () => this.retention.trim(),
       sliceEntriesMax: this.#ports.snapshotSliceEntries ?? Number.POSITIVE_INFINITY,
       info: (sentence) => log.info(sentence),
       warn: (sentence) => log.warn(sentence),
@@ -314,8 +302,7 @@ export class NodeCore implements CommandSink, TurnPort, SyncHost {
       newOrigin: () => {
         // An origin without an op has nothing that could have come too late.
         if (this.engine.applied.get(this.engine.origin) === 0) return this.engine.origin
-        this.#terms = renewOrigin(env, this.#folder, this.identity.regionId, this.#terms)
-        return this.origins.intern(this.#terms.origin)
+        return this.#terms.renew()
       },
       returned: (origin) => this.#returned(origin),
     })
@@ -339,33 +326,10 @@ export class NodeCore implements CommandSink, TurnPort, SyncHost {
     }
   }
 
-  /** Removes what of the log nobody needs: not a start from a snapshot kept, and no peer. */
-  #trimLog(): void {
-    if (this.lateTail.isPending) return
-    const replayed = this.adoption.logNeededFrom ?? Number.POSITIVE_INFINITY
-    this.log.trim(Math.min(this.store.logNeededFrom, this.#retainFrom(), replayed))
-  }
-
-  /** The lowest position that a member may still ask for. One never heard keeps everything. */
-  #retainFrom(): number {
-    let position = Number.POSITIVE_INFINITY
-    for (const { name } of this.mesh.cutMembers()) {
-      const acknowledged = this.mesh.acknowledged(name)
-      if (acknowledged === undefined) return 0
-      try {
-        position = Math.min(position, this.log.seek(acknowledged))
-      } catch (error) {
-        // It gets a snapshot anyway: nothing is kept for it.
-        if (!(error instanceof LogTrimmed)) throw error
-      }
-    }
-    return position
-  }
-
   #trimLater(): void {
     this.#ports.env.after(TRIM_INTERVAL_MS, () => {
       if (this.#failed || this.#stopping) return
-      this.#trimLog()
+      this.retention.trim()
       this.#trimLater()
     })
   }
@@ -376,11 +340,8 @@ export class NodeCore implements CommandSink, TurnPort, SyncHost {
     const startMs = env.monoMs()
     const recovered = yield* this.#recoverFiles()
     const hasPeers = this.settings.values.peer.length > 0
-    const { regionId } = this.identity
-    const isEnded = (id: string): boolean =>
-      this.engine.membership.sealOf(this.origins.intern(id)) !== undefined
-    this.#terms = claimOrigin(env, this.#folder, regionId, recovered.position, hasPeers, isEnded)
-    this.engine.adoptOrigin(this.origins.intern(this.#terms.origin))
+    const isEnded = (origin: Origin): boolean => this.engine.membership.sealOf(origin) !== undefined
+    this.engine.adoptOrigin(this.#terms.claim(recovered.position, hasPeers, isEnded))
     this.log.open(recovered)
     this.store.open(recovered.snapshots)
     this.snapshotter.recovered(recovered.snapshotOps)
@@ -629,7 +590,7 @@ export class NodeCore implements CommandSink, TurnPort, SyncHost {
     // Ops that found no room are gone: their dots are never used again, as after a crash.
     if (this.log.isFull)
       this.#ports.log.warn('the last writes, of which no client was told, found no room on the disk')
-    else if (!this.#failed) this.#tryToNoteTerms(this.log.durablePosition)
+    else if (!this.#failed) this.#terms.note(this.keeper.lacking, this.log.durablePosition)
   }
 }
 

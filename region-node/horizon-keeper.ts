@@ -33,6 +33,8 @@ const FENCE_AFTER_MS = 3000
 const SEAL_HEADSTART_MS = 10_000
 /** How long a region may be unheard when the log has grown past its limit. */
 const DARK_WITH_LONG_LOG_MS = 60_000
+/** The lowest epoch of a member that was suspended before. */
+const RETURNED_EPOCH = 2
 /** Age at which a region's word on whom it hears counts no more. */
 const REPORT_MS_MAX = 5000
 
@@ -277,7 +279,7 @@ export class HorizonKeeper {
     // A region counts until all others know that it does not: one that has not heard so may count on it still.
     const electors = [own, ...members.map(({ regionId }) => regionId!), ...this.#halfGone(members)]
     const lowest = Math.min(...electors)
-    const heardCount = 1 + others.length
+    const heardCount = 1 + others.filter((other) => this.#isCountedOn(other)).length
     const isMajority = 2 * heardCount > electors.length
     const isDecidingHalf = 2 * heardCount === electors.length && (own === lowest || others.includes(lowest))
     if (!(isMajority || isDecidingHalf) || others.some((one) => one < own)) return []
@@ -332,6 +334,22 @@ export class HorizonKeeper {
   }
 
   /**
+   * Every other member knows that the region joined or came back. Until then one that has not heard of it may
+   * decide without it: its word makes no majority.
+   */
+  #isCountedOn(region: number): boolean {
+    const { engine, mesh } = this.#parts
+    const record = engine.membership.regions.get(region)
+    if (record === undefined) return true
+    for (const { regionId } of mesh.cutMembers()) {
+      if (regionId === region) continue
+      const standing = regionId === undefined ? undefined : mesh.cut.standing(regionId)
+      if (standing === undefined || !knowsOf(record, standing.durable)) return false
+    }
+    return true
+  }
+
+  /**
    * How long a member was not heard, milliseconds: at most since this node started, or since the region joined
    * or came back.
    */
@@ -354,14 +372,26 @@ export class HorizonKeeper {
 
   #bringBack(): HorizonEffect[] {
     const { engine, mesh, report } = this.#parts
-    const effects: HorizonEffect[] = []
+    if (this.#isSomebodyReturning()) return []
     for (const regionId of mesh.returning()) {
       if (!this.#isEnded(regionId)) continue
       const { name, url } = engine.membership.regions.get(regionId)!
       report(`region ${name} is back: it is sent a snapshot`)
-      effects.push(this.#changed(regionId, name, url, 'member'))
+      return [this.#changed(regionId, name, url, 'member')]
     }
-    return effects
+    return []
+  }
+
+  /** One after another: two that come back at once would each wait until the other one knows. */
+  #isSomebodyReturning(): boolean {
+    const { engine, mesh, regionId: own } = this.#parts
+    for (const record of engine.membership.regions.values()) {
+      const { regionId, status, epoch } = record
+      if (regionId === own || status !== 'member' || epoch < RETURNED_EPOCH) continue
+      const standing = mesh.cut.standing(regionId)
+      if (standing === undefined || !knowsOf(record, standing.durable)) return true
+    }
+    return false
   }
 
   /**

@@ -595,7 +595,8 @@ export class Mesh {
     peer.report = { atMs: nowMs, unheardMs: new Map(unheard) }
     for (const standing of standings) {
       const { regionId } = standing
-      if (regionId === identity.regionId || membership.statusOf(regionId) !== 'member') continue
+      // One that is suspended here may be back by now: a node that returns itself has to hear that it knows.
+      if (regionId === identity.regionId || membership.statusOf(regionId) === 'left') continue
       this.cut.heard(standingFromWire(origins, standing, nowMs))
     }
     this.#host.stood()

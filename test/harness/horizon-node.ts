@@ -37,6 +37,8 @@ export class HorizonNode extends MemoryHost {
   readonly reports: string[] = []
   /** How many ops were applied here each time the keeper found that the node may mint after all. */
   readonly settledAt: number[] = []
+  /** There are ops to be minted again first. */
+  hasLateTail = false
   /** The node has not crashed. */
   isRunning = true
   readonly #session = new Session(1, '', '', 0, true)
@@ -79,7 +81,7 @@ export class HorizonNode extends MemoryHost {
       report: (sentence) => this.reports.push(sentence),
       settled: () => this.settledAt.push(this.applied.opCount),
       former: () => [],
-      permitted: () => true,
+      permitted: () => !this.hasLateTail,
     })
     this.keeper.begin(lacking)
   }

@@ -20,7 +20,7 @@ import { difference, observe } from '../harness/observe.ts'
 import { type Answer, type AnsweredValue, answerOf, type OracleOp } from '../harness/oracle.ts'
 import { Prng } from '../harness/prng.ts'
 
-const RUNS = Number(process.env.RR ?? 150)
+const RUNS = 150
 const TIMEOUT_MS = 60_000
 const DAY_MS = 86_400_000
 const ALL = Number.POSITIVE_INFINITY

@@ -3,8 +3,11 @@
  * every one of them, or it proves nothing.
  *
  * `find` stands exactly once in the file below `dist/`. A mutant may live for `seeds` seeds, several times
- * as many as it took to notice it when it was written.
+ * as many as it took to notice it when it was written. One that only shows in rare company names that company
+ * as the `focus` of its runs.
  */
+import type { Focus } from './options.ts'
+
 export interface Patch {
   readonly file: string
   readonly find: string
@@ -15,6 +18,7 @@ export interface Mutant {
   readonly name: string
   readonly patches: readonly Patch[]
   readonly seeds: number
+  readonly focus?: Focus
 }
 
 export const MUTANTS: readonly Mutant[] = [
@@ -183,5 +187,112 @@ export const MUTANTS: readonly Mutant[] = [
       },
     ],
     seeds: 30,
+  },
+  {
+    name: 'the stable cut is taken over regions and not over origins',
+    patches: [
+      { file: 'sync/stable-cut.js', find: 'for (const origin of this.#origins())', replace: 'for (const origin of [])' },
+    ],
+    seeds: 200,
+    focus: ['wall', 'kill'],
+  },
+  {
+    name: 'a node put back from a backup mints before it has asked what it lacks',
+    patches: [
+      {
+        file: 'region-node/persistence/identity.js',
+        find: 'last === undefined || isCopy ? hasPeers : last.lacking === true',
+        replace: 'last === undefined ? hasPeers : last.lacking === true',
+      },
+    ],
+    seeds: 200,
+    focus: ['restore', 'stall', 'counters'],
+  },
+  {
+    name: 'a late tail is applied under its old dots',
+    patches: [
+      {
+        file: 'crdt/membership.js',
+        find: 'return this.#seals.get(origin)?.end ?? this.#fences.get(origin)?.limit ?? Number.POSITIVE_INFINITY',
+        replace: 'return Number.POSITIVE_INFINITY',
+      },
+    ],
+    seeds: 40,
+    focus: ['dark'],
+  },
+  {
+    name: 'a late tail is minted again at every start',
+    patches: [
+      {
+        file: 'crdt/membership.js',
+        find: 'return this.#reminted.get(origin) ?? 0',
+        replace: 'return 0',
+      },
+    ],
+    seeds: 100,
+    focus: ['dark', 'restart', 'counters'],
+  },
+  {
+    name: 'two regions with one friend between them suspend each other',
+    patches: [
+      {
+        file: 'region-node/horizon-keeper.js',
+        find: 'if (!others.every((other) => this.#agrees(other, regionId)))',
+        replace: 'if (false)',
+      },
+    ],
+    seeds: 100,
+    focus: ['wall'],
+  },
+  {
+    name: 'a due key is removed by a region that has not heard the others',
+    patches: [
+      {
+        file: 'sync/mesh.js',
+        find: 'settledMs = Math.min(settledMs, settled.settledMs(regionId, this.#host.applied))',
+        replace: 'settledMs = this.#host.expiryClockMs()',
+      },
+      { file: 'sync/mesh.js', find: 'if (!settled.hadApplied(origin, seq))', replace: 'if (false)' },
+    ],
+    seeds: 80,
+    focus: ['cut', 'expiry'],
+  },
+  {
+    name: 'a digest counts what each region reclaims at its own pace',
+    patches: [
+      {
+        file: 'crdt/key.js',
+        find: 'state.fingerprint(part);',
+        replace: 'state.fingerprint(part); if (state.registers) part.number(state.registers.length);',
+      },
+    ],
+    seeds: 300,
+    focus: ['cut', 'strings'],
+  },
+  {
+    name: 'hidden types are reclaimed below the cut',
+    patches: [
+      {
+        file: 'crdt/reclaim.js',
+        find: 'entry.hidden = entry.hidden?.map((state) => withoutLosers(state, isStable))',
+        replace:
+          'entry.hidden = entry.hidden?.filter((state) => !isStable(state.latest()));' +
+          ' if (entry.hidden?.length === 0) entry.hidden = undefined',
+      },
+    ],
+    seeds: 20,
+  },
+  {
+    name: 'losers above the cut are reclaimed',
+    patches: [
+      {
+        file: 'region-node/engine/engine.js',
+        find: 'const isStable = (dot) => dot.seq <= cut.get(dot.origin)',
+        replace: 'const isStable = () => true',
+      },
+      { file: 'region-node/engine/reclaimer.js', find: '|| !cut.covers(this.#target)', replace: '' },
+    ],
+    seeds: 200,
+    focus: ['cut', 'keys'],
   },
 ]

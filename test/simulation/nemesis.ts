@@ -12,6 +12,9 @@ import { DARK_MS_MAX, FAULT_KINDS, type FaultKind, type SimOptions } from './opt
 /** How long a crash waits for a sync to strike into. */
 const STRIKE_MS_MAX = 1200
 
+/** How long a node that lost its disk is left in peace, to ask what it lacks. */
+const REGAIN_MS_MAX = 10_000
+
 /** What the nemesis asks of the run: regions that come and go. */
 export interface Fleet {
   /** A new region starts, and is announced at that node. */
@@ -19,6 +22,8 @@ export interface Fleet {
   /** A region is removed at that node and stops. */
   leave(node: SimNode, at: SimNode): Promise<void>
   lostDisk(node: SimNode): void
+  /** Every node hears every other, and takes it for a member. */
+  readonly isWhole: boolean
 }
 
 export class Nemesis {
@@ -97,10 +102,10 @@ export class Nemesis {
         this.#full.add(a)
         break
       case 'dark':
-        this.#isolate(a)
+        await this.#isolate(a)
         break
       case 'wall':
-        this.#wall(a)
+        await this.#wall(a)
         break
       case 'wipe':
       case 'restore':
@@ -125,32 +130,39 @@ export class Nemesis {
   }
 
   /** Everybody else goes on without it for a while, and may come to do so for good. */
-  #isolate(node: SimNode): void {
+  async #isolate(node: SimNode): Promise<void> {
     if (this.#options.darkMsMax > DARK_MS_MAX) return
     for (const other of this.#nodes) if (other !== node) this.#network.cut(node.name, other.name)
-    this.#waitInTheDark()
+    await this.#waitInTheDark(node)
     for (const other of this.#nodes) if (other !== node) this.#network.heal(node.name, other.name)
   }
 
   /** It hears the others, and they hear of it, but what it knows of one of them the others cannot ask for. */
-  #wall(node: SimNode): void {
+  async #wall(node: SimNode): Promise<void> {
     if (this.#options.darkMsMax > DARK_MS_MAX) return
     const others = this.#nodes.filter((other) => other !== node)
     this.#network.wall(node.name)
     for (const a of others) for (const b of others) if (a !== b) this.#network.cut(a.name, b.name)
-    this.#waitInTheDark()
+    await this.#waitInTheDark(node)
     for (const a of others) for (const b of others) this.#network.heal(a.name, b.name)
     this.#network.unwall(node.name)
   }
 
-  #waitInTheDark(): void {
-    this.#clock.advance(this.#options.darkMsMax * (0.5 + this.#prng.random()))
+  /** The node may restart meanwhile, and go on under another origin. */
+  async #waitInTheDark(node: SimNode): Promise<void> {
+    const waitMs = this.#options.darkMsMax * (0.5 + this.#prng.random())
+    this.#clock.advance(waitMs / 2)
+    if (this.#prng.chance(0.3)) {
+      node.crash('kill')
+      await this.#revive(node)
+    }
+    this.#clock.advance(waitMs / 2)
   }
 
   /**
    * Others must be there to give back what was lost; two disks lost at once are a loss of data. The node comes
-   * back in reach of all of them: it asks one member only (algorithms.md, The horizon, 3), and what its region
-   * had acknowledged to another one, that one may not have yet.
+   * back in reach of all of them: it asks one member only (algorithms.md, The horizon, 3), and that one may not
+   * have yet what its region had acknowledged to another, or not know that it was suspended itself.
    */
   async #loseDisk(node: SimNode, kind: 'wipe' | 'restore'): Promise<void> {
     const { disk } = node.machine
@@ -161,11 +173,13 @@ export class Nemesis {
       this.#backups.set(node, disk.copy())
       return
     }
+    if (!this.#fleet.isWhole) return
     node.crash('power')
     disk.replaceAll(kind === 'restore' ? backup! : new Map())
     this.#fleet.lostDisk(node)
     for (const other of others) this.#reconnect(node, other)
-    if (this.#prng.chance(0.7)) await this.#revive(node)
+    await this.#revive(node)
+    this.#clock.advance(REGAIN_MS_MAX, () => node.core?.keeper.lacking !== true)
   }
 
   /**

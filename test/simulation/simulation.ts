@@ -195,7 +195,7 @@ class Simulation implements SimNodeObserver, World, Fleet {
     const { core } = at
     if (this.nodes.length >= NODES_MAX || core === undefined || core.engine.refusal !== undefined) return
     // Where a member is out of reach the others may suspend this one, and end what it mints now.
-    if (!this.nodes.every((node) => isInReachOf(node, this.nodes))) return
+    if (!this.isWhole) return
     const i = this.#regionCount++
     core.changeRegion(i + 1, `r${i + 1}`, `memory:r${i + 1}`, 'member')
     this.#pass(ANNOUNCED_MS_MAX, () => this.nodes.every((one) => knowsRegion(one, i + 1)))
@@ -205,6 +205,10 @@ class Simulation implements SimNodeObserver, World, Fleet {
     this.#clients.push(client)
     await node.start()
     this.#thinkThenSend(client)
+  }
+
+  get isWhole(): boolean {
+    return this.nodes.every((node) => isInReachOf(node, this.nodes))
   }
 
   async leave(node: SimNode, at: SimNode): Promise<void> {
@@ -285,17 +289,22 @@ class Simulation implements SimNodeObserver, World, Fleet {
   async #settle(): Promise<void> {
     const endMs = this.clock.nowMs + SETTLE_MS_MAX
     for (let calmMs = 0; calmMs < 3000; ) {
-      if (this.clock.nowMs > endMs)
-        throw new Finding(
-          'convergence',
-          `not equal ${SETTLE_MS_MAX} ms after all was healed: ${this.#standings()}`,
-        )
+      if (this.clock.nowMs > endMs) this.#throwUnsettled()
       this.#pass(200)
       // A disk may fail once more; somebody will start the node again.
       for (const node of this.nodes) if (node.core === undefined) await node.start()
       this.#announceAgain()
       calmMs = this.#isEqual() ? calmMs + 200 : 0
     }
+  }
+
+  #throwUnsettled(): never {
+    // Whoever knows why speaks first.
+    this.#judgeMoment()
+    throw new Finding(
+      'convergence',
+      `not equal ${SETTLE_MS_MAX} ms after all was healed: ${this.#standings()}`,
+    )
   }
 
   /** The node at which a region was announced may have lost the announcement: somebody says it again. */
@@ -432,7 +441,11 @@ class Simulation implements SimNodeObserver, World, Fleet {
 
 function isInReachOf({ core }: SimNode, all: readonly SimNode[]): boolean {
   if (core === undefined || core.keeper.unheard().some(([, ms]) => ms > REACH_MS_MAX)) return false
-  return all.every(({ regionId }) => core.membership.statusOf(regionId) === 'member')
+  return all.every(({ regionId, core: other }) => {
+    // It may be back by what the others know, and not have heard of it.
+    const isKnown = other?.membership.epochOf(regionId) === core.membership.epochOf(regionId)
+    return isKnown && core.membership.statusOf(regionId) === 'member'
+  })
 }
 
 function knowsRegion({ core }: SimNode, regionId: number): boolean {

@@ -49,6 +49,21 @@ function statuses({ membership }: HorizonNode, count: number): string[] {
   return Array.from({ length: count }, (_, i) => membership.statusOf(i + 1))
 }
 
+describe('a node with a late tail', () => {
+  it('mints nothing else before it', async () => {
+    const world = new World(1)
+    const a = await world.start('A')
+    a.hasLateTail = true
+    a.keeper.judge()
+    expect(a.run('SET', 'k', 'v')).toMatch(/^-BEHIND .*comes first/)
+    world.advance(10_000)
+    expect(a.applied.opCount).toBe(0)
+    a.hasLateTail = false
+    a.keeper.judge()
+    expect(a.run('SET', 'k', 'v')).toBe('+OK\r\n')
+  })
+})
+
 describe('a node that may lack what its region acknowledged', () => {
   it('mints nothing, and serves reads, until a peer has let it in and it has what that one had', async () => {
     const world = new World(2)
