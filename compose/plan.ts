@@ -8,6 +8,8 @@ export interface RegionPlan {
   readonly id: number
   readonly port: number
   readonly adminPort: number
+  /** Where its peers reach it. */
+  readonly syncUrl: string
   readonly folder: string
   readonly logFile: string
   /** The command line after `causeway node`. */
@@ -20,11 +22,12 @@ const SYNC_OFFSET = 2000
 
 /** @param firstPort  for clients of the first region; the others follow  @param folder  holds all of them */
 export function planRegions(names: readonly string[], firstPort: number, folder: string): RegionPlan[] {
+  const syncUrl = (index: number): string => `ws://127.0.0.1:${firstPort + index + SYNC_OFFSET}`
   return names.map((name, index) => {
     const port = firstPort + index
     const dir = join(folder, name)
     const peers = names.flatMap((peer, other) =>
-      peer === name ? [] : ['--peer', `${peer}@ws://127.0.0.1:${firstPort + other + SYNC_OFFSET}`],
+      peer === name ? [] : ['--peer', `${peer}@${syncUrl(other)}`],
     )
     const own = { region: name, 'region-id': index + 1, port, 'sync-port': port + SYNC_OFFSET }
     const settings = { ...own, 'admin-port': port + ADMIN_OFFSET, dir }
@@ -33,6 +36,7 @@ export function planRegions(names: readonly string[], firstPort: number, folder:
       id: index + 1,
       port,
       adminPort: port + ADMIN_OFFSET,
+      syncUrl: syncUrl(index),
       folder: dir,
       logFile: join(folder, `${name}.log`),
       words: [

@@ -228,7 +228,8 @@ export class HorizonKeeper {
     const { engine, mesh } = this.#parts
     const { membership } = engine
     const fences: FenceEffect[] = []
-    for (const [origin] of mesh.cut.known.entries()) {
+    // One that nobody holds an op of may have been announced, and the cut would wait for it.
+    for (const origin of mesh.cut.origins()) {
       if (origin.region !== regionId || membership.limitOf(origin) !== Number.POSITIVE_INFINITY) continue
       fences.push({ tag: TAG.FENCE, origin })
     }

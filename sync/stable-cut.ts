@@ -140,7 +140,7 @@ export class StableCut {
       current.add(standing.origin)
       cut = cut.meet(counted)
     }
-    for (const origin of this.#origins()) {
+    for (const origin of this.origins()) {
       if (current.has(origin)) continue
       const seal = membership.sealOf(origin)
       if (seal !== undefined && applied.get(origin) >= seal.end) continue
@@ -155,7 +155,7 @@ export class StableCut {
   }
 
   /** Origins that somebody holds an op of, and those that a region was heard to mint under, op or no op. */
-  #origins(): Set<Origin> {
+  origins(): Set<Origin> {
     const origins = new Set<Origin>(this.#accounts.keys())
     for (const [origin] of this.known.entries()) origins.add(origin)
     return origins

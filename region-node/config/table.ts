@@ -190,7 +190,7 @@ export const SETTINGS = {
     'durability',
     bytes(2 ** 20, Number.MAX_SAFE_INTEGER),
     16 * 2 ** 30,
-    'Log kept for a region out of reach, bytes; above it, one unheard for a minute is suspended.',
+    'Log kept for a silent region, bytes; above it, a minute of silence suspends it.',
     runtime,
   ),
   'log-tail-bytes': row(

@@ -1,6 +1,7 @@
 /**
  * raw-load.ts: sends commands over one connection as fast as the server takes them, or at a given pace,
- * and counts replies. Commands and replies are of fixed shape (SET, +OK), so nothing needs to be parsed.
+ * and counts replies. Commands and replies are of fixed shape (SET, +OK), so nothing needs to be parsed; the
+ * first reply that is another one ends the load with an error.
  */
 import { createConnection, type Socket } from 'node:net'
 import { setTimeout as delay } from 'node:timers/promises'
@@ -12,6 +13,16 @@ const CHUNK = 512
 const OUTSTANDING_MAX = 20_000
 /** Between two writes of a paced load. */
 const PACE_MS = 5
+/** An error begins with it, and `+OK` has none. */
+const MINUS = 0x2d
+
+/** The value of loads that are not about the size of values. */
+export const SHORT_VALUE = 'xxx'
+
+/** The name of key `i`: 16 bytes. */
+export function keyName(i: number): string {
+  return `key:${String(i).padStart(12, '0')}`
+}
 
 export class RawLoad {
   readonly #socket: Socket
@@ -24,15 +35,19 @@ export class RawLoad {
     this.#socket = socket
     socket.setNoDelay(true)
     socket.on('data', (chunk) => {
-      if (chunk[0] === 0x2d)
-        this.#failure = new Error(`the server answered ${chunk.toString('latin1', 0, 80)}`)
+      const minus = chunk.indexOf(MINUS)
+      if (minus >= 0)
+        this.#failure = new Error(`the server answered ${chunk.toString('latin1', minus, minus + 80)}`)
       this.#answered += chunk.length / OK_BYTES
       this.#wake()
     })
-    socket.on('error', (error) => {
-      this.#failure = error
-      this.#wake()
-    })
+    socket.on('error', (error) => this.#fail(error))
+    socket.on('close', () => this.#fail(new Error('the server closed the connection')))
+  }
+
+  #fail(error: Error): void {
+    this.#failure ??= error
+    this.#wake()
   }
 
   static async connect(port: number): Promise<RawLoad> {
@@ -79,15 +94,16 @@ export class RawLoad {
   #send(from: number, to: number, value: string): void {
     let text = ''
     for (let i = from; i < to; i++) {
-      text += `*3\r\n$3\r\nSET\r\n$16\r\nkey:${String(i).padStart(12, '0')}\r\n$${value.length}\r\n${value}\r\n`
+      text += `*3\r\n$3\r\nSET\r\n$16\r\n${keyName(i)}\r\n$${value.length}\r\n${value}\r\n`
     }
     this.#socket.write(text, 'latin1')
     this.#sent += to - from
   }
 
   async #outstandingBelow(count: number): Promise<void> {
-    while (this.#sent - this.#answered >= count) {
+    for (;;) {
       if (this.#failure !== undefined) throw this.#failure
+      if (this.#sent - this.#answered < count) return
       await new Promise<void>((resolve) => {
         this.#wake = resolve
       })

@@ -10,6 +10,6 @@ export function median(values: readonly number[]): number {
 }
 
 /** @param sorted  in rising order  @param share  0.99 for the 99th percentile */
-export function percentile(sorted: readonly number[], share: number): number {
+export function percentile(sorted: ArrayLike<number>, share: number): number {
   return sorted[Math.min(sorted.length - 1, Math.floor(sorted.length * share))] ?? Number.NaN
 }

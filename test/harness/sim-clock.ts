@@ -37,10 +37,16 @@ export class SimClock {
       if (task === undefined || task.atMs > endMs) return false
       this.#pop()
       if (task.cancelled) continue
-      this.nowMs = task.atMs
+      // After a leap it may be late.
+      this.nowMs = Math.max(this.nowMs, task.atMs)
       task.run()
       return true
     }
+  }
+
+  /** All machines sleep for `ms`: what is due meanwhile runs late, and once. */
+  leap(ms: number): void {
+    this.nowMs += ms
   }
 
   /** Runs what is due within the next `ms`, until `done` says so. */

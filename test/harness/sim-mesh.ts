@@ -102,6 +102,11 @@ export class SimMesh {
     this.clock.advance(ms)
   }
 
+  /** A long stretch in which nobody does anything: links are found silent behind it, and dialed anew. */
+  leap(ms: number): void {
+    this.clock.leap(ms)
+  }
+
   /** Lets time pass until `isSo`. @throws Error when it does not become so */
   until(isSo: () => boolean): void {
     const endMs = this.clock.nowMs + SETTLE_MS_MAX

@@ -46,6 +46,8 @@ export interface Checker {
   recovered?(node: SimNode): void
   /** Some moment between two turns, in the middle of everything. */
   moment?(): void
+  /** Faults are over, and the regions do not become equal: whoever knows why speaks before that is said. */
+  unsettled?(): void
   /** Faults are over, every node is up, all vectors are equal and nothing is under way. */
   settled?(): void
 }

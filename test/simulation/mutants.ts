@@ -45,8 +45,8 @@ export const MUTANTS: readonly Mutant[] = [
     patches: [
       {
         file: 'region-node/persistence/identity.js',
-        find: 'last?.endedAt === logEnd ?',
-        replace: 'last !== undefined ?',
+        find: 'last !== undefined && last.endedAt === logEnd',
+        replace: 'last !== undefined',
       },
     ],
     seeds: 50,
@@ -67,8 +67,8 @@ export const MUTANTS: readonly Mutant[] = [
     patches: [
       {
         file: 'sync/inbox.js',
-        find: 'return lastSeq(header) <= this.#host.applied.get(header.origin)',
-        replace: 'return false',
+        find: 'return firstSeq > limit || Math.min(lastSeq(header), limit) <= applied.get(origin)',
+        replace: 'return firstSeq > limit',
       },
       {
         file: 'region-node/engine/engine.js',
@@ -155,7 +155,8 @@ export const MUTANTS: readonly Mutant[] = [
         replace: 'if (false)',
       },
     ],
-    seeds: 400,
+    seeds: 100,
+    focus: ['cut', 'expiry'],
   },
   {
     name: 'a due key is removed while a member has not heard of its deadline',
@@ -163,6 +164,7 @@ export const MUTANTS: readonly Mutant[] = [
       { file: 'region-node/engine/engine.js', find: 'if (!seenByAll(winner))', replace: 'if (false)' },
     ],
     seeds: 100,
+    focus: ['cut', 'expiry'],
   },
   {
     name: 'a snapshot is merged key by key',
@@ -191,7 +193,11 @@ export const MUTANTS: readonly Mutant[] = [
   {
     name: 'the stable cut is taken over regions and not over origins',
     patches: [
-      { file: 'sync/stable-cut.js', find: 'for (const origin of this.#origins())', replace: 'for (const origin of [])' },
+      {
+        file: 'sync/stable-cut.js',
+        find: 'for (const origin of this.origins())',
+        replace: 'for (const origin of [])',
+      },
     ],
     seeds: 200,
     focus: ['wall', 'kill'],

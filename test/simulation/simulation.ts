@@ -8,10 +8,12 @@
  * Invariant: nothing but the seed and the code decides what happens.
  */
 
+import { InvariantError } from '../../crdt/assert.ts'
 import type { BatchSpan } from '../../crdt/codec/batch.ts'
 import { crc32c } from '../../crdt/codec/crc32c.ts'
 import type { NodeCore } from '../../region-node/core.ts'
 import type { Reply } from '../../region-node/resp/parse-reply.ts'
+import { StartError } from '../../region-node/start-error.ts'
 import { MemoryNetwork } from '../harness/memory-transport.ts'
 import { Prng } from '../harness/prng.ts'
 import { type SentCommand, SimClient } from '../harness/sim-client.ts'
@@ -84,10 +86,17 @@ export async function simulate(
   try {
     await simulation.run()
   } catch (error) {
-    finding =
-      error instanceof Finding ? error.message : `${BROKEN}${error instanceof Error ? error.stack : error}`
+    finding = findingIn(error)
   }
   return simulation.result(finding)
+}
+
+function findingIn(error: unknown): string {
+  if (error instanceof Finding) return error.message
+  // No crash leaves a folder that its node does not start from.
+  if (error instanceof StartError) return `recovery: ${error.message}`
+  if (error instanceof InvariantError) return `invariant: ${error.message}`
+  return `${BROKEN}${error instanceof Error ? error.stack : error}`
 }
 
 class Simulation implements SimNodeObserver, World, Fleet {
@@ -198,7 +207,14 @@ class Simulation implements SimNodeObserver, World, Fleet {
     if (!this.isWhole) return
     const i = this.#regionCount++
     core.changeRegion(i + 1, `r${i + 1}`, `memory:r${i + 1}`, 'member')
-    this.#pass(ANNOUNCED_MS_MAX, () => this.nodes.every((one) => knowsRegion(one, i + 1)))
+    const isKnown = () => this.nodes.every((one) => knowsRegion(one, i + 1))
+    this.#pass(ANNOUNCED_MS_MAX, isKnown)
+    if (!isKnown()) {
+      // An operator takes it back: the new region would be a member for some and a stranger to the others.
+      this.#left.push(i + 1)
+      at.core?.changeRegion(i + 1, `r${i + 1}`, '', 'left')
+      return
+    }
     const node = this.#makeNode(i, this.#prng.fork(`node ${i}`))
     this.nodes.push(node)
     const client = new SimClient(node, (command) => this.#answered(command))
@@ -299,8 +315,8 @@ class Simulation implements SimNodeObserver, World, Fleet {
   }
 
   #throwUnsettled(): never {
-    // Whoever knows why speaks first.
     this.#judgeMoment()
+    for (const checker of this.#checkers) checker.unsettled?.()
     throw new Finding(
       'convergence',
       `not equal ${SETTLE_MS_MAX} ms after all was healed: ${this.#standings()}`,

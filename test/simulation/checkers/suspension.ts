@@ -5,6 +5,7 @@
  */
 import { TAG } from '../../../crdt/effects/effect.ts'
 import type { OracleOp } from '../../harness/oracle.ts'
+import type { SimNode } from '../../harness/sim-node.ts'
 import { type Checker, Finding, type World } from '../checker.ts'
 
 interface Suspended {
@@ -20,7 +21,18 @@ export class Suspension implements Checker {
   }
 
   settled(): void {
-    const all = this.#suspensions()
+    const [{ vector }] = this.#world.nodes as [SimNode]
+    this.#judge(this.#suspensions(() => vector))
+  }
+
+  /** Each of two parts may hold to what it decided, and wait for the other one to give way. */
+  unsettled(): void {
+    const { nodes } = this.#world
+    const vectors = new Map(nodes.map(({ regionId, vector }) => [regionId, vector] as const))
+    this.#judge(this.#suspensions((region) => vectors.get(region)))
+  }
+
+  #judge(all: readonly Suspended[]): void {
     for (const one of all) {
       for (const other of all) {
         if (one.regionId !== other.op.region || other.regionId !== one.op.region) continue
@@ -31,9 +43,11 @@ export class Suspension implements Checker {
     }
   }
 
-  #suspensions(): Suspended[] {
+  /** @param vectorOf  what counts of a region: what one that was itself suspended decided may not */
+  #suspensions(vectorOf: (region: number) => ReadonlyMap<string, number> | undefined): Suspended[] {
     const found: Suspended[] = []
     for (const op of this.#world.ledger.ops.values()) {
+      if (op.seq > (vectorOf(op.region)?.get(op.origin) ?? 0)) continue
       for (const effect of op.effects) {
         if (effect.tag === TAG.REGION && effect.status === 'suspended')
           found.push({ op, regionId: effect.regionId })
