@@ -8,7 +8,7 @@
  *   fence    from here on this node takes no new op of an origin
  *   seal     an origin ends at a seq; later ops of it are never applied under their old dots
  *
- * Invariants: (1) an origin's limit never rises but from a fence to its seal. (2) Two nodes that applied
+ * Invariants: (1) an origin's limit rises only to what a member has answered to its fence, and to its seal. (2) Two nodes that applied
  * the same ops hold the same records and ends; fences are each node's own, because what a node had
  * applied when it was fenced is its own.
  * Source: algorithms.md, The horizon; the two steps follow the flush of a view change (Birman and Joseph,
@@ -60,7 +60,7 @@ export interface Seal {
 }
 
 export interface Fence {
-  /** What this node had applied of the origin when it was fenced: it takes no more. */
+  /** What this node had applied of the origin when it was fenced, or a member had: it takes no more. */
   readonly limit: number
   /** The op that fenced it. */
   readonly by: OpName
@@ -118,6 +118,15 @@ export class Membership {
     // Nearly always there is nothing to look up.
     if (this.#seals.size === 0 && this.#fences.size === 0) return Number.POSITIVE_INFINITY
     return this.#seals.get(origin)?.end ?? this.#fences.get(origin)?.limit ?? Number.POSITIVE_INFINITY
+  }
+
+  /**
+   * A member holds a fenced origin up to there, so the seal does not lie before it. Others
+   * may take that much: what that member minted since may depend on it.
+   */
+  raise(origin: Origin, seq: number): void {
+    const fence = this.#fences.get(origin)
+    if (fence !== undefined && seq > fence.limit) this.#fences.set(origin, { limit: seq, by: fence.by })
   }
 
   sealOf(origin: Origin): Seal | undefined {

@@ -65,7 +65,7 @@ export interface AdoptionParts {
   /** The region is back: it goes on under a new origin, and mints its late tail again. */
   returned(origin: Origin): void
   /** A new origin for this region, durably. @throws DiskError */
-  newOrigin(): Origin
+  newOrigin(membership: Membership): Origin
 }
 
 interface Work {
@@ -291,7 +291,7 @@ export class Adoption implements SnapshotStage {
     aside.clip(joined)
     joined.join(reader.header.vector)
     // Durable before anything is switched: a disk that fails now has changed nothing.
-    const origin = work.isReturn ? this.#parts.newOrigin() : undefined
+    const origin = work.isReturn ? this.#parts.newOrigin(aside.membership) : undefined
     abandonSnapshot()
     staging.close()
     store.adopt(staging.path, from, reader.bytesTotal)

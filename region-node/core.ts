@@ -299,10 +299,11 @@ export class NodeCore implements CommandSink, TurnPort, SyncHost {
       staging: new Staging(env.disk, this.#folder),
       abandonSnapshot: () => this.snapshotter.abandon('a snapshot from another region takes its place'),
       mayReturn: (membership) => this.keeper.mayReturn(membership),
-      newOrigin: () => {
-        // An origin without an op has nothing that could have come too late.
-        if (this.engine.applied.get(this.engine.origin) === 0) return this.engine.origin
-        return this.#terms.renew()
+      newOrigin: (membership) => {
+        // An origin without an op has nothing that could have come too late, unless it was ended all the same.
+        const { origin, applied } = this.engine
+        const isOpen = membership.limitOf(origin) === Number.POSITIVE_INFINITY
+        return applied.get(origin) === 0 && isOpen ? origin : this.#terms.renew()
       },
       returned: (origin) => this.#returned(origin),
     })

@@ -127,11 +127,15 @@ export class HorizonKeeper {
     // Who has nothing to mint again has nothing to wait for: what it may mint is judged afterwards.
     if (![...engine.applied.entries()].some(([origin]) => origin.region === regionId)) return true
     const others = new Set<number | undefined>()
-    for (const { regionId: id } of mesh.cutMembers()) others.add(id)
+    // A peer that this run has not met may be gone by now: the snapshot knows it by its name.
+    const known = new Map([...membership.regions.values()].map(({ name, regionId: id }) => [name, id]))
+    for (const { name, regionId: id } of mesh.cutMembers()) others.add(id ?? known.get(name))
     for (const id of membership.regions.keys()) others.add(id)
     others.delete(regionId)
     for (const id of others) {
       if (id !== undefined && membership.statusOf(id) !== 'member') continue
+      // Added in the dark: nobody else has heard of it.
+      if (id !== undefined && engine.membership.regions.has(id) && !membership.regions.has(id)) continue
       const standing = id === undefined ? undefined : mesh.cut.standing(id)
       if (standing === undefined || !knowsOf(own, standing.durable)) return false
     }
@@ -169,6 +173,8 @@ export class HorizonKeeper {
     if (members.length === 0) return true
     if (!this.#welcomed || !(this.#awaited === undefined || applied.covers(this.#awaited))) return false
     if (![...this.#firstHeard.values()].some((durable) => applied.covers(durable))) return false
+    // Others remember this region from before its disk was lost: what it acknowledged to any of them counts.
+    if (mesh.cut.isRemembered && !this.#holdsWhatItAcknowledged(members)) return false
     const own = membership.regions.get(regionId)
     // A region that joined: every member must know, and count with it, before it mints.
     if (own === undefined) return true
@@ -180,6 +186,12 @@ export class HorizonKeeper {
       this.#firstKnowing.set(standing.regionId, first)
       return applied.covers(first)
     })
+  }
+
+  #holdsWhatItAcknowledged(members: readonly CutMember[]): boolean {
+    const { engine, mesh } = this.#parts
+    if (!engine.applied.covers(mesh.cut.acknowledgedBefore)) return false
+    return members.every(({ regionId }) => regionId !== undefined && this.#firstHeard.has(regionId))
   }
 
   /** Once a second. @returns true when something was minted or reclaimed */
@@ -244,24 +256,28 @@ export class HorizonKeeper {
       this.#fencedMs.set(origin, sinceMs)
       if (durable.get(by.origin) < by.seq) continue
       if (by.origin.region !== regionId && nowMs() - sinceMs < SEAL_HEADSTART_MS) continue
-      const end = this.#highestAnswer(origin, limit)
-      if (end === undefined) continue
+      const answers = this.#answers(origin, limit)
+      // Who has more has seen ops that those who have less may not take before the seal: they could not take
+      // a seal of its making either.
+      if (answers === undefined || limit > answers.lowest) continue
       this.#fencedMs.delete(origin)
-      seals.push({ tag: TAG.SEAL, origin, end })
+      seals.push({ tag: TAG.SEAL, origin, end: answers.highest })
     }
     return seals
   }
 
-  /** The most that any member has of a fenced origin; undefined until all have answered. */
-  #highestAnswer(origin: Origin, own: number): number | undefined {
+  /** The most that any member has of a fenced origin, and the least; undefined until all have answered. */
+  #answers(origin: Origin, own: number): { readonly highest: number; readonly lowest: number } | undefined {
     let highest = own
+    let lowest = own
     for (const { regionId } of this.#parts.mesh.cutMembers()) {
       const answer =
         regionId === undefined ? undefined : this.#parts.mesh.cut.standing(regionId)?.fences.get(origin)
       if (answer === undefined) return undefined
       highest = Math.max(highest, answer)
+      lowest = Math.min(lowest, answer)
     }
-    return highest
+    return { highest, lowest }
   }
 
   /** How long a member may be unheard: not for long when the log that is kept for it grows too large. */

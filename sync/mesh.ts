@@ -29,7 +29,7 @@ import { RelayPlan } from './relay-plan.ts'
 import { ServerLink } from './server-link.ts'
 import type { PeerAddress, SyncSettings } from './settings.ts'
 import { SnapshotFetch } from './snapshot-fetch.ts'
-import { type CutMember, type Holdup, StableCut } from './stable-cut.ts'
+import { type CutMember, type Holdup, StableCut, type Standing } from './stable-cut.ts'
 import { fencesFromWire, ownStanding, standingFromWire, standingToWire } from './standings.ts'
 
 /** Somebody waits until the connected peers have something durably. */
@@ -554,7 +554,7 @@ export class Mesh {
     if (server.isStale) return
     peer.announce(applied, ack.clockMs, nowMs)
     peer.durable = VersionVector.fromWire(origins, ack.durable)
-    this.cut.heard({
+    this.#stands({
       regionId: server.identity!.regionId,
       origin: origins.intern(ack.origin),
       durable: peer.durable,
@@ -596,10 +596,20 @@ export class Mesh {
     for (const standing of standings) {
       const { regionId } = standing
       // One that is suspended here may be back by now: a node that returns itself has to hear that it knows.
-      if (regionId === identity.regionId || membership.statusOf(regionId) === 'left') continue
-      this.cut.heard(standingFromWire(origins, standing, nowMs))
+      if (membership.statusOf(regionId) === 'left') continue
+      const heard = standingFromWire(origins, standing, nowMs)
+      if (regionId === identity.regionId) this.cut.remembered(heard)
+      else this.#stands(heard)
     }
     this.#host.stood()
+  }
+
+  #stands(standing: Standing): void {
+    const { membership } = this.#host
+    this.cut.heard(standing)
+    if (membership.statusOf(standing.regionId) !== 'member') return
+    // What a member holds lies before the seal, whether it has answered, sealed already, or not heard of it.
+    for (const origin of [...membership.fences.keys()]) membership.raise(origin, standing.durable.get(origin))
   }
 
   #took(): void {

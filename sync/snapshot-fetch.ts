@@ -268,6 +268,8 @@ export class SnapshotFetch {
     this.#reportedMs = nowMs
     const progress = progressText(this.progressOf(job.giver)!)
     this.#parts.host.snapshots.inform(`snapshot from region ${job.giver.region}: ${progress}`)
+    // A giver that makes one says so at every heartbeat: this one has not heard the request.
+    if (job.phase === 'asking' && job.giver.streaming) this.#ask(job)
   }
 
   stop(): void {

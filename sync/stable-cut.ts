@@ -68,12 +68,15 @@ export class StableCut {
   readonly #accounts = new Map<Origin, Account>()
   readonly #standings = new Map<number, Standing>()
   readonly #known: VersionVector
+  /** What this region had acknowledged before, as far as others say so in this run. */
+  readonly acknowledgedBefore: VersionVector
   #cut: VersionVector
 
   constructor(host: CutHost) {
     this.#host = host
     this.#known = new VersionVector(host.applied.origins)
     this.#cut = new VersionVector(host.applied.origins)
+    this.acknowledgedBefore = new VersionVector(host.applied.origins)
   }
 
   /** The cut as it was last worked out. */
@@ -93,6 +96,18 @@ export class StableCut {
 
   get standings(): Iterable<Standing> {
     return this.#standings.values()
+  }
+
+  /** Others know of an earlier run of this region: of an origin of its that is not the present one. */
+  get isRemembered(): boolean {
+    const { origin: own } = this.#host
+    for (const origin of this.origins()) if (origin.region === own.region && origin !== own) return true
+    return this.acknowledgedBefore.length > 0
+  }
+
+  /** What others last heard this region itself to have, when it minted under another origin. */
+  remembered({ origin, durable }: Standing): void {
+    if (origin !== this.#host.origin) this.acknowledgedBefore.join(durable)
   }
 
   /** A region is known to stand there. Older news than what is known changes nothing. */

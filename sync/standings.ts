@@ -19,8 +19,8 @@ export function durableFences({
   membership,
 }: Pick<StandingHost, 'durable' | 'membership'>): WireVector {
   const fences: [string, number][] = []
-  for (const [origin, { limit, by }] of membership.fences) {
-    if (durable.get(by.origin) >= by.seq) fences.push([origin.id, limit])
+  for (const [origin, { by }] of membership.fences) {
+    if (durable.get(by.origin) >= by.seq) fences.push([origin.id, durable.get(origin)])
   }
   return fences
 }

@@ -23,6 +23,8 @@ const CHANGES: CommandDef['flags'] = ['write', 'admin', 'noscript', 'no_multi']
 
 const badName = commandError('ERR A region is named by 1 to 32 letters, digits, dots, dashes or underscores')
 const badId = commandError(`ERR A region id is a number from 1 to ${REGION_ID_MAX}`)
+/** A member counts as within reach when it was heard this recently, milliseconds. */
+const HEARD_MS_MAX = 10_000
 const badUrl = commandError(
   'ERR The address of a region is ws://HOST:PORT, or wss:// behind a TLS proxy: the sync-port of its node',
 )
@@ -48,6 +50,13 @@ function objectionTo(
   for (const region of regions.list()) {
     if (region.name === name) return commandError(`ERR ${described(region)}: choose another name`)
     if (region.regionId === regionId) return commandError(`ERR ${described(region)}: choose another id`)
+  }
+  // A region that nobody hears may be about to be suspended, or this one by the others.
+  for (const { name: other, status, heardMsAgo } of regions.list()) {
+    if (status === 'member' && (heardMsAgo === undefined || heardMsAgo > HEARD_MS_MAX))
+      return commandError(
+        `ERR Region ${other} was not heard lately: a region is added while all others are within reach`,
+      )
   }
   // Of a region that no setting and no record names any more.
   for (const [origin] of applied.entries()) {

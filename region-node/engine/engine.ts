@@ -12,7 +12,7 @@
  * (2) All effects of an op are applied before anybody reads. (3) `applied` advances only when an op has
  * been applied whole.
  */
-import { type BatchHeader, type BatchReader, lastSeq, type Op } from '../../crdt/codec/batch.ts'
+import { type BatchReader, lastSeq, type Op } from '../../crdt/codec/batch.ts'
 import { DecodeError } from '../../crdt/codec/bytes.ts'
 import { momentOf, winningDeadline } from '../../crdt/deadline.ts'
 import { type ConflictRule, type ConflictSink, type Dot, OpPoint } from '../../crdt/dot.ts'
@@ -369,23 +369,29 @@ export class Engine implements ConflictSink, TransactionControl {
     // Not only the batch: what is applied is no part of the last command.
     this.endTurn()
     this.clock.read()
-    this.receivedCount += this.#applyBatch(batch, false)
+    this.receivedCount += this.#applyBatch(batch, false, this.membership.limitOf(batch.header.origin))
     this.#journal.received(record, batch.header)
   }
 
   /** Applies a record of the own log at start. @throws DecodeError */
   replay(batch: BatchReader): void {
-    this.#applyBatch(batch, batch.header.origin.region === this.origin.region)
+    const { origin } = batch.header
+    // What is in the log was taken, fenced or not: a fence may have been raised meanwhile.
+    const end = this.membership.sealOf(origin)?.end ?? Number.POSITIVE_INFINITY
+    this.#applyBatch(batch, origin.region === this.origin.region, end)
   }
 
-  /** @returns how many of its ops were new */
-  #applyBatch(batch: BatchReader, isOwn: boolean): number {
+  /**
+   * @param end  the last op of its origin that may be applied under its dot
+   * @returns how many of its ops were new
+   */
+  #applyBatch(batch: BatchReader, isOwn: boolean, end: number): number {
     let applied = 0
     const { origin, deps } = batch.header
     const ops = batch.ops()
     for (const op of ops) for (const effect of op.effects) checkDatabase(effect)
     const at = this.#at
-    const limit = this.#limitOf(batch.header)
+    const limit = this.applied.get(origin) > 0 || this.membership.admits(origin, deps) ? end : 0
     if (isOwn && lastSeq(batch.header) > limit) this.hasLateTail = true
     let last = 0
     for (const { seq, hlc, effects } of ops) {
@@ -409,12 +415,6 @@ export class Engine implements ConflictSink, TransactionControl {
     // What this node did at that moment of its clock it will not hide as "not yet due" later.
     if (isOwn) this.clock.atLeast(hlcWallMs(this.#minter.hlc))
     return applied
-  }
-
-  /** The last op of a batch that may be applied under its dot. */
-  #limitOf({ origin, deps }: BatchHeader): number {
-    if (this.applied.get(origin) === 0 && !this.membership.admits(origin, deps)) return 0
-    return this.membership.limitOf(origin)
   }
 
   /** @returns false when the rest of its op is to be left out */

@@ -155,15 +155,15 @@ export const MUTANTS: readonly Mutant[] = [
         replace: 'if (false)',
       },
     ],
-    seeds: 100,
-    focus: ['cut', 'expiry'],
+    seeds: 200,
+    focus: ['jump', 'expiry'],
   },
   {
     name: 'a due key is removed while a member has not heard of its deadline',
     patches: [
       { file: 'region-node/engine/engine.js', find: 'if (!seenByAll(winner))', replace: 'if (false)' },
     ],
-    seeds: 100,
+    seeds: 300,
     focus: ['cut', 'expiry'],
   },
   {

@@ -35,7 +35,7 @@ const ROME: RegionState = { ...PARIS, name: 'rome', regionId: 3, status: 'left',
 const NEVER_REACHED: RegionState = { ...PARIS, name: 'lima', regionId: undefined, heardMsAgo: undefined }
 const LIMA_URL = 'wss://lima.example/sync'
 
-function world(refusal?: Error): { engine: TestEngine; changes: unknown[] } {
+function world(refusal?: Error, peers: readonly RegionState[] = [PARIS, ROME]): { engine: TestEngine; changes: unknown[] } {
   const origins = new OriginTable()
   const changes: unknown[] = []
   const engine = new TestEngine(1, {
@@ -43,7 +43,7 @@ function world(refusal?: Error): { engine: TestEngine; changes: unknown[] } {
     regionId: 1,
     applied: VersionVector.fromWire(origins, [['9-00000000000a', 4]]),
     regions: {
-      list: () => [OSLO, NEVER_REACHED, PARIS, ROME],
+      list: () => [OSLO, ...peers],
       change: (...change) => {
         if (refusal !== undefined) throw refusal
         changes.push(change)
@@ -60,10 +60,17 @@ describe('CRDT.REGION ADD', () => {
     expect(changes).toEqual([[1023, 'bern', LIMA_URL, 'member']])
   })
 
+  it('waits until every member is within reach', () => {
+    const { engine, changes } = world(undefined, [PARIS, NEVER_REACHED])
+    expect(engine.run('crdt.region', 'add', 'bern', '1023', LIMA_URL)).toMatchObject({
+      line: expect.stringContaining('Region lima was not heard lately'),
+    })
+    expect(changes).toEqual([])
+  })
+
   it.each([
     [['paris', '7', LIMA_URL], "There is a region 'paris' with id 2 already: choose another name"],
     [['oslo', '7', LIMA_URL], "There is a region 'oslo' with id 1 already: choose another name"],
-    [['lima', '7', LIMA_URL], "There is a region 'lima' already: choose another name"],
     [['bern', '2', LIMA_URL], "There is a region 'paris' with id 2 already: choose another id"],
     [['bern', '1', LIMA_URL], "There is a region 'oslo' with id 1 already: choose another id"],
     [
@@ -109,7 +116,7 @@ describe('CRDT.REGION ADD', () => {
 
 describe('CRDT.REGION REMOVE', () => {
   it('mints the leaving of a region, and says what is to be done', () => {
-    const { engine, changes } = world()
+    const { engine, changes } = world(undefined, [NEVER_REACHED, PARIS, ROME])
     expect(engine.run('crdt.region', 'remove', 'paris')).toMatch(/^Region 'paris' has left: .* Stop its node/)
     expect(changes).toEqual([[2, 'paris', 'ws://paris:7200', 'left']])
   })
@@ -120,7 +127,7 @@ describe('CRDT.REGION REMOVE', () => {
     ['bern', "There is no region 'bern': the regions are 'oslo', 'lima', 'paris', 'rome'"],
     ['lima', "The id of region 'lima' is not known here"],
   ])('refuses %s', (name, sentence) => {
-    const { engine, changes } = world()
+    const { engine, changes } = world(undefined, [NEVER_REACHED, PARIS, ROME])
     expect((engine.run('crdt.region', 'remove', name) as RespError).line).toContain(`ERR ${sentence}`)
     expect(changes).toEqual([])
   })
@@ -128,7 +135,7 @@ describe('CRDT.REGION REMOVE', () => {
 
 describe('CRDT.REGION LIST', () => {
   it('shows each region', () => {
-    const { engine } = world()
+    const { engine } = world(undefined, [NEVER_REACHED, PARIS, ROME])
     engine.run('hello', '3')
     const rows = engine.run('crdt.region', 'list') as Map<string, unknown>[]
     expect(rows.map((row) => row.get('name'))).toEqual(['oslo', 'lima', 'paris', 'rome'])
@@ -148,6 +155,6 @@ describe('CRDT.REGION LIST', () => {
   })
 
   it('has a page of help', () => {
-    expect(world().engine.run('crdt.region', 'help')).toContain('REMOVE <name>')
+    expect(world(undefined, [NEVER_REACHED, PARIS, ROME]).engine.run('crdt.region', 'help')).toContain('REMOVE <name>')
   })
 })
