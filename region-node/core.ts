@@ -205,6 +205,7 @@ export class NodeCore implements CommandSink, TurnPort, SyncHost {
         this.#terms.note(this.keeper.lacking)
       },
       former: () => this.#terms.former,
+      hurryDurable: () => this.log.hurryDurable(),
       permitted: () => {
         if (this.lateTail.isPending) this.log.whenIdle(() => this.#remintLateTail())
         return !this.lateTail.isPending

@@ -50,6 +50,8 @@ export interface KeeperParts {
   /** The log has grown past `log-retain-bytes`. */
   readonly logIsTooLong: () => boolean
   readonly report: (sentence: string) => void
+  /** Asks for an fsync soon. */
+  readonly hurryDurable: () => void
   /** The node holds all that its region acknowledged: noted durably. */
   readonly settled: () => void
   /** Origins of earlier runs: somebody may hold an op of theirs that this node lost. */
@@ -153,8 +155,10 @@ export class HorizonKeeper {
     }
     if (engine.membership.statusOf(regionId) !== 'member' || mesh.isDisowned) {
       engine.refuseWrites(errors.regionEnded)
-    } else if (this.#lacking && !this.#isSettled()) {
+    } else if (this.#lacking && !this.#isSettled(this.#parts.durable)) {
       engine.refuseWrites(errors.regionLacking)
+      // What a crash can still take away does not count.
+      if (this.#isSettled(engine.applied)) this.#parts.hurryDurable()
     } else {
       if (this.#lacking) {
         this.#lacking = false
@@ -166,15 +170,15 @@ export class HorizonKeeper {
     }
   }
 
-  #isSettled(): boolean {
+  #isSettled(held: VersionVector): boolean {
     const { engine, mesh, regionId } = this.#parts
-    const { applied, membership } = engine
+    const { membership } = engine
     const members = [...mesh.cutMembers()]
     if (members.length === 0) return true
-    if (!this.#welcomed || !(this.#awaited === undefined || applied.covers(this.#awaited))) return false
-    if (![...this.#firstHeard.values()].some((durable) => applied.covers(durable))) return false
+    if (!this.#welcomed || !(this.#awaited === undefined || held.covers(this.#awaited))) return false
+    if (![...this.#firstHeard.values()].some((durable) => held.covers(durable))) return false
     // Others remember this region from before its disk was lost: what it acknowledged to any of them counts.
-    if (mesh.cut.isRemembered && !this.#holdsWhatItAcknowledged(members)) return false
+    if (mesh.cut.isRemembered && !this.#holdsWhatItAcknowledged(members, held)) return false
     const own = membership.regions.get(regionId)
     // A region that joined: every member must know, and count with it, before it mints.
     if (own === undefined) return true
@@ -184,13 +188,13 @@ export class HorizonKeeper {
       // Until then its cut went on without this region, up to what it had: nothing may be minted that lacks it.
       const first = this.#firstKnowing.get(standing.regionId) ?? standing.durable
       this.#firstKnowing.set(standing.regionId, first)
-      return applied.covers(first)
+      return held.covers(first)
     })
   }
 
-  #holdsWhatItAcknowledged(members: readonly CutMember[]): boolean {
-    const { engine, mesh } = this.#parts
-    if (!engine.applied.covers(mesh.cut.acknowledgedBefore)) return false
+  #holdsWhatItAcknowledged(members: readonly CutMember[], held: VersionVector): boolean {
+    const { mesh } = this.#parts
+    if (!held.covers(mesh.cut.acknowledgedBefore)) return false
     return members.every(({ regionId }) => regionId !== undefined && this.#firstHeard.has(regionId))
   }
 

@@ -81,6 +81,7 @@ export class HorizonNode extends MemoryHost {
       report: (sentence) => this.reports.push(sentence),
       settled: () => this.settledAt.push(this.applied.opCount),
       former: () => [],
+      hurryDurable: () => {},
       permitted: () => !this.hasLateTail,
     })
     this.keeper.begin(lacking)
