@@ -31,6 +31,8 @@ import { errors } from './errors.ts'
 const FENCE_AFTER_MS = 3000
 /** How long a fence is left to the region that set it, before others seal it. */
 const SEAL_HEADSTART_MS = 10_000
+/** How long it is left to the lowest region to call a suspended one back. */
+const CALL_BACK_HEADSTART_MS = 10_000
 /** How long a region may be unheard when the log has grown past its limit. */
 const DARK_WITH_LONG_LOG_MS = 60_000
 /** The lowest epoch of a member that was suspended before. */
@@ -77,6 +79,8 @@ export class HorizonKeeper {
   /** What each member had when it first knew that the own region had joined or come back. */
   readonly #firstKnowing = new Map<number, VersionVector>()
   readonly #changedMs = new Map<number, { readonly epoch: number; readonly atMs: number }>()
+  /** Since when a suspended region may be called back. */
+  readonly #returningMs = new Map<number, number>()
   readonly #fencedMs = new Map<Origin, number>()
   readonly #cutLag = new CutLag()
   #holdup: Holdup | undefined
@@ -392,15 +396,30 @@ export class HorizonKeeper {
   }
 
   #bringBack(): HorizonEffect[] {
-    const { engine, mesh, report } = this.#parts
+    const { engine, mesh, report, nowMs } = this.#parts
     if (this.#isSomebodyReturning()) return []
     for (const regionId of mesh.returning()) {
       if (!this.#isEnded(regionId)) continue
+      // Left to the lowest region for a while: two that call two others back at once would not know.
+      const sinceMs = this.#returningMs.get(regionId) ?? nowMs()
+      this.#returningMs.set(regionId, sinceMs)
+      if (!this.#isLowestHeard && nowMs() - sinceMs < CALL_BACK_HEADSTART_MS) continue
+      this.#returningMs.delete(regionId)
       const { name, url } = engine.membership.regions.get(regionId)!
       report(`region ${name} is back: it is sent a snapshot`)
       return [this.#changed(regionId, name, url, 'member')]
     }
     return []
+  }
+
+  /** No member with a lower id was heard lately. */
+  get #isLowestHeard(): boolean {
+    const { mesh, regionId: own } = this.#parts
+    for (const { regionId } of mesh.cutMembers()) {
+      if (regionId !== undefined && regionId < own && this.darkMs(regionId) < CALL_BACK_HEADSTART_MS)
+        return false
+    }
+    return true
   }
 
   /** One after another: two that come back at once would each wait until the other one knows. */

@@ -3,8 +3,8 @@
  */
 import { describe, expect, it } from 'vitest'
 import { ByteReader, ByteWriter, DecodeError } from '../../crdt/codec/bytes.ts'
-import { DueKeys } from '../../region-node/engine/due-keys.ts'
 import type { Database } from '../../region-node/engine/database.ts'
+import { DueKeys } from '../../region-node/engine/due-keys.ts'
 import { START_MS, TestEngine } from '../harness/test-engine.ts'
 
 describe('once wrong', () => {

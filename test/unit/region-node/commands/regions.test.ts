@@ -35,7 +35,10 @@ const ROME: RegionState = { ...PARIS, name: 'rome', regionId: 3, status: 'left',
 const NEVER_REACHED: RegionState = { ...PARIS, name: 'lima', regionId: undefined, heardMsAgo: undefined }
 const LIMA_URL = 'wss://lima.example/sync'
 
-function world(refusal?: Error, peers: readonly RegionState[] = [PARIS, ROME]): { engine: TestEngine; changes: unknown[] } {
+function world(
+  refusal?: Error,
+  peers: readonly RegionState[] = [PARIS, ROME],
+): { engine: TestEngine; changes: unknown[] } {
   const origins = new OriginTable()
   const changes: unknown[] = []
   const engine = new TestEngine(1, {
@@ -155,6 +158,8 @@ describe('CRDT.REGION LIST', () => {
   })
 
   it('has a page of help', () => {
-    expect(world(undefined, [NEVER_REACHED, PARIS, ROME]).engine.run('crdt.region', 'help')).toContain('REMOVE <name>')
+    expect(world(undefined, [NEVER_REACHED, PARIS, ROME]).engine.run('crdt.region', 'help')).toContain(
+      'REMOVE <name>',
+    )
   })
 })
