@@ -195,8 +195,8 @@ export const MUTANTS: readonly Mutant[] = [
     patches: [
       {
         file: 'sync/stable-cut.js',
-        find: 'for (const origin of this.origins())',
-        replace: 'for (const origin of [])',
+        find: 'for (const origin of this.origins()) {',
+        replace: 'for (const origin of []) {',
       },
     ],
     seeds: 200,
