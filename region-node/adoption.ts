@@ -292,6 +292,7 @@ export class Adoption implements SnapshotStage {
     joined.join(reader.header.vector)
     // Durable before anything is switched: a disk that fails now has changed nothing.
     const origin = work.isReturn ? this.#parts.newOrigin(aside.membership) : undefined
+    if (origin !== undefined) engine.adoptOrigin(origin)
     abandonSnapshot()
     staging.close()
     store.adopt(staging.path, from, reader.bytesTotal)

@@ -231,6 +231,17 @@ export class NodeCore implements CommandSink, TurnPort, SyncHost {
     this.#scheduleTurnEnd()
   }
 
+  /** Others have fenced the origin of this very run, not knowing that it is back: nothing is minted under it. */
+  #leaveEndedOrigin(): void {
+    const { engine } = this
+    if (engine.membership.limitOf(engine.origin) === Number.POSITIVE_INFINITY) return
+    try {
+      engine.adoptOrigin(this.#terms.renew())
+    } catch (error) {
+      this.fail(error as Error)
+    }
+  }
+
   /** In the turn of an adoption that brings the region back: what follows is minted under a new origin. */
   #returned(origin: Origin): void {
     this.engine.adoptOrigin(origin)
@@ -356,6 +367,7 @@ export class NodeCore implements CommandSink, TurnPort, SyncHost {
         `${megabytes(recovered.position - from)} MB of log`,
     )
     this.engine.membership.onChange = () => {
+      this.#leaveEndedOrigin()
       this.mesh.membershipChanged()
       // Others wait until this node says that it knows, and it may say so only of what is durable.
       this.#ports.env.after(HURRY_MS, () => this.log.hurryDurable())
