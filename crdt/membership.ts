@@ -8,14 +8,13 @@
  *   fence    from here on this node takes no new op of an origin
  *   seal     an origin ends at a seq; later ops of it are never applied under their old dots
  *
- * Invariants: (1) an origin's limit rises only to what a member has answered to its fence, and to its seal. (2) Two nodes that applied
- * the same ops hold the same records and ends; fences are each node's own, because what a node had
- * applied when it was fenced is its own.
+ * Invariants: (1) a fenced origin's limit rises only to what some member holds of it, and to its seal. (2) Two
+ * nodes that applied the same ops hold the same records and ends; fences are each node's own, because what a
+ * node had applied when it was fenced is its own.
  * Source: algorithms.md, The horizon; the two steps follow the flush of a view change (Birman and Joseph,
  * "Exploiting Virtual Synchrony in Distributed Systems", 1987).
  */
-import type { ByteReader, ByteWriter } from './codec/bytes.ts'
-import { DecodeError } from './codec/bytes.ts'
+import { type ByteReader, type ByteWriter, DecodeError } from './codec/bytes.ts'
 import type { Stamp } from './dot.ts'
 import { TAG } from './effects/effect.ts'
 import {
@@ -47,7 +46,7 @@ export interface OpName {
   readonly seq: number
 }
 
-/** Who has applied all of `vector` knows of the change. */
+/** Whether somebody who has applied `vector` knows of the change. */
 export function knowsOf({ by }: RegionRecord, vector: VersionVector): boolean {
   return by.some(({ origin, seq }) => vector.get(origin) >= seq)
 }
@@ -121,8 +120,8 @@ export class Membership {
   }
 
   /**
-   * A member holds a fenced origin up to there, so the seal does not lie before it. Others
-   * may take that much: what that member minted since may depend on it.
+   * A member holds a fenced origin up to there, so the seal does not lie before it. Others may take that
+   * much: what that member minted since may depend on it.
    */
   raise(origin: Origin, seq: number): void {
     const fence = this.#fences.get(origin)
@@ -146,7 +145,7 @@ export class Membership {
    * An op that was `(origin, seq)` is about to be applied under its new dot.
    * @returns false when it was before, and must not be again
    */
-  remint({ origin, seq }: { readonly origin: Origin; readonly seq: number }): boolean {
+  remint({ origin, seq }: OpName): boolean {
     if (seq <= this.remintedTo(origin)) return false
     this.#reminted.set(origin, seq)
     return true
@@ -204,19 +203,19 @@ export class Membership {
       out.byte(REGION_STATUSES.indexOf(status))
       out.varint(epoch)
       out.varint(by.length)
-      for (const op of by) encodeDot(op, out)
+      for (const op of by) encodeName(op, out)
     }
     out.varint(this.#fences.size)
     for (const [origin, { limit, by }] of this.#fences) {
       out.word(origin.id)
       out.varint(limit)
-      encodeDot(by, out)
+      encodeName(by, out)
     }
     out.varint(this.#seals.size)
     for (const [origin, { end, by }] of this.#seals) {
       out.word(origin.id)
       out.varint(end)
-      encodeDot(by, out)
+      encodeName(by, out)
     }
     out.varint(this.#reminted.size)
     for (const [origin, seq] of this.#reminted) {
@@ -236,16 +235,16 @@ export class Membership {
       if (status === undefined) throw new DecodeError('an unknown status of a region')
       const epoch = from.varint()
       const by: OpName[] = []
-      for (let ops = from.varint(); ops > 0; ops--) by.push(decodeDot(from, origins))
+      for (let ops = from.varint(); ops > 0; ops--) by.push(decodeName(from, origins))
       made.regions.set(regionId, { regionId, name, url, status, epoch, by })
     }
     for (let left = from.varint(); left > 0; left--) {
       const origin = decodeOrigin(from, origins)
-      made.#fences.set(origin, { limit: from.varint(), by: decodeDot(from, origins) })
+      made.#fences.set(origin, { limit: from.varint(), by: decodeName(from, origins) })
     }
     for (let left = from.varint(); left > 0; left--) {
       const origin = decodeOrigin(from, origins)
-      made.#seals.set(origin, { end: from.varint(), by: decodeDot(from, origins) })
+      made.#seals.set(origin, { end: from.varint(), by: decodeName(from, origins) })
     }
     for (let left = from.varint(); left > 0; left--)
       made.#reminted.set(decodeOrigin(from, origins), from.varint())
@@ -264,15 +263,12 @@ function later(a: RegionRecord, b: RegionRecord): RegionRecord {
   return { ...a, name, url, by }
 }
 
-function encodeDot(
-  { origin, seq }: { readonly origin: Origin; readonly seq: number },
-  out: ByteWriter,
-): void {
+function encodeName({ origin, seq }: OpName, out: ByteWriter): void {
   out.word(origin.id)
   out.varint(seq)
 }
 
-function decodeDot(from: ByteReader, origins: OriginTable): { origin: Origin; seq: number } {
+function decodeName(from: ByteReader, origins: OriginTable): OpName {
   return { origin: decodeOrigin(from, origins), seq: from.varint() }
 }
 
