@@ -63,7 +63,7 @@ export interface AdoptionParts {
   /** Every member knows by now that this region is back, so that what it mints counts with all of them. */
   mayReturn(membership: Membership): boolean
   /** The region is back: it goes on under a new origin, and mints its late tail again. */
-  returned(origin: Origin): void
+  returned(): void
   /** A new origin for this region, durably. @throws DiskError */
   newOrigin(membership: Membership): Origin
 }
@@ -299,7 +299,7 @@ export class Adoption implements SnapshotStage {
     log.rebase(joined)
     while (!this.#replay(work));
     engine.adopt(aside)
-    if (origin !== undefined) this.#parts.returned(origin)
+    if (work.isReturn) this.#parts.returned()
     this.#work = undefined
     work.done('adopted')
   }

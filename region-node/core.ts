@@ -242,9 +242,8 @@ export class NodeCore implements CommandSink, TurnPort, SyncHost {
     }
   }
 
-  /** In the turn of an adoption that brings the region back: what follows is minted under a new origin. */
-  #returned(origin: Origin): void {
-    this.engine.adoptOrigin(origin)
+  /** In the turn of an adoption that brings the region back. */
+  #returned(): void {
     this.lateTail.isPending = true
     // It mints its late tail in this turn, unless it has to wait until it may mint at all.
     this.keeper.judge()
@@ -317,7 +316,7 @@ export class NodeCore implements CommandSink, TurnPort, SyncHost {
         const isOpen = membership.limitOf(origin) === Number.POSITIVE_INFINITY
         return applied.get(origin) === 0 && isOpen ? origin : this.#terms.renew()
       },
-      returned: (origin) => this.#returned(origin),
+      returned: () => this.#returned(),
     })
   }
 

@@ -17,7 +17,7 @@
  */
 import { TAG } from '../crdt/effects/effect.ts'
 import type { FenceEffect, HorizonEffect, RegionStatus } from '../crdt/effects/horizon-effects.ts'
-import { knowsOf, type Membership } from '../crdt/membership.ts'
+import { knowsOf, type Membership, type RegionRecord } from '../crdt/membership.ts'
 import type { Origin } from '../crdt/origin.ts'
 import type { VersionVector } from '../crdt/version-vector.ts'
 import { CutLag } from '../sync/cut-lag.ts'
@@ -142,10 +142,15 @@ export class HorizonKeeper {
       if (id !== undefined && membership.statusOf(id) !== 'member') continue
       // Added in the dark: nobody else has heard of it.
       if (id !== undefined && engine.membership.regions.has(id) && !membership.regions.has(id)) continue
-      const standing = id === undefined ? undefined : mesh.cut.standing(id)
-      if (standing === undefined || !knowsOf(own, standing.durable)) return false
+      if (!this.#isKnownTo(id, own)) return false
     }
     return true
+  }
+
+  /** That region has said that it holds the op of a change durably. */
+  #isKnownTo(regionId: number | undefined, change: RegionRecord): boolean {
+    const standing = regionId === undefined ? undefined : this.#parts.mesh.cut.standing(regionId)
+    return standing !== undefined && knowsOf(change, standing.durable)
   }
 
   /** Decides whether this node may mint. */
@@ -313,7 +318,7 @@ export class HorizonKeeper {
       const known = engine.membership.regions.get(regionId!)
       report(
         `region ${name} was not heard for ${Math.round(this.darkMs(regionId) / 60_000)} minutes and is suspended: ` +
-          'it takes a snapshot when it comes back, and loses nothing',
+          'it takes a snapshot when it comes back, and mints again what it wrote meanwhile',
       )
       return [this.#changed(regionId!, name, known?.url ?? '', 'suspended'), ...this.#fenceAllOf(regionId!)]
     })
@@ -344,16 +349,12 @@ export class HorizonKeeper {
 
   /** Regions that were suspended or have left, which not every member has acknowledged yet. */
   #halfGone(members: readonly CutMember[]): number[] {
-    const { engine, mesh, regionId: own } = this.#parts
+    const { engine, regionId: own } = this.#parts
     const gone: number[] = []
     for (const record of engine.membership.regions.values()) {
       const { regionId, status } = record
       if (status === 'member' || regionId === own) continue
-      const isKnown = members.every(({ regionId: id }) => {
-        const standing = id === undefined ? undefined : mesh.cut.standing(id)
-        return standing !== undefined && knowsOf(record, standing.durable)
-      })
-      if (!isKnown) gone.push(regionId)
+      if (!members.every(({ regionId: id }) => this.#isKnownTo(id, record))) gone.push(regionId)
     }
     return gone
   }
@@ -367,9 +368,7 @@ export class HorizonKeeper {
     const record = engine.membership.regions.get(region)
     if (record === undefined) return true
     for (const { regionId } of mesh.cutMembers()) {
-      if (regionId === region) continue
-      const standing = regionId === undefined ? undefined : mesh.cut.standing(regionId)
-      if (standing === undefined || !knowsOf(record, standing.durable)) return false
+      if (regionId !== region && !this.#isKnownTo(regionId, record)) return false
     }
     return true
   }
@@ -424,12 +423,11 @@ export class HorizonKeeper {
 
   /** One after another: two that come back at once would each wait until the other one knows. */
   #isSomebodyReturning(): boolean {
-    const { engine, mesh, regionId: own } = this.#parts
+    const { engine, regionId: own } = this.#parts
     for (const record of engine.membership.regions.values()) {
       const { regionId, status, epoch } = record
       if (regionId === own || status !== 'member' || epoch < RETURNED_EPOCH) continue
-      const standing = mesh.cut.standing(regionId)
-      if (standing === undefined || !knowsOf(record, standing.durable)) return true
+      if (!this.#isKnownTo(regionId, record)) return true
     }
     return false
   }
@@ -442,10 +440,7 @@ export class HorizonKeeper {
     const { engine, mesh } = this.#parts
     const { applied, membership } = engine
     const record = membership.regions.get(regionId)!
-    for (const { regionId: id } of mesh.cutMembers()) {
-      const standing = id === undefined ? undefined : mesh.cut.standing(id)
-      if (standing === undefined || !knowsOf(record, standing.durable)) return false
-    }
+    for (const { regionId: id } of mesh.cutMembers()) if (!this.#isKnownTo(id, record)) return false
     for (const [origin] of mesh.cut.known.entries()) {
       if (origin.region !== regionId) continue
       const seal = membership.sealOf(origin)

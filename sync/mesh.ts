@@ -314,13 +314,16 @@ export class Mesh {
 
   /** When a region itself was last heard, our monotonic clock, milliseconds; undefined for never in this run. */
   heardMs(regionId: number): number | undefined {
-    for (const { peer } of this.#members.values()) if (peer.regionId === regionId) return peer.heardMs
-    return undefined
+    return this.#peerOf(regionId)?.heardMs
   }
 
   /** What a region last said of whom it hears, over its own link; undefined when it never did. */
   reportOf(regionId: number): HearingReport | undefined {
-    for (const { peer } of this.#members.values()) if (peer.regionId === regionId) return peer.report
+    return this.#peerOf(regionId)?.report
+  }
+
+  #peerOf(regionId: number): Peer | undefined {
+    for (const { peer } of this.#members.values()) if (peer.regionId === regionId) return peer
     return undefined
   }
 

@@ -9,7 +9,8 @@
  * Over origins, not over regions: a region that restarted mints under a new origin, and says ever more with
  * it, while ops of its former origin may still be on their way with what that one had seen long ago. A
  * former origin therefore stands still until it is sealed (algorithms.md, The horizon, 1 and 5), also one of
- * which nothing is applied here yet, as long as somebody's standing names an op of it.
+ * which nothing is applied here yet, as long as somebody's standing names an op of it or says that its region
+ * mints under it.
  *
  * Invariants: (1) the cut never goes back. (2) A member that was never heard holds it at nothing.
  */
@@ -142,7 +143,7 @@ export class StableCut {
 
   /** Works the cut out anew. @returns who holds it back where it is, if somebody does altogether */
   update(members: Iterable<CutMember>, nowMs: number): Holdup | undefined {
-    const { applied, durable, membership, origin: own } = this.#host
+    const { durable, origin: own } = this.#host
     let cut = durable
     const current = new Set<Origin>([own])
     for (const { name, regionId } of members) {
@@ -155,10 +156,7 @@ export class StableCut {
       current.add(standing.origin)
       cut = cut.meet(counted)
     }
-    for (const origin of this.origins()) {
-      if (current.has(origin)) continue
-      const seal = membership.sealOf(origin)
-      if (seal !== undefined && applied.get(origin) >= seal.end) continue
+    for (const origin of this.#unended(current)) {
       const counted = this.#countedOf(origin)
       if (counted === undefined) return this.#holdupOf(origin, nowMs)
       cut = cut.meet(counted)
@@ -167,6 +165,16 @@ export class StableCut {
     next.join(this.#cut)
     this.#cut = next
     return undefined
+  }
+
+  /** Former origins that may still bring ops: not sealed, or not applied here to their end. */
+  *#unended(current: ReadonlySet<Origin>): IterableIterator<Origin> {
+    const { applied, membership } = this.#host
+    for (const origin of this.origins()) {
+      if (current.has(origin)) continue
+      const seal = membership.sealOf(origin)
+      if (seal === undefined || applied.get(origin) < seal.end) yield origin
+    }
   }
 
   /** Origins that somebody holds an op of, and those that a region was heard to mint under, op or no op. */
@@ -182,7 +190,7 @@ export class StableCut {
    * for a moment; the cut stands still only when it goes on.
    */
   slowest(members: Iterable<CutMember>, nowMs: number): Holdup | undefined {
-    const { applied, durable, membership, origin: own } = this.#host
+    const { durable, origin: own } = this.#host
     const current = new Set<Origin>([own])
     let slowest: Holdup | undefined
     for (const { name, regionId } of members) {
@@ -194,10 +202,7 @@ export class StableCut {
       if (heardMsAgo > (slowest?.heardMsAgo ?? Number.NEGATIVE_INFINITY))
         slowest = { name, regionId, origin: undefined, heardMsAgo }
     }
-    for (const [origin] of this.known.entries()) {
-      if (current.has(origin)) continue
-      const seal = membership.sealOf(origin)
-      if (seal !== undefined && applied.get(origin) >= seal.end) continue
+    for (const origin of this.#unended(current)) {
       if (this.#countedOf(origin)?.covers(durable)) continue
       return this.#holdupOf(origin, nowMs)
     }

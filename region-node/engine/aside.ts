@@ -17,29 +17,19 @@ import type { BatchReader } from '../../crdt/codec/batch.ts'
 import type { Latin1 } from '../../crdt/codec/bytes.ts'
 import type { EntrySink } from '../../crdt/codec/state.ts'
 import { type ConflictRule, type ConflictSink, type Dot, OpPoint } from '../../crdt/dot.ts'
-import { TAG } from '../../crdt/effects/effect.ts'
 import type { Hlc } from '../../crdt/hlc.ts'
-import { type KeyEntry, KeyState } from '../../crdt/key.ts'
 import type { Membership } from '../../crdt/membership.ts'
 import type { Origin } from '../../crdt/origin.ts'
-import { isReclaimable, reclaimableFields } from '../../crdt/reclaim.ts'
-import { type Effect, isKeyEffect, type KeyEffect } from '../../crdt/registry.ts'
 import type { VersionVector } from '../../crdt/version-vector.ts'
 import { Keyspace } from './keyspace.ts'
-import { Reclaimer } from './reclaimer.ts'
+import { StoredState } from './stored-state.ts'
 
-export class Aside implements EntrySink, ConflictSink {
-  readonly keyspace: Keyspace
-  /** What of it may be forgotten once the cut is stable. */
-  readonly reclaimer = new Reclaimer()
-  readonly membership: Membership
-  readonly applied: VersionVector
+export class Aside extends StoredState implements EntrySink, ConflictSink {
   /** The latest reading known where the snapshot was made. */
   readonly hlc: Hlc
   readonly #at: OpPoint
   readonly #snapshotVector: VersionVector
   readonly #returning: number | undefined
-  #effect: KeyEffect | undefined
 
   /**
    * @param vector  what the snapshot holds
@@ -55,19 +45,11 @@ export class Aside implements EntrySink, ConflictSink {
     latin1: Latin1,
     returning: number | undefined,
   ) {
+    super(new Keyspace(vector.origins, latin1), membership, vector.copy())
     this.#snapshotVector = vector
     this.#returning = returning
-    this.keyspace = new Keyspace(vector.origins, latin1)
-    this.applied = vector.copy()
     this.hlc = hlc
-    this.membership = membership
     this.#at = new OpPoint(origin, this.applied, this)
-  }
-
-  restore(db: number, key: string, entry: KeyEntry): void {
-    this.keyspace.restore(db, key, entry)
-    if (isReclaimable(entry)) this.reclaimer.note(db, key)
-    for (const field of reclaimableFields(entry)) this.reclaimer.note(db, key, field)
   }
 
   /**
@@ -85,7 +67,7 @@ export class Aside implements EntrySink, ConflictSink {
       if (seq > last) return
       at.moveTo(origin, seq, hlc, deps)
       for (const effect of effects) {
-        if (!this.#apply(effect, at)) break
+        if (!this.apply(effect, at)) break
         at.index++
       }
       this.applied.advance(origin, seq)
@@ -108,40 +90,8 @@ export class Aside implements EntrySink, ConflictSink {
     }
   }
 
-  /** @returns false when the rest of its op is to be left out */
-  #apply(effect: Effect, at: OpPoint): boolean {
-    if (isKeyEffect(effect)) {
-      this.#effect = effect
-      this.keyspace.apply(effect, at)
-      this.#noteOrphan(effect)
-      return true
-    }
-    switch (effect.tag) {
-      case TAG.FLUSH:
-        this.keyspace.apply(effect, at, at.coversAll(this.applied))
-        for (const { db, key } of this.keyspace.orphans(effect.db)) this.reclaimer.note(db, key)
-        return true
-      case TAG.WAS:
-        if (!this.membership.remint(effect)) return false
-        at.recast(effect.hlc)
-        return true
-      default:
-        this.membership.apply(effect, at, this.applied)
-        return true
-    }
-  }
-
-  /** A key without a value may have left its deadlines behind. */
-  #noteOrphan({ db, key }: KeyEffect): void {
-    const entry = this.keyspace.get(db, key)
-    if (entry instanceof KeyState && entry.state === undefined) this.reclaimer.note(db, key)
-  }
-
   /** Told of when the op was applied for the first time; here only what it leaves to be forgotten counts. */
   conflict(rule: ConflictRule, _winner: Dot, _hidden: Dot, at: OpPoint): void {
-    const effect = this.#effect
-    if (effect === undefined) return
-    if (rule === 'register') this.reclaimer.note(effect.db, effect.key, at.field)
-    if (rule === 'deadline') this.reclaimer.note(effect.db, effect.key)
+    if (this.effect !== undefined) this.noteConflict(this.effect, rule, at.field)
   }
 }

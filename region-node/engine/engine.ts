@@ -23,8 +23,8 @@ import { type Hlc, hlcWallMs } from '../../crdt/hlc.ts'
 import { type KeyEntry, KeyState } from '../../crdt/key.ts'
 import { Membership } from '../../crdt/membership.ts'
 import type { Origin, OriginTable } from '../../crdt/origin.ts'
-import { isReclaimable, reclaimableFields, reclaimEntry } from '../../crdt/reclaim.ts'
-import { type Effect, isKeyEffect, type KeyEffect } from '../../crdt/registry.ts'
+import { reclaimEntry } from '../../crdt/reclaim.ts'
+import { type Effect, isKeyEffect } from '../../crdt/registry.ts'
 import { VersionVector } from '../../crdt/version-vector.ts'
 import type { TransactionControl } from '../commands/command.ts'
 import type { Services } from '../commands/services.ts'
@@ -42,8 +42,8 @@ import type { Journal } from './journal.ts'
 import { Keyspace } from './keyspace.ts'
 import { Minter } from './minter.ts'
 import { type CommandObserver, UNTIMED } from './observer.ts'
-import { Reclaimer } from './reclaimer.ts'
 import { type Reminted, Reminter } from './reminter.ts'
+import { StoredState } from './stored-state.ts'
 import { WatchedKeys } from './watched-keys.ts'
 
 /** Above what `databases` may be set to: an op that names a higher one is not ours. */
@@ -77,6 +77,7 @@ export interface EngineOptions {
 export class Engine implements ConflictSink, TransactionControl {
   readonly keyspace: Keyspace
   readonly membership = new Membership()
+  readonly #state: StoredState
   /** What is applied here: live, changes in place. */
   readonly applied: VersionVector
   readonly clock: ExpiryClock
@@ -94,8 +95,6 @@ export class Engine implements ConflictSink, TransactionControl {
   /** Who looks at commands as they run. */
   observer: CommandObserver | undefined = undefined
   /** What is being applied, for conflict events. */
-  #effect: KeyEffect | undefined = undefined
-  #reclaimer = new Reclaimer()
   /** Commands run since the start, refused ones included. */
   commandCount = 0
   /** Of them, those that were answered with an error. */
@@ -114,6 +113,7 @@ export class Engine implements ConflictSink, TransactionControl {
     this.#conflicts = options.conflicts
     this.keyspace = new Keyspace(origins, services.latin1)
     this.applied = new VersionVector(origins)
+    this.#state = new StoredState(this.keyspace, this.membership, this.applied)
     this.clock = new ExpiryClock(options.wallMs)
     this.#at = new OpPoint(origin, this.applied, this)
     this.#minter = new Minter(
@@ -127,7 +127,7 @@ export class Engine implements ConflictSink, TransactionControl {
       options.driftMaxMs,
     )
     this.#reminter = new Reminter(origin, this.keyspace, this.membership, this.#minter, this.applied, this)
-    this.#minter.onEmptied = (db, key) => this.#reclaimer.note(db, key)
+    this.#minter.onEmptied = (db, key) => this.#state.reclaimer.note(db, key)
     const nobody = new Session(0, '', '', 0, true)
     this.#ctx = new Context(
       nobody,
@@ -402,7 +402,7 @@ export class Engine implements ConflictSink, TransactionControl {
       at.moveTo(origin, seq, hlc, deps)
       if (isOwn && effects[0]?.tag === TAG.WAS) this.#reminter.recall(origin, seq)
       for (const effect of effects) {
-        if (!this.#applyEffect(effect, at)) break
+        if (!this.#state.apply(effect, at)) break
         at.index++
       }
       this.applied.advance(origin, seq)
@@ -411,40 +411,10 @@ export class Engine implements ConflictSink, TransactionControl {
     // Readings of one batch grow, so its last new one stands for all.
     if (isOwn) this.#minter.recall(last)
     else this.#minter.witness(last)
-    this.#effect = undefined
+    this.#state.effect = undefined
     // What this node did at that moment of its clock it will not hide as "not yet due" later.
     if (isOwn) this.clock.atLeast(hlcWallMs(this.#minter.hlc))
     return applied
-  }
-
-  /** @returns false when the rest of its op is to be left out */
-  #applyEffect(effect: Effect, at: OpPoint): boolean {
-    if (isKeyEffect(effect)) {
-      this.#effect = effect
-      this.keyspace.apply(effect, at)
-      this.#noteOrphan(effect)
-      return true
-    }
-    switch (effect.tag) {
-      case TAG.FLUSH:
-        this.keyspace.apply(effect, at, at.coversAll(this.applied))
-        for (const { db, key } of this.keyspace.orphans(effect.db)) this.#reclaimer.note(db, key)
-        return true
-      case TAG.WAS:
-        if (!this.membership.remint(effect)) return false
-        at.recast(effect.hlc)
-        return true
-      default:
-        this.membership.apply(effect, at, this.applied)
-        return true
-    }
-  }
-
-  /** An effect that can leave a key without a value may leave its deadlines behind. */
-  #noteOrphan({ tag, db, key }: KeyEffect): void {
-    if (tag !== TAG.HASH_REMOVE && tag !== TAG.SET_REMOVE && tag !== TAG.CLEAR && tag !== TAG.DEADLINE) return
-    const entry = this.keyspace.get(db, key)
-    if (entry instanceof KeyState && entry.state === undefined) this.#reclaimer.note(db, key)
   }
 
   /**
@@ -454,7 +424,7 @@ export class Engine implements ConflictSink, TransactionControl {
   reclaim(cut: VersionVector): number {
     // A walk shows each key as it was; it must not find some of them gone.
     if (this.keyspace.isWalked) return 0
-    const due = this.#reclaimer.take(cut, this.applied, RECLAIM_STEP_KEYS)
+    const due = this.#state.reclaimer.take(cut, this.applied, RECLAIM_STEP_KEYS)
     const isStable = (dot: Dot): boolean => dot.seq <= cut.get(dot.origin)
     for (const { db, key, field } of due) {
       this.keyspace.forget(db, key, (entry) => reclaimEntry(entry, field, isStable))
@@ -464,13 +434,13 @@ export class Engine implements ConflictSink, TransactionControl {
 
   /** Keys and fields that wait for the cut. */
   get reclaimPending(): number {
-    return this.#reclaimer.pending
+    return this.#state.reclaimer.pending
   }
 
   /** What was built aside takes the place of everything here. Between two turns: no batch is open. */
   adopt(aside: Aside): void {
     this.keyspace.become(aside.keyspace)
-    this.#reclaimer = aside.reclaimer
+    this.#state.reclaimer = aside.reclaimer
     // Not a join: what lies behind the end of an origin counts no more.
     this.applied.become(aside.applied)
     this.#minter.witness(aside.hlc)
@@ -501,13 +471,7 @@ export class Engine implements ConflictSink, TransactionControl {
 
   /** An entry of a snapshot. */
   restore(db: number, key: string, entry: KeyEntry): void {
-    this.keyspace.restore(db, key, entry)
-    this.noteReclaimable(db, key, entry)
-  }
-
-  noteReclaimable(db: number, key: string, entry: KeyEntry): void {
-    if (isReclaimable(entry)) this.#reclaimer.note(db, key)
-    for (const field of reclaimableFields(entry)) this.#reclaimer.note(db, key, field)
+    this.#state.restore(db, key, entry)
   }
 
   /** Why this node may mint nothing now; undefined when it may. */
@@ -542,13 +506,10 @@ export class Engine implements ConflictSink, TransactionControl {
 
   conflict(rule: ConflictRule, winner: Dot, hidden: Dot, at: OpPoint): void {
     // Local writes have seen everything here, so only an applied record brings conflicts to light, or an old op.
-    const effect = this.#effect ?? this.#reminter.current
+    const effect = this.#state.effect ?? this.#reminter.current
     if (effect === undefined) return
-    if (rule === 'register') this.#reclaimer.note(effect.db, effect.key, at.field)
-    if (rule === 'deadline') {
-      this.#reclaimer.note(effect.db, effect.key)
-      if (momentOf(winner) === momentOf(hidden)) return
-    }
+    this.#state.noteConflict(effect, rule, at.field)
+    if (rule === 'deadline' && momentOf(winner) === momentOf(hidden)) return
     this.#conflicts.add({
       rule,
       db: effect.db,
