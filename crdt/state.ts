@@ -7,8 +7,8 @@ import type { Fingerprint } from './digest.ts'
 import type { Dot, OpPoint } from './dot.ts'
 import type { Origin } from './origin.ts'
 
-/** The Redis type a state answers to. Its place in this list is its tag on disk and wire. */
-export const TYPE_NAMES = ['string', 'hash', 'set'] as const
+/** What a state is. Its place in this list is its tag on disk and wire. */
+export const TYPE_NAMES = ['string', 'hash', 'set', 'zset', 'list', 'stream', 'hll'] as const
 export type TypeName = (typeof TYPE_NAMES)[number]
 
 /**

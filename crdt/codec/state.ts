@@ -54,7 +54,7 @@ export class StateWriter extends ByteWriter {
     if (entry instanceof Register) {
       this.byte(ENTRY.REGISTER)
       this.word(key)
-      this.#dot(entry)
+      this.dot(entry)
       this.word(entry.value)
       return
     }
@@ -88,13 +88,13 @@ export class StateWriter extends ByteWriter {
 
   field(name: string, cell: Cell): void {
     this.word(name)
-    this.#cell(cell)
+    this.cell(cell)
     this.#count++
   }
 
   member(name: string, dots: Dot | readonly Dot[]): void {
     this.word(name)
-    this.#dots(dots)
+    this.dots(dots)
     this.#count++
   }
 
@@ -113,23 +113,24 @@ export class StateWriter extends ByteWriter {
       this.varint(state.size)
       for (const [field, cell] of state.fields) {
         this.word(field)
-        this.#cell(cell)
+        this.cell(cell)
       }
     } else if (state instanceof SetState) {
       this.byte(TYPE_SET)
       this.varint(state.size)
       for (const [member, dots] of state.members) {
         this.word(member)
-        this.#dots(dots)
+        this.dots(dots)
       }
     } else {
       assert(state instanceof Register || state instanceof ManyCell, 'a type that the codec knows')
       this.byte(TYPE_STRING)
-      this.#cell(state)
+      this.cell(state)
     }
   }
 
-  #cell(cell: Cell): void {
+  /** A string's or a field's value. */
+  cell(cell: Cell): void {
     if (cell instanceof Register) {
       this.byte(1)
       this.byte(0)
@@ -140,7 +141,7 @@ export class StateWriter extends ByteWriter {
     this.varint(cell.counter.length)
     for (const register of cell.registers) this.#register(register)
     for (const entry of cell.counter) {
-      this.#dot(entry)
+      this.dot(entry)
       this.varint(entry.run)
       this.amount(entry.total)
       this.varint(entry.resetSeq)
@@ -149,31 +150,32 @@ export class StateWriter extends ByteWriter {
   }
 
   #register(register: Register): void {
-    this.#dot(register)
+    this.dot(register)
     this.word(register.value)
   }
 
-  #dots(dots: Dot | readonly Dot[]): void {
+  dots(dots: Dot | readonly Dot[]): void {
     if (dots instanceof Dot) {
       this.byte(1)
-      this.#dot(dots)
+      this.dot(dots)
       return
     }
     this.varint(dots.length)
-    for (const dot of dots) this.#dot(dot)
+    for (const dot of dots) this.dot(dot)
   }
 
   #deadlines(deadlines: Deadlines): void {
     const all = deadlines === undefined ? [] : Array.isArray(deadlines) ? deadlines : [deadlines]
     this.varint(all.length)
     for (const one of all) {
-      this.#dot(one)
+      this.dot(one)
       // Shifted by one so that 0 can stand for never.
       this.varint(one instanceof Deadline ? one.atMs + 1 : 0)
     }
   }
 
-  #dot(dot: Dot): void {
+  /** The dots of an entry are written in turn: one like the dot before takes a byte. */
+  dot(dot: Dot): void {
     if (this.#last !== undefined && sameStamp(this.#last, dot)) {
       this.byte(SAME_DOT)
       return
@@ -241,7 +243,7 @@ export class StateReader extends ByteReader {
     const kind = this.byte()
     const key = this.word()
     if (kind === ENTRY.REGISTER) {
-      const stamp = this.#dot()
+      const stamp = this.dot()
       sink.restore(db, key, new Register(this.word(), stamp))
     } else if (kind === ENTRY.KEY) {
       sink.restore(db, key, this.#key())
@@ -292,7 +294,7 @@ export class StateReader extends ByteReader {
 
   #state(): TypedState {
     const type = this.byte()
-    if (type === TYPE_STRING) return this.#cell()
+    if (type === TYPE_STRING) return this.cell()
     const collection = this.#emptyCollection(type)
     this.#members(collection, this.varint())
     if (collection.size === 0) throw new DecodeError('a collection without members')
@@ -301,13 +303,13 @@ export class StateReader extends ByteReader {
 
   #members(collection: Collection, count: number): void {
     if (collection instanceof HashState) {
-      for (let left = count; left > 0; left--) collection.fields.set(this.word(), this.#cell())
+      for (let left = count; left > 0; left--) collection.fields.set(this.word(), this.cell())
     } else {
-      for (let left = count; left > 0; left--) collection.members.set(this.word(), this.#dots())
+      for (let left = count; left > 0; left--) collection.members.set(this.word(), this.dots())
     }
   }
 
-  #cell(): Cell {
+  cell(): Cell {
     const registerCount = this.varint()
     const counterCount = this.varint()
     if (registerCount === 1 && counterCount === 0) return this.#register()
@@ -320,12 +322,12 @@ export class StateReader extends ByteReader {
   }
 
   #register(): Register {
-    const stamp = this.#dot()
+    const stamp = this.dot()
     return new Register(this.word(), stamp)
   }
 
   #counterEntry(): CounterEntry {
-    const stamp = this.#dot()
+    const stamp = this.dot()
     const run = this.varint()
     const total = this.amount()
     const resetSeq = this.varint()
@@ -334,27 +336,27 @@ export class StateReader extends ByteReader {
     return entry
   }
 
-  #dots(): Dot | Dot[] {
+  dots(): Dot | Dot[] {
     const count = this.varint()
-    if (count === 1) return this.#sharedDot()
+    if (count === 1) return this.sharedDot()
     if (count === 0) throw new DecodeError('a member without a dot')
     const dots: Dot[] = []
-    for (let left = count; left > 0; left--) dots.push(this.#sharedDot())
+    for (let left = count; left > 0; left--) dots.push(this.sharedDot())
     return dots
   }
 
   #deadlines(): Deadlines {
     const dots: Dot[] = []
     for (let left = this.varint(); left > 0; left--) {
-      const stamp = this.#dot()
+      const stamp = this.dot()
       const shifted = this.varint()
       dots.push(shifted === 0 ? this.#share(stamp) : new Deadline(shifted - 1, stamp))
     }
     return dots.length > 1 ? dots : dots[0]
   }
 
-  #sharedDot(): Dot {
-    return this.#share(this.#dot())
+  sharedDot(): Dot {
+    return this.#share(this.dot())
   }
 
   /** Plain dots are never changed in place, so those of one stamp can be one object. */
@@ -364,7 +366,7 @@ export class StateReader extends ByteReader {
   }
 
   /** The next dot, in an object that moves on with the next call. */
-  #dot(): Stamp {
+  dot(): Stamp {
     const stamp = this.#stamp
     const reference = this.varint()
     if (reference === SAME_DOT) {

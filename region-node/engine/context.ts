@@ -7,7 +7,7 @@ import { deadlineOf, type KeyEntry, KeyState, visibleState } from '../../crdt/ke
 import { Register } from '../../crdt/register.ts'
 import { SetState } from '../../crdt/set-aw.ts'
 import type { TypedState } from '../../crdt/state.ts'
-import type { CommandContext, CommandLookup, TransactionControl } from '../commands/command.ts'
+import type { CommandContext, CommandLookup, TransactionControl, Writes } from '../commands/command.ts'
 import type { Services } from '../commands/services.ts'
 import type { Session } from '../commands/session.ts'
 import { errors } from '../errors.ts'
@@ -21,7 +21,8 @@ export class Context implements CommandContext {
   session: Session
   out: ReplyWriter
   inTransaction = false
-  readonly write: Minter
+  readonly write: Writes
+  readonly #mint: Minter
   readonly keyspace: Keyspace
   readonly services: Services
   readonly commands: CommandLookup
@@ -33,7 +34,8 @@ export class Context implements CommandContext {
   constructor(
     nobody: Session,
     keyspace: Keyspace,
-    write: Minter,
+    mint: Minter,
+    write: Writes,
     clock: ExpiryClock,
     services: Services,
     commands: CommandLookup,
@@ -44,6 +46,7 @@ export class Context implements CommandContext {
     this.session = nobody
     this.out = nobody.out
     this.keyspace = keyspace
+    this.#mint = mint
     this.write = write
     this.#clock = clock
     this.services = services
@@ -56,7 +59,7 @@ export class Context implements CommandContext {
   enter(session: Session): void {
     this.session = session
     this.out = session.out
-    this.write.db = session.db
+    this.#mint.db = session.db
   }
 
   get nowMs(): number {

@@ -45,6 +45,7 @@ import { type CommandObserver, UNTIMED } from './observer.ts'
 import { type Reminted, Reminter } from './reminter.ts'
 import { StoredState } from './stored-state.ts'
 import { WatchedKeys } from './watched-keys.ts'
+import { KeyWrites } from './writes/key-writes.ts'
 
 /** Above what `databases` may be set to: an op that names a higher one is not ours. */
 const DATABASE_INDEX_MAX = 16383
@@ -126,13 +127,23 @@ export class Engine implements ConflictSink, TransactionControl {
       this.clock,
       options.driftMaxMs,
     )
-    this.#reminter = new Reminter(origin, this.keyspace, this.membership, this.#minter, this.applied, this)
+    const writes = new KeyWrites(this.#minter, this.keyspace, this.clock)
+    this.#reminter = new Reminter(
+      origin,
+      this.keyspace,
+      this.membership,
+      this.#minter,
+      writes,
+      this.applied,
+      this,
+    )
     this.#minter.onEmptied = (db, key) => this.#state.reclaimer.note(db, key)
     const nobody = new Session(0, '', '', 0, true)
     this.#ctx = new Context(
       nobody,
       this.keyspace,
       this.#minter,
+      writes,
       this.clock,
       services,
       options.table,
@@ -536,11 +547,11 @@ export class Engine implements ConflictSink, TransactionControl {
         if (removed >= EXPIRE_STEP_KEYS) return removed
         const entry = database.get(key)
         const winner = entry instanceof KeyState ? winningDeadline(entry.deadlines) : undefined
-        if (winner === undefined) continue
+        if (entry === undefined || winner === undefined) continue
         const headstart = winner.origin.region === this.origin.region ? 0 : EXPIRE_OWNER_HEADSTART_MS
         if (momentOf(winner) + headstart >= settledMs) continue
         if (!seenByAll(winner)) continue
-        this.#minter.clear(key, database.index)
+        this.#minter.clear(database.index, key, entry)
         this.#minter.endOp()
         removed++
         this.expiredCount++

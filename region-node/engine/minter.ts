@@ -1,5 +1,6 @@
 /**
- * minter.ts: makes this node's ops: dot, stamp, effects; encoded, then applied.
+ * minter.ts: makes this node's ops: dot, stamp, effects; encoded, then applied. What commands may write is in
+ * `writes/`; each of those calls ends here, in `emit`.
  *
  * One command, one EXEC or one removal of due keys is one op. An op is begun by its first effect, so a
  * command that changes nothing mints nothing, and ended by the engine. Ops go into the open batch of this
@@ -9,15 +10,10 @@
  * Invariants: (1) a dot is minted once: seq is always the vector's own entry plus one. (2) HLCs of one
  * origin grow strictly. (3) What is encoded is what is applied here.
  */
-import { type Amount, addAmounts } from '../../crdt/amount.ts'
 import { assert } from '../../crdt/assert.ts'
-import { type Cell, prepareIncrement } from '../../crdt/cell.ts'
 import type { OpPoint } from '../../crdt/dot.ts'
 import { TAG } from '../../crdt/effects/effect.ts'
-import { hashOf } from '../../crdt/effects/hash-effects.ts'
 import type { HorizonEffect, WasEffect } from '../../crdt/effects/horizon-effects.ts'
-import { EVERY_DB } from '../../crdt/effects/key-effects.ts'
-import { stringOf } from '../../crdt/effects/string-effects.ts'
 import { type Hlc, receive, tick } from '../../crdt/hlc.ts'
 import { collectSeen, deadlineOf, type KeyEntry, KeyState, visibleState } from '../../crdt/key.ts'
 import type { Membership } from '../../crdt/membership.ts'
@@ -26,7 +22,6 @@ import { Register } from '../../crdt/register.ts'
 import type { KeyspaceEffect } from '../../crdt/registry.ts'
 import { NOTHING_SEEN, type SeenCounter } from '../../crdt/state.ts'
 import type { VersionVector } from '../../crdt/version-vector.ts'
-import type { Writes } from '../commands/command.ts'
 import type { CommandError } from '../errors.ts'
 import type { ExpiryClock } from './expiry-clock.ts'
 import type { Journal } from './journal.ts'
@@ -36,7 +31,7 @@ import type { Keyspace } from './keyspace.ts'
 const BATCH_BYTES = 256 * 1024
 const PARTITION = 0
 
-export class Minter implements Writes {
+export class Minter {
   readonly #keyspace: Keyspace
   readonly #membership: Membership
   readonly #journal: Journal
@@ -94,11 +89,12 @@ export class Minter implements Writes {
   }
 
   /** Seq of the op that is open or would be opened next. */
-  get #seq(): number {
+  get seq(): number {
     return this.#applied.get(this.origin) + 1
   }
 
-  #emit(effect: KeyspaceEffect): void {
+  /** Adds an effect to the open op, or to a new one, and applies it. @throws CommandError when nothing may be minted */
+  emit(effect: KeyspaceEffect): void {
     const { writer } = this.#journal
     if (!this.#opOpen) this.#beginOp()
     writer.effect(effect)
@@ -111,7 +107,7 @@ export class Minter implements Writes {
     if (this.refusal !== undefined) throw this.refusal
     const { writer } = this.#journal
     this.#hlc = tick(this.#hlc, this.#clock.wallMs())
-    const seq = this.#seq
+    const seq = this.seq
     if (!writer.isOpen) writer.begin(PARTITION, this.origin, seq, this.#applied, this.#hlc)
     writer.beginOp(this.#hlc)
     this.#at.moveTo(this.origin, seq, this.#hlc, this.#applied)
@@ -140,7 +136,7 @@ export class Minter implements Writes {
     this.#at.recast(was.hlc)
     this.#at.index++
     this.#isAgain = true
-    return this.#seq
+    return this.seq
   }
 
   /** Ends the op that the last command began, if it began one. */
@@ -151,7 +147,7 @@ export class Minter implements Writes {
     this.#opOpen = false
     this.#isAgain = false
     this.opCount++
-    this.#applied.advance(this.origin, this.#seq)
+    this.#applied.advance(this.origin, this.seq)
     if (writer.openBytes >= BATCH_BYTES) this.endBatch()
   }
 
@@ -165,126 +161,32 @@ export class Minter implements Writes {
   }
 
   /** The entry a write to the key meets, after a due one has been removed; undefined when the write creates it. */
-  #live(db: number, key: string): KeyEntry | undefined {
+  live(db: number, key: string): KeyEntry | undefined {
     const entry = this.#keyspace.get(db, key)
     if (!(entry instanceof KeyState)) return entry
     if (visibleState(entry) === undefined) return undefined
     // What is due now may not have been when the op was minted first; it goes on to be due.
     if (this.#isAgain || deadlineOf(entry) >= this.#clock.nowMs) return entry
-    this.clear(key, db)
+    this.clear(db, key, entry)
     return undefined
   }
 
-  set(key: string, value: string, deadlineMs = Number.POSITIVE_INFINITY, db = this.db): void {
-    // SET replaces all that is seen anyway, due or not.
-    const seen = this.#keyspace.isPlain(db, key) ? NOTHING_SEEN : seenIn(this.#keyspace.get(db, key)!)
-    this.#emit({ tag: TAG.SET, db, key, value, deadlineMs, seen })
-  }
-
-  put(key: string, value: string, db = this.db): void {
-    const entry = this.#live(db, key)
-    const cell = entry === undefined ? undefined : stringOf(entry)
-    this.#emit({
-      tag: TAG.PUT,
-      db,
-      key,
-      value,
-      creates: entry === undefined,
-      seen: seenInCell(cell, undefined),
-    })
-  }
-
-  increment(key: string, delta: Amount): void {
-    const { db } = this
-    const counter = this.#keyspace.plainCounter(db, key)
-    if (counter !== undefined && counter.originIndex === this.origin.index) {
-      const { run } = counter
-      const total = addAmounts(counter.total, delta)
-      this.#emit({ tag: TAG.INCREMENT, db, key, creates: false, delta, run, total })
-      return
-    }
-    const entry = this.#live(db, key)
-    const cell = entry === undefined ? undefined : stringOf(entry)
-    const { run, total } = prepareIncrement(cell, delta, this.origin, this.#seq)
-    this.#emit({ tag: TAG.INCREMENT, db, key, creates: entry === undefined, delta, run, total })
-  }
-
-  putFields(key: string, pairs: readonly string[], db = this.db): void {
-    const entry = this.#live(db, key)
-    const hash = entry === undefined ? undefined : hashOf(entry)
-    let seen = NOTHING_SEEN
-    if (hash !== undefined) {
-      for (let i = 0; i < pairs.length; i += 2) {
-        const inField = seenInCell(hash.fields.get(pairs[i]!), pairs[i]!)
-        if (inField.length > 0) seen = [...seen, ...inField]
-      }
-    }
-    this.#emit({ tag: TAG.HASH_PUT, db, key, pairs, creates: entry === undefined, seen })
-  }
-
-  incrementField(key: string, field: string, delta: Amount): void {
-    const { db } = this
-    const entry = this.#live(db, key)
-    const cell = entry === undefined ? undefined : hashOf(entry)?.fields.get(field)
-    const { run, total } = prepareIncrement(cell, delta, this.origin, this.#seq)
-    this.#emit({ tag: TAG.HASH_INCREMENT, db, key, field, creates: entry === undefined, delta, run, total })
-  }
-
-  removeFields(key: string, fields: readonly string[]): void {
-    const { db } = this
-    const entry = this.#live(db, key)
-    const hash = entry === undefined ? undefined : hashOf(entry)
-    if (hash === undefined) return
-    const seen: SeenCounter[] = []
-    for (const field of fields) hash.fields.get(field)?.collectSeen(seen, field)
-    this.#emit({ tag: TAG.HASH_REMOVE, db, key, fields, seen })
-    this.#noteEmptied(db, key)
-  }
-
-  addMembers(key: string, members: readonly string[], db = this.db): void {
-    const entry = this.#live(db, key)
-    this.#emit({ tag: TAG.SET_ADD, db, key, members, creates: entry === undefined })
-  }
-
-  removeMembers(key: string, members: readonly string[]): void {
-    this.#emit({ tag: TAG.SET_REMOVE, db: this.db, key, members })
-    this.#noteEmptied(this.db, key)
-  }
-
   /** What went by its last member leaves its deadline behind, until that is below the stable cut. */
-  #noteEmptied(db: number, key: string): void {
+  noteEmptied(db: number, key: string): void {
     const entry = this.#keyspace.get(db, key)
     if (entry instanceof KeyState && entry.state === undefined) this.onEmptied?.(db, key)
   }
 
-  setDeadline(key: string, deadlineMs: number, db = this.db): void {
-    this.#emit({ tag: TAG.DEADLINE, db, key, deadlineMs })
-  }
-
-  clear(key: string, db = this.db): boolean {
-    const entry = this.#keyspace.get(db, key)
-    if (entry === undefined || visibleState(entry) === undefined) return false
-    const existed = deadlineOf(entry) >= this.#clock.nowMs
-    this.#emit({ tag: TAG.CLEAR, db, key, seen: seenIn(entry) })
-    return existed
-  }
-
-  flush(db: number | 'all'): void {
-    const which = db === 'all' ? EVERY_DB : db
-    this.#emit({ tag: TAG.FLUSH, db: which, seen: this.#keyspace.seenForFlush(which) })
+  /** Removes all that is seen of the key, deadlines included. */
+  clear(db: number, key: string, entry: KeyEntry): void {
+    this.emit({ tag: TAG.CLEAR, db, key, seen: seenIn(entry) })
   }
 }
 
-function seenIn(entry: KeyEntry): readonly SeenCounter[] {
+/** Every counter entry of the key: what a removal of it carries. */
+export function seenIn(entry: KeyEntry): readonly SeenCounter[] {
   if (entry instanceof Register) return NOTHING_SEEN
   const seen: SeenCounter[] = []
   collectSeen(entry, seen)
-  return seen
-}
-
-function seenInCell(cell: Cell | undefined, field: string | undefined): readonly SeenCounter[] {
-  if (cell === undefined || cell instanceof Register) return NOTHING_SEEN
-  const seen: SeenCounter[] = []
-  cell.collectSeen(seen, field)
   return seen
 }

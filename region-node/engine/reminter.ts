@@ -50,6 +50,7 @@ import { type Effect, isKeyEffect, type KeyEffect } from '../../crdt/registry.ts
 import { SetState } from '../../crdt/set-aw.ts'
 import type { SeenCounter, TypedState } from '../../crdt/state.ts'
 import type { VersionVector } from '../../crdt/version-vector.ts'
+import type { Writes } from '../commands/command.ts'
 import type { Keyspace } from './keyspace.ts'
 import type { Minter } from './minter.ts'
 
@@ -77,6 +78,7 @@ export class Reminter {
   readonly #keyspace: Keyspace
   readonly #membership: Membership
   readonly #minter: Minter
+  readonly #writes: Writes
   /** Where the old op stood: its stamp, and what it had seen. */
   readonly #then: OpPoint
   #was: WasEffect
@@ -97,12 +99,14 @@ export class Reminter {
     keyspace: Keyspace,
     membership: Membership,
     minter: Minter,
+    writes: Writes,
     applied: VersionVector,
     conflicts: ConflictSink,
   ) {
     this.#keyspace = keyspace
     this.#membership = membership
     this.#minter = minter
+    this.#writes = writes
     this.#then = new OpPoint(origin, applied, conflicts)
     this.#was = { tag: TAG.WAS, origin, seq: 0, hlc: 0 }
   }
@@ -367,12 +371,12 @@ export class Reminter {
   }
 
   /** Begins the op with the first write that is left of it. */
-  #write({ db }: OnKey): Minter {
+  #write({ db }: OnKey): Writes {
     const minter = this.#minter
     if (!this.#isMinted) this.#again.set(minter.origin, minter.beginAgain(this.#was))
     this.#isMinted = true
     minter.db = db
-    return minter
+    return this.#writes
   }
 }
 
