@@ -25,7 +25,7 @@ import type { Fingerprint } from './digest.ts'
 import { compareStamps, type Dot, type OpPoint } from './dot.ts'
 import type { Origin } from './origin.ts'
 import { Register } from './register.ts'
-import type { Description, SeenCounter, TypedState, TypeName } from './state.ts'
+import type { Description, SeenCounter, TypedState } from './state.ts'
 
 /** Several concurrent registers, or increments, or both. */
 export class ManyCell implements TypedState {
@@ -55,7 +55,7 @@ export class ManyCell implements TypedState {
   }
 
   collectSeen(into: SeenCounter[], field?: string): void {
-    const type: TypeName = field === undefined ? 'string' : 'hash'
+    const type = field === undefined ? 'string' : 'hash'
     for (const { origin, run, total } of this.counter) into.push({ type, field, origin, run, total })
   }
 
@@ -112,7 +112,8 @@ export function writeCell(
   return many
 }
 
-function insertRegister(registers: Register[], register: Register, at: OpPoint): void {
+/** Puts a register among those it had not seen, by stamp. Reported. */
+export function insertRegister<R extends Dot>(registers: R[], register: R, at: OpPoint): void {
   const winner = registers[0]
   let place = 0
   while (place < registers.length && compareStamps(registers[place]!, register) > 0) place++

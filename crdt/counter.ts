@@ -46,10 +46,10 @@ export interface Increment {
   readonly total: Amount
 }
 
-export function entryOf(
-  entries: readonly CounterEntry[],
+export function entryOf<Entry extends { readonly origin: Origin }>(
+  entries: readonly Entry[],
   { origin }: { readonly origin: Origin },
-): CounterEntry | undefined {
+): Entry | undefined {
   for (const entry of entries) if (entry.origin === origin) return entry
   return undefined
 }
@@ -88,7 +88,7 @@ export function removeSeenIncrements(
     entries[kept++] = entry
     const one = seen?.find(({ origin, run }) => origin === entry.origin && run === entry.run)
     const seq = at.deps.get(entry.origin)
-    if (one === undefined || seq <= entry.resetSeq) continue
+    if (one === undefined || one.type === 'zset' || seq <= entry.resetSeq) continue
     entry.resetSeq = seq
     entry.resetTotal = one.total
   }

@@ -11,6 +11,7 @@
  * Source: algorithms.md, TTL.
  */
 import { Dot, type OpPoint, type Stamp } from './dot.ts'
+import { type Description, describeDot } from './state.ts'
 
 /** A finite deadline: milliseconds since the Unix epoch. */
 export class Deadline extends Dot {
@@ -23,6 +24,15 @@ export class Deadline extends Dot {
 }
 
 export type Deadlines = Dot | Dot[] | undefined
+
+/** Readable form for CRDT.INSPECT. */
+export function describeDeadlines(deadlines: Deadlines): Description[] {
+  const list = deadlines === undefined ? [] : Array.isArray(deadlines) ? deadlines : [deadlines]
+  return list.map((one) => ({
+    dot: describeDot(one),
+    atMs: one instanceof Deadline ? one.atMs : 'never',
+  }))
+}
 
 /** The moment of one deadline; Infinity for "never". */
 export function momentOf(deadline: Dot): number {

@@ -69,7 +69,7 @@ export function sameDot(a: Stamp, b: Stamp): boolean {
   return a.origin === b.origin && a.seq === b.seq && a.index === b.index
 }
 
-export type ConflictRule = 'register' | 'type' | 'deadline' | 'hidden-increment' | 'saturation'
+export type ConflictRule = 'register' | 'type' | 'deadline' | 'hidden-increment' | 'saturation' | 'lost-set'
 
 /**
  * Told when a rule hides something that somebody was answered "OK" for, and of every deadline that comes to
@@ -92,12 +92,16 @@ export class OpPoint implements Stamp {
   hlcLow = 0
   /** What the origin had applied when it minted the op. */
   deps: VersionVector
+  /** The region of the node that applies: what another region knows of itself alone is not for it. */
+  readonly home: number
   /** The hash field being written, for conflict reports. */
   field: string | undefined = undefined
   readonly #conflicts: ConflictSink
 
+  /** @param origin  of the node that applies, or another one of its region */
   constructor(origin: Origin, deps: VersionVector, conflicts: ConflictSink) {
     this.origin = origin
+    this.home = origin.region
     this.deps = deps
     this.#conflicts = conflicts
   }
@@ -108,15 +112,16 @@ export class OpPoint implements Stamp {
     this.seq = seq
     this.index = 0
     this.field = undefined
-    this.hlcHigh = Math.floor(hlc / LOW)
-    this.hlcLow = hlc % LOW
+    this.recast(hlc)
     this.deps = deps
   }
 
   /** The rest of the op is an older one under this dot: it keeps its stamp. */
   recast(hlc: Hlc): void {
-    this.hlcHigh = Math.floor(hlc / LOW)
-    this.hlcLow = hlc % LOW
+    const high = Math.floor(hlc / LOW)
+    this.hlcHigh = high
+    // Not `%`, which is a call into C for numbers this large.
+    this.hlcLow = hlc - high * LOW
   }
 
   report(rule: ConflictRule, winner: Dot, hidden: Dot): void {

@@ -4,18 +4,26 @@
  * A field is present while its cell holds a write or an increment; its value follows the string rule
  * (`cell.ts`). HDEL takes what it saw of a field, so a concurrent HSET or HINCRBY of it survives.
  *
+ * Fields may have deadlines of their own (`field-deadlines.ts`). What reads see is `fields`; whoever needs all
+ * that is live asks for `cells`.
+ *
  * Invariant: every field has a cell, and no cell is empty.
  * Source: Bieniusa et al., RR-8083, 2012, for the fields; `cell.ts` for their values.
  */
 import { type Cell, cellText, incrementCell, withoutSeen, writeCell } from './cell.ts'
 import type { Increment } from './counter.ts'
+import { describeDeadlines } from './deadline.ts'
 import { Fingerprint } from './digest.ts'
 import { compareStamps, type Dot, type OpPoint } from './dot.ts'
+import { FieldDeadlines } from './field-deadlines.ts'
 import { MemberIndex } from './member-index.ts'
 import type { Description, SeenCounter, TypedState } from './state.ts'
 
 export class HashState implements TypedState {
+  /** What reads see: fields past their own deadline are not in it. */
   readonly fields = new Map<string, Cell>()
+  /** Deadlines of fields, and those that are past theirs; undefined while no field ever had one. */
+  timed: FieldDeadlines | undefined = undefined
   #index: MemberIndex | undefined = undefined
 
   get type(): 'hash' {
@@ -24,6 +32,48 @@ export class HashState implements TypedState {
 
   get size(): number {
     return this.fields.size
+  }
+
+  get isGone(): boolean {
+    return this.fields.size === 0 && (this.timed === undefined || this.timed.due.size === 0)
+  }
+
+  get isUnseen(): boolean {
+    return this.fields.size === 0
+  }
+
+  /** Nothing is left of it, no deadline either. */
+  get isEmpty(): boolean {
+    return this.isGone && (this.timed === undefined || this.timed.byField.size === 0)
+  }
+
+  /** Live fields, those that the clock hides included. */
+  get cellCount(): number {
+    return this.fields.size + (this.timed === undefined ? 0 : this.timed.due.size)
+  }
+
+  /** Every name that a snapshot has to hold: fields, and deadlines that outlived one. */
+  *names(): IterableIterator<string> {
+    for (const [field] of this.cells()) yield field
+    if (this.timed === undefined) return
+    for (const field of this.timed.byField.keys()) if (this.cellOf(field) === undefined) yield field
+  }
+
+  /** A field's cell, whether the clock hides it or not. */
+  cellOf(field: string): Cell | undefined {
+    return this.fields.get(field) ?? this.timed?.due.get(field)
+  }
+
+  /** Every live field with its cell: those that the clock hides last. */
+  *cells(): IterableIterator<[string, Cell]> {
+    yield* this.fields
+    if (this.timed !== undefined) yield* this.timed.due
+  }
+
+  /** Puts another cell in place of a field's. */
+  replaceCell(field: string, cell: Cell): void {
+    const cells = this.timed?.due.has(field) ? this.timed.due : this.fields
+    cells.set(field, cell)
   }
 
   get(field: string): string | undefined {
@@ -38,34 +88,75 @@ export class HashState implements TypedState {
   }
 
   put(field: string, value: string, seen: readonly SeenCounter[] | undefined, at: OpPoint): void {
+    if (this.timed !== undefined) this.#show(field)
     at.field = field
-    this.fields.set(field, writeCell(this.fields.get(field), value, seen, at))
+    const cell = writeCell(this.fields.get(field), value, seen, at)
+    this.fields.set(field, cell)
     at.field = undefined
     this.#index?.add(field)
+    if (this.timed?.byField.has(field)) this.timed.write(field, Number.POSITIVE_INFINITY, cell, at)
   }
 
   increment(field: string, increment: Increment, at: OpPoint): void {
+    if (this.timed !== undefined) this.#show(field)
     at.field = field
     this.fields.set(field, incrementCell(this.fields.get(field), increment, at))
     at.field = undefined
     this.#index?.add(field)
+    // A deadline that outlived an older field of that name is this one's now, unless its writer knew of it.
+    if (this.timed?.byField.has(field)) this.timed.changed.add(field)
   }
 
   remove(field: string, seen: readonly SeenCounter[] | undefined, at: OpPoint): void {
+    if (this.timed !== undefined) this.#show(field)
     const cell = this.fields.get(field)
-    if (cell === undefined) return
-    const rest = withoutSeen(cell, seen, at)
+    const rest = cell === undefined ? undefined : withoutSeen(cell, seen, at)
     if (rest !== undefined) {
       this.fields.set(field, rest)
-      return
+    } else if (cell !== undefined) {
+      this.fields.delete(field)
+      this.#index?.remove(field)
     }
+    this.timed?.removeSeen(field, rest, at)
+  }
+
+  /** Writes the deadline of a field, which may be gone; Infinity for never. */
+  setDeadline(field: string, atMs: number, at: OpPoint): void {
+    this.timed ??= new FieldDeadlines()
+    this.#show(field)
+    this.timed.write(field, atMs, this.fields.get(field), at)
+  }
+
+  /** When a field is due, milliseconds since the Unix epoch; Infinity for never, or when it is not there. */
+  deadlineOf(field: string): number {
+    return this.cellOf(field) === undefined || this.timed === undefined
+      ? Number.POSITIVE_INFINITY
+      : this.timed.momentOf(field)
+  }
+
+  /** The clock has passed the field's deadline: no read sees it any more. */
+  hide(field: string): void {
+    const cell = this.fields.get(field)
+    if (cell === undefined || this.timed === undefined) return
     this.fields.delete(field)
     this.#index?.remove(field)
+    this.timed.due.set(field, cell)
+  }
+
+  /** What becomes of a field is about to change: whether it is hidden is for the clock to say anew. */
+  #show(field: string): void {
+    const { due, changed } = this.timed!
+    const cell = due.get(field)
+    if (cell === undefined) return
+    due.delete(field)
+    changed.add(field)
+    this.fields.set(field, cell)
+    this.#index?.add(field)
   }
 
   latest(): Dot {
     let latest: Dot | undefined
-    for (const cell of this.fields.values()) {
+    for (const [, cell] of this.cells()) {
       const dot = cell.latest()
       if (latest === undefined || compareStamps(dot, latest) > 0) latest = dot
     }
@@ -74,21 +165,30 @@ export class HashState implements TypedState {
 
   withoutSeen(seen: readonly SeenCounter[], at: OpPoint): HashState | undefined {
     const byField = seenByField(seen)
-    for (const field of this.fields.keys()) this.remove(field, byField?.get(field), at)
-    return this.size > 0 ? this : undefined
+    // A list of the names where removing one moves it from what the clock hides to what it does not.
+    const { timed } = this
+    const names = timed === undefined ? this.fields.keys() : [...this.fields.keys(), ...timed.byField.keys()]
+    for (const field of names) this.remove(field, byField?.get(field), at)
+    return this.isEmpty ? undefined : this
   }
 
   collectSeen(into: SeenCounter[]): void {
-    for (const [field, cell] of this.fields) cell.collectSeen(into, field)
+    for (const [field, cell] of this.cells()) cell.collectSeen(into, field)
   }
 
   fingerprint(into: Fingerprint): void {
-    for (const [field, cell] of this.fields) into.sum(new Fingerprint().word(field).word(cellText(cell)))
+    for (const [field, cell] of this.cells()) {
+      const print = new Fingerprint().word(field).word(cellText(cell))
+      const deadlineMs = this.deadlineOf(field)
+      into.sum(deadlineMs === Number.POSITIVE_INFINITY ? print : print.word(String(deadlineMs)))
+    }
   }
 
   describe(): Description {
     const fields: { [field: string]: Description } = {}
-    for (const [field, cell] of this.fields) fields[field] = cell.describe()
+    for (const [field, cell] of this.cells()) fields[field] = cell.describe()
+    for (const [field, deadlines] of this.timed?.byField ?? [])
+      fields[field] = { value: fields[field] ?? null, deadlines: describeDeadlines(deadlines) }
     return fields
   }
 }

@@ -9,9 +9,12 @@
  * deadline, is stored as that Register. `openKey` gives any entry its full form and `closeKey` brings it
  * back to the short one; both keep the meaning.
  *
- * Invariants: (1) `state` is undefined only if `hidden` is too: then the key does not exist for any
- * read, and only deadlines remain. (2) `state` holds the highest stamp of all states. (3) A Register as
- * an entry means: deadline "never", written by the very same dot.
+ * A state may be gone (`state.ts`): what it must still be remembered for waits behind the live ones, and where
+ * it is alone the key does not exist for any read.
+ *
+ * Invariants: (1) `state` is undefined only if `hidden` is too: then only deadlines remain. (2) `state` holds
+ * the highest stamp of all live states; those that are gone come last. (3) A Register as an entry means:
+ * deadline "never", written by the very same dot.
  */
 import { ManyCell } from './cell.ts'
 import type { CounterEntry } from './counter.ts'
@@ -19,6 +22,7 @@ import {
   Deadline,
   type Deadlines,
   deadlinesWithoutSeen,
+  describeDeadlines,
   momentOf,
   winningDeadline,
   writeDeadline,
@@ -26,7 +30,7 @@ import {
 import { Fingerprint } from './digest.ts'
 import { compareStamps, Dot, type OpPoint, sameDot } from './dot.ts'
 import { Register } from './register.ts'
-import { type Description, describeDot, type SeenCounter, type TypedState, type TypeName } from './state.ts'
+import type { Description, SeenCounter, TypedState, TypeName } from './state.ts'
 
 export class KeyState {
   state: TypedState | undefined
@@ -44,7 +48,14 @@ export type KeyEntry = Register | KeyState
 
 /** The state that reads address; undefined when the key does not exist. */
 export function visibleState(entry: KeyEntry | undefined): TypedState | undefined {
-  return entry instanceof KeyState ? entry.state : entry
+  if (!(entry instanceof KeyState)) return entry
+  const { state } = entry
+  return state?.isUnseen === true ? undefined : state
+}
+
+/** Something live is in the key, whether the clock hides it or not. */
+export function isLive(entry: KeyState): boolean {
+  return entry.state !== undefined && entry.state.isGone !== true
 }
 
 /** The state of one type, visible or hidden. */
@@ -82,13 +93,21 @@ export function placeState(key: KeyState, type: TypeName, state: TypedState | un
 }
 
 function showHighest(key: KeyState, states: TypedState[], at: OpPoint): void {
-  const wasHidden = key.hidden !== undefined
-  states.sort((a, b) => compareStamps(b.latest(), a.latest()))
+  const wasHidden = hidesLive(key)
+  states.sort(byHighest)
   key.state = states[0]
   key.hidden = states.length > 1 ? states.slice(1) : undefined
-  if (key.hidden !== undefined && !wasHidden) {
-    at.report('type', states[0]!.latest(), states[1]!.latest())
-  }
+  if (!wasHidden && hidesLive(key)) at.report('type', states[0]!.latest(), states[1]!.latest())
+}
+
+/** Live ones first, by their highest stamp. */
+function byHighest(a: TypedState, b: TypedState): number {
+  if (a.isGone === true || b.isGone === true) return Number(a.isGone === true) - Number(b.isGone === true)
+  return compareStamps(b.latest(), a.latest())
+}
+
+function hidesLive({ hidden }: KeyState): boolean {
+  return hidden !== undefined && hidden[0]!.isGone !== true
 }
 
 /** Takes away what the op had seen of every type and of the deadlines. */
@@ -152,11 +171,17 @@ export function collectSeen(entry: KeyEntry, into: SeenCounter[]): void {
   if (entry.hidden !== undefined) for (const state of entry.hidden) state.collectSeen(into)
 }
 
+/** What is live in the key: the visible state first. */
+export function liveStates({ state, hidden }: KeyState): TypedState[] {
+  const all = state === undefined ? [] : [state, ...(hidden ?? [])]
+  return all.filter(({ isGone }) => isGone !== true)
+}
+
 /** What reads of this key can answer, hidden types included; undefined when it does not exist. */
 export function fingerprintKey(db: number, key: string, entry: KeyEntry): Fingerprint | undefined {
-  if (visibleState(entry) === undefined) return undefined
+  const states = entry instanceof Register ? [entry] : liveStates(entry)
+  if (states.length === 0) return undefined
   const whole = new Fingerprint().number(db).word(key)
-  const states = entry instanceof Register ? [entry] : [entry.state!, ...(entry.hidden ?? [])]
   for (const state of states) {
     const part = new Fingerprint().word(state.type)
     state.fingerprint(part)
@@ -167,14 +192,10 @@ export function fingerprintKey(db: number, key: string, entry: KeyEntry): Finger
 
 export function describeKey(entry: KeyEntry): Description {
   const { state, hidden, deadlines } = openKey(entry)
-  const list = deadlines === undefined ? [] : Array.isArray(deadlines) ? deadlines : [deadlines]
   return {
     type: state?.type ?? 'none',
     state: state?.describe() ?? null,
     hidden: (hidden ?? []).map((one) => ({ type: one.type, state: one.describe() })),
-    deadlines: list.map((one) => ({
-      dot: describeDot(one),
-      atMs: one instanceof Deadline ? one.atMs : 'never',
-    })),
+    deadlines: describeDeadlines(deadlines),
   }
 }

@@ -7,6 +7,7 @@
  *   region   a region joins, is suspended, comes back or leaves; each change raises its epoch
  *   fence    from here on this node takes no new op of an origin
  *   seal     an origin ends at a seq; later ops of it are never applied under their old dots
+ *   cut      an origin has announced up to where it knows the stable cut
  *
  * Invariants: (1) a fenced origin's limit rises only to what some member holds of it, and to its seal. (2) Two
  * nodes that applied the same ops hold the same records and ends; fences are each node's own, because what a
@@ -18,6 +19,7 @@ import { type ByteReader, type ByteWriter, DecodeError } from './codec/bytes.ts'
 import type { Stamp } from './dot.ts'
 import { TAG } from './effects/effect.ts'
 import {
+  type CutEffect,
   type FenceEffect,
   type HorizonEffect,
   REGION_STATUSES,
@@ -26,7 +28,7 @@ import {
   type SealEffect,
 } from './effects/horizon-effects.ts'
 import type { Origin, OriginTable } from './origin.ts'
-import type { VersionVector } from './version-vector.ts'
+import { VersionVector } from './version-vector.ts'
 
 export interface RegionRecord {
   readonly regionId: number
@@ -71,12 +73,20 @@ export class Membership {
   readonly #seals = new Map<Origin, Seal>()
   /** Ops up to this seq, behind their origin's end, were minted again under other dots. */
   readonly #reminted = new Map<Origin, number>()
+  /** By origin, the stable cut that it has announced. */
+  readonly #cuts = new Map<Origin, VersionVector>()
+  /** By region, what `announcedBy` has worked out since the last change. */
+  readonly #announcedBy = new Map<number, VersionVector | undefined>()
   /** Told after every change. */
   onChange: (() => void) | undefined = undefined
 
   /** @param applied  what this node has applied, the op at `at` not yet */
   apply(effect: HorizonEffect, at: Stamp, applied: VersionVector): void {
     switch (effect.tag) {
+      case TAG.CUT:
+        // Nobody has to be told: it is asked for when a marker may go.
+        this.#announce(effect, at.origin, applied)
+        return
       case TAG.REGION:
         this.#change(effect, at)
         break
@@ -88,6 +98,66 @@ export class Membership {
         break
     }
     this.onChange?.()
+  }
+
+  #announce({ ends }: CutEffect, origin: Origin, { origins }: VersionVector): void {
+    const cut = this.#cuts.get(origin) ?? new VersionVector(origins)
+    for (const [of, seq] of ends) cut.advance(of, seq)
+    this.#cuts.set(origin, cut)
+    this.#announcedBy.clear()
+  }
+
+  /**
+   * What all of these origins have announced; undefined when one of them has announced nothing. One that has
+   * ended, with all its ops applied, is not asked.
+   */
+  announcedByAll(origins: Iterable<Origin>, applied: VersionVector): VersionVector | undefined {
+    let all: VersionVector | undefined
+    for (const origin of origins) {
+      const seal = this.#seals.get(origin)
+      if (seal !== undefined && applied.get(origin) >= seal.end) continue
+      const cut = this.#cuts.get(origin)
+      if (cut === undefined) return undefined
+      all = all === undefined ? cut : all.meet(cut)
+    }
+    return all
+  }
+
+  /** All that was ever announced. */
+  announcedByAny(origins: OriginTable): VersionVector {
+    const any = new VersionVector(origins)
+    for (const cut of this.#cuts.values()) any.join(cut)
+    return any
+  }
+
+  /** The stable cut that an origin has announced; undefined when it has not. */
+  announcedCut(origin: Origin): VersionVector | undefined {
+    return this.#cuts.get(origin)
+  }
+
+  /**
+   * What a region has announced, under whatever origin. One that never did was let in later: it keeps to what
+   * all the others had announced by then.
+   */
+  announcedBy(regionId: number): VersionVector | undefined {
+    if (this.#announcedBy.has(regionId)) return this.#announcedBy.get(regionId)
+    const announced = this.#workOutAnnounced(regionId)
+    this.#announcedBy.set(regionId, announced)
+    return announced
+  }
+
+  #workOutAnnounced(regionId: number): VersionVector | undefined {
+    let announced: VersionVector | undefined
+    for (const [origin, cut] of this.#cuts) {
+      if (origin.region !== regionId) continue
+      if (announced === undefined) announced = cut.copy()
+      else announced.join(cut)
+    }
+    if (announced !== undefined) return announced
+    for (const [origin, cut] of this.#cuts) {
+      if (!this.#seals.has(origin)) announced = announced === undefined ? cut : announced.meet(cut)
+    }
+    return announced
   }
 
   #change(effect: RegionEffect, { origin, seq }: Stamp): void {
@@ -109,6 +179,7 @@ export class Membership {
     this.#fences.delete(origin)
     // Two that sealed at once asked different members; the lower end is what all of them hold.
     if (known !== undefined && known.end <= end) return
+    this.#announcedBy.clear()
     this.#seals.set(origin, { end, by: { origin: byOrigin, seq } })
   }
 
@@ -186,11 +257,14 @@ export class Membership {
     this.#fences.clear()
     this.#seals.clear()
     this.#reminted.clear()
+    this.#cuts.clear()
+    this.#announcedBy.clear()
     for (const [id, record] of other.regions) this.regions.set(id, record)
     for (const [origin, { limit, by }] of other.#fences)
       this.#fences.set(origin, { limit: Math.max(limit, applied.get(origin)), by })
     for (const [origin, seal] of other.#seals) this.#seals.set(origin, seal)
     for (const [origin, seq] of other.#reminted) this.#reminted.set(origin, seq)
+    for (const [origin, cut] of other.#cuts) this.#cuts.set(origin, cut)
     this.onChange?.()
   }
 
@@ -222,6 +296,13 @@ export class Membership {
       out.word(origin.id)
       out.varint(seq)
     }
+    out.varint(this.#cuts.size)
+    for (const [origin, cut] of this.#cuts) {
+      out.word(origin.id)
+      const ends = [...cut.entries()]
+      out.varint(ends.length)
+      for (const [of, seq] of ends) encodeName({ origin: of, seq }, out)
+    }
   }
 
   /** @throws DecodeError */
@@ -248,6 +329,15 @@ export class Membership {
     }
     for (let left = from.varint(); left > 0; left--)
       made.#reminted.set(decodeOrigin(from, origins), from.varint())
+    for (let left = from.varint(); left > 0; left--) {
+      const origin = decodeOrigin(from, origins)
+      const cut = new VersionVector(origins)
+      for (let ends = from.varint(); ends > 0; ends--) {
+        const { origin: of, seq } = decodeName(from, origins)
+        cut.advance(of, seq)
+      }
+      made.#cuts.set(origin, cut)
+    }
     return made
   }
 }

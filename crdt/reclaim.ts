@@ -6,56 +6,88 @@
  * of a key that is gone: whatever creates the key from now on has seen them, and replaces them. Hidden types
  * of a key never go this way, because reads answer for them once the visible one is removed.
  *
+ * A mark of a removed HyperLogLog or consumer group can be dropped for the same reason. A marker of a list cannot, it takes one round
+ * more (`list-fugue.ts`): by then `isAnnounced` lets it go.
+ *
  * Nothing that a read or a digest can answer changes. Source: algorithms.md, Register and TTL.
  */
 import { type Cell, ManyCell } from './cell.ts'
-import { type Deadlines, winningDeadline } from './deadline.ts'
+import { Deadline, type Deadlines, winningDeadline } from './deadline.ts'
 import type { Dot } from './dot.ts'
 import { HashState } from './hash-aw.ts'
-import { closeKey, type KeyEntry, KeyState } from './key.ts'
-import type { Register } from './register.ts'
+import { HllState } from './hll.ts'
+import { closeKey, isLive, type KeyEntry, KeyState } from './key.ts'
+import { type IsCovered, ListState } from './list-fugue.ts'
 import type { TypedState } from './state.ts'
+import { StreamState } from './stream.ts'
+import { ZsetState } from './zset-aw.ts'
+import { ManyScore, type Score } from './zset-score.ts'
 
 /** The dot lies below the stable cut. */
 export type IsStable = (dot: Dot) => boolean
 
+/** Markers of one list that are looked at in one step. */
+const LIST_STEP_MARKERS = 200_000
+
+const nothingIsAnnounced: IsCovered = () => false
+
 /**
  * Drops what may be forgotten. May change and reuse `entry`.
- * @param field  the hash field to look at; undefined for the key itself
+ * @param field  the hash field or member of a sorted set to look at; undefined for the key itself
+ * @param isAnnounced  covered by the cut that every origin which may still bring an op has announced
  * @returns the entry to store; undefined when nothing of the key is left
  */
 export function reclaimEntry(
   entry: KeyEntry,
   field: string | undefined,
   isStable: IsStable,
+  isAnnounced = nothingIsAnnounced,
 ): KeyEntry | undefined {
   if (!(entry instanceof KeyState)) return entry
   for (const state of statesOf(entry)) if (field !== undefined) reclaimField(state, field, isStable)
-  if (entry.state === undefined) {
-    if (listOf(entry.deadlines).every(isStable)) entry.deadlines = undefined
-    return closeKey(entry)
+  const kept: TypedState[] = []
+  for (const state of statesOf(entry)) {
+    const rest = withoutLosers(state, isStable, isAnnounced)
+    if (rest !== undefined) kept.push(rest)
   }
-  entry.state = withoutLosers(entry.state, isStable)
-  entry.hidden = entry.hidden?.map((state) => withoutLosers(state, isStable))
-  entry.deadlines = winnerOnly(entry.deadlines, isStable)
+  entry.state = kept[0]
+  entry.hidden = kept.length > 1 ? kept.slice(1) : undefined
+  if (isLive(entry)) entry.deadlines = winnerOnly(entry.deadlines, isStable)
+  else if (listOf(entry.deadlines).every(isStable)) entry.deadlines = undefined
   return closeKey(entry)
 }
 
 /** Something of the key itself, its fields left out, waits to be forgotten. */
 export function isReclaimable(entry: KeyEntry): boolean {
   if (!(entry instanceof KeyState)) return false
-  if (entry.state === undefined || Array.isArray(entry.deadlines)) return true
-  return statesOf(entry).some((state) => state instanceof ManyCell && state.registers.length > 1)
+  if (!isLive(entry) || Array.isArray(entry.deadlines)) return true
+  return statesOf(entry).some(holdsReclaimable)
 }
 
-/** Fields in which several concurrent writes stand. */
+function holdsReclaimable(state: TypedState): boolean {
+  if (state instanceof HllState || state instanceof StreamState) return state.marks.length > 0
+  if (state instanceof ListState) return state.isReclaimable
+  return state instanceof ManyCell && state.registers.length > 1
+}
+
+/**
+ * Fields and members of sorted sets in which several concurrent writes stand, and fields with several deadlines
+ * or one that says nothing any more.
+ */
 export function reclaimableFields(entry: KeyEntry): string[] {
   const fields: string[] = []
   if (!(entry instanceof KeyState)) return fields
   for (const state of statesOf(entry)) {
-    if (!(state instanceof HashState)) continue
-    for (const [field, cell] of state.fields) {
-      if (cell instanceof ManyCell && cell.registers.length > 1) fields.push(field)
+    if (state instanceof HashState) {
+      for (const [field, cell] of state.cells())
+        if (cell instanceof ManyCell && cell.registers.length > 1) fields.push(field)
+      for (const [field, deadlines] of state.timed?.byField ?? []) {
+        const saysNothing = Array.isArray(deadlines) || !(deadlines instanceof Deadline)
+        if (saysNothing || state.cellOf(field) === undefined) fields.push(field)
+      }
+    } else if (state instanceof ZsetState) {
+      for (const [member, score] of state.scores)
+        if (score instanceof ManyScore && score.registers.length > 1) fields.push(member)
     }
   }
   return fields
@@ -69,25 +101,68 @@ function listOf(deadlines: Deadlines): readonly Dot[] {
   return deadlines === undefined ? [] : Array.isArray(deadlines) ? deadlines : [deadlines]
 }
 
-function withoutLosers(state: TypedState, isStable: IsStable): TypedState {
+function withoutLosers(
+  state: TypedState,
+  isStable: IsStable,
+  isAnnounced: IsCovered,
+): TypedState | undefined {
+  if (state instanceof HashState) return state.isEmpty ? undefined : state
+  if (state instanceof HllState) return withoutMarks(state, isStable)
+  if (state instanceof StreamState) return withoutGroupMarks(state, isStable)
+  if (state instanceof ListState) {
+    state.reclaim(isAnnounced, isStable, LIST_STEP_MARKERS)
+    return state.isGone && state.markers === 0 ? undefined : state
+  }
   return state instanceof ManyCell ? reclaimCell(state, isStable) : state
 }
 
+/** What comes from now on has seen a stable removal: its mark has nothing left to keep out. */
+function withoutMarks(state: HllState, isStable: IsStable): HllState | undefined {
+  state.marks = state.marks.filter((mark) => !isStable(mark))
+  return state.isGone && state.marks.length === 0 ? undefined : state
+}
+
+function withoutGroupMarks(state: StreamState, isStable: IsStable): StreamState | undefined {
+  state.marks = state.marks.filter((mark) => !isStable(mark))
+  return state.rest()
+}
+
 function reclaimField(state: TypedState, field: string, isStable: IsStable): void {
+  if (state instanceof ZsetState) state.reclaim(field, (score) => reclaimScore(score, isStable))
   if (!(state instanceof HashState)) return
-  const cell = state.fields.get(field)
-  if (cell instanceof ManyCell) state.fields.set(field, reclaimCell(cell, isStable))
+  const cell = state.cellOf(field)
+  if (cell instanceof ManyCell) state.replaceCell(field, reclaimCell(cell, isStable))
+  const { timed } = state
+  const deadlines = timed?.byField.get(field)
+  if (timed === undefined || deadlines === undefined) return
+  const rest = cell === undefined ? deadlines : winnerOnly(deadlines, isStable)
+  // "Never" is what a field without a deadline means, too.
+  const saysNothing = cell === undefined || !(rest instanceof Deadline)
+  if (saysNothing && listOf(rest).every(isStable)) timed.byField.delete(field)
+  else timed.byField.set(field, rest)
 }
 
 function reclaimCell(cell: ManyCell, isStable: IsStable): Cell {
   const { registers, counter } = cell
+  dropLosers(registers, isStable)
+  return registers.length === 1 && counter.length === 0 ? registers[0]! : cell
+}
+
+function reclaimScore(score: Score, isStable: IsStable): Score {
+  if (!(score instanceof ManyScore)) return score
+  const { registers, counter } = score
+  dropLosers(registers, isStable)
+  return registers.length === 1 && counter.length === 0 ? registers[0]! : score
+}
+
+/** @param registers  the winner first, which stays */
+function dropLosers(registers: Dot[], isStable: IsStable): void {
   let kept = Math.min(1, registers.length)
   for (let i = 1; i < registers.length; i++) {
-    const loser: Register = registers[i]!
+    const loser = registers[i]!
     if (!isStable(loser)) registers[kept++] = loser
   }
   registers.length = kept
-  return kept === 1 && counter.length === 0 ? registers[0]! : cell
 }
 
 function winnerOnly(deadlines: Deadlines, isStable: IsStable): Deadlines {
@@ -95,4 +170,11 @@ function winnerOnly(deadlines: Deadlines, isStable: IsStable): Deadlines {
   const winner = winningDeadline(deadlines)!
   const rest = deadlines.filter((one) => one === winner || !isStable(one))
   return rest.length > 1 ? rest : rest[0]
+}
+
+/** The list of a key, when it holds markers. */
+export function listWithMarkers(entry: KeyEntry | undefined): ListState | undefined {
+  if (!(entry instanceof KeyState)) return undefined
+  for (const state of statesOf(entry)) if (state instanceof ListState && state.markers > 0) return state
+  return undefined
 }

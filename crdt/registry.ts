@@ -12,6 +12,12 @@ import { DecodeError } from './codec/bytes.ts'
 import type { OpPoint } from './dot.ts'
 import { type EffectReader, type EffectWriter, TAG } from './effects/effect.ts'
 import {
+  applyFieldDeadline,
+  decodeFieldDeadline,
+  encodeFieldDeadline,
+  type FieldDeadlineEffect,
+} from './effects/field-deadline-effects.ts'
+import {
   applyHashIncrement,
   applyHashPut,
   applyHashRemove,
@@ -25,11 +31,14 @@ import {
   type HashPutEffect,
   type HashRemoveEffect,
 } from './effects/hash-effects.ts'
+import { applyHllEffect, decodeHllEffect, encodeHllEffect, type HllEffect } from './effects/hll-effects.ts'
 import {
+  decodeCut,
   decodeFence,
   decodeRegion,
   decodeSeal,
   decodeWas,
+  encodeCut,
   encodeFence,
   encodeRegion,
   encodeSeal,
@@ -51,6 +60,12 @@ import {
   type FlushEffect,
 } from './effects/key-effects.ts'
 import {
+  applyListEffect,
+  decodeListEffect,
+  encodeListEffect,
+  type ListEffect,
+} from './effects/list-effects.ts'
+import {
   applySetAdd,
   applySetRemove,
   decodeSetAdd,
@@ -60,6 +75,12 @@ import {
   type SetAddEffect,
   type SetRemoveEffect,
 } from './effects/set-effects.ts'
+import {
+  applyStreamEffect,
+  decodeStreamEffect,
+  encodeStreamEffect,
+  type StreamEffect,
+} from './effects/stream-effects.ts'
 import {
   applyIncrement,
   applyPut,
@@ -74,6 +95,12 @@ import {
   type PutEffect,
   type SetEffect,
 } from './effects/string-effects.ts'
+import {
+  applyZsetEffect,
+  decodeZsetEffect,
+  encodeZsetEffect,
+  type ZsetEffect,
+} from './effects/zset-effects.ts'
 import type { KeyEntry } from './key.ts'
 
 /** An effect on one key. */
@@ -86,6 +113,11 @@ export type KeyEffect =
   | HashRemoveEffect
   | SetAddEffect
   | SetRemoveEffect
+  | ZsetEffect
+  | ListEffect
+  | StreamEffect
+  | HllEffect
+  | FieldDeadlineEffect
   | DeadlineEffect
   | ClearEffect
 
@@ -139,6 +171,39 @@ export function encodeEffect(effect: Effect, out: EffectWriter): void {
     case TAG.SET_REMOVE:
       encodeSetRemove(effect, out)
       break
+    case TAG.ZSET_ADD:
+    case TAG.ZSET_INCREMENT:
+    case TAG.ZSET_REMOVE:
+      encodeZsetEffect(effect, out)
+      break
+    case TAG.STREAM_ADD:
+    case TAG.STREAM_REMOVE:
+    case TAG.STREAM_TRIM:
+    case TAG.STREAM_BAR:
+    case TAG.STREAM_GROUP:
+    case TAG.STREAM_UNGROUP:
+    case TAG.STREAM_ACK:
+    case TAG.STREAM_DELIVER:
+    case TAG.STREAM_CLAIM:
+    case TAG.STREAM_CONSUMER:
+    case TAG.STREAM_NO_CONSUMER:
+    case TAG.STREAM_POSITION:
+    case TAG.STREAM_HINTS:
+      encodeStreamEffect(effect, out)
+      break
+    case TAG.LIST_INSERT:
+    case TAG.LIST_REMOVE:
+    case TAG.LIST_SET:
+      encodeListEffect(effect, out)
+      break
+    case TAG.HLL_RAISE:
+    case TAG.HLL_JOIN:
+    case TAG.HLL_REMOVE:
+      encodeHllEffect(effect, out)
+      break
+    case TAG.FIELD_DEADLINE:
+      encodeFieldDeadline(effect, out)
+      break
     case TAG.DEADLINE:
       encodeDeadline(effect, out)
       break
@@ -168,6 +233,9 @@ function encodeKeyless(effect: Exclude<Effect, KeyEffect>, out: EffectWriter): v
     case TAG.WAS:
       encodeWas(effect, out)
       break
+    case TAG.CUT:
+      encodeCut(effect, out)
+      break
     default:
       unreachable(effect)
   }
@@ -186,6 +254,8 @@ function decodeKeyless(tag: number, from: EffectReader): Effect | undefined {
       return decodeSeal(from)
     case TAG.WAS:
       return decodeWas(from)
+    case TAG.CUT:
+      return decodeCut(from)
     default:
       return undefined
   }
@@ -199,7 +269,8 @@ export function decodeEffect(from: EffectReader): Effect | undefined {
   if (keyless !== undefined) return keyless
   const db = first & DB_FOLLOWS ? from.varint() : 0
   const key = from.word()
-  switch (first & ~DB_FOLLOWS) {
+  const tag = first & ~DB_FOLLOWS
+  switch (tag) {
     case TAG.SET:
       return decodeSet(db, key, from)
     case TAG.PUT:
@@ -216,6 +287,34 @@ export function decodeEffect(from: EffectReader): Effect | undefined {
       return decodeSetAdd(db, key, from)
     case TAG.SET_REMOVE:
       return decodeSetRemove(db, key, from)
+    case TAG.ZSET_ADD:
+    case TAG.ZSET_INCREMENT:
+    case TAG.ZSET_REMOVE:
+      return decodeZsetEffect(tag, db, key, from)
+    case TAG.STREAM_ADD:
+    case TAG.STREAM_REMOVE:
+    case TAG.STREAM_TRIM:
+    case TAG.STREAM_BAR:
+    case TAG.STREAM_GROUP:
+    case TAG.STREAM_UNGROUP:
+    case TAG.STREAM_ACK:
+    case TAG.STREAM_DELIVER:
+    case TAG.STREAM_CLAIM:
+    case TAG.STREAM_CONSUMER:
+    case TAG.STREAM_NO_CONSUMER:
+    case TAG.STREAM_POSITION:
+    case TAG.STREAM_HINTS:
+      return decodeStreamEffect(tag, db, key, from)
+    case TAG.LIST_INSERT:
+    case TAG.LIST_REMOVE:
+    case TAG.LIST_SET:
+      return decodeListEffect(tag, db, key, from)
+    case TAG.HLL_RAISE:
+    case TAG.HLL_JOIN:
+    case TAG.HLL_REMOVE:
+      return decodeHllEffect(tag, db, key, from)
+    case TAG.FIELD_DEADLINE:
+      return decodeFieldDeadline(db, key, from)
     case TAG.DEADLINE:
       return decodeDeadline(db, key, from)
     case TAG.CLEAR:
@@ -251,6 +350,34 @@ export function applyEffect(
       return applySetAdd(effect, entry, at)
     case TAG.SET_REMOVE:
       return applySetRemove(effect, entry, at)
+    case TAG.ZSET_ADD:
+    case TAG.ZSET_INCREMENT:
+    case TAG.ZSET_REMOVE:
+      return applyZsetEffect(effect, entry, at)
+    case TAG.STREAM_ADD:
+    case TAG.STREAM_REMOVE:
+    case TAG.STREAM_TRIM:
+    case TAG.STREAM_BAR:
+    case TAG.STREAM_GROUP:
+    case TAG.STREAM_UNGROUP:
+    case TAG.STREAM_ACK:
+    case TAG.STREAM_DELIVER:
+    case TAG.STREAM_CLAIM:
+    case TAG.STREAM_CONSUMER:
+    case TAG.STREAM_NO_CONSUMER:
+    case TAG.STREAM_POSITION:
+    case TAG.STREAM_HINTS:
+      return applyStreamEffect(effect, entry, at)
+    case TAG.LIST_INSERT:
+    case TAG.LIST_REMOVE:
+    case TAG.LIST_SET:
+      return applyListEffect(effect, entry, at)
+    case TAG.HLL_RAISE:
+    case TAG.HLL_JOIN:
+    case TAG.HLL_REMOVE:
+      return applyHllEffect(effect, entry, at)
+    case TAG.FIELD_DEADLINE:
+      return applyFieldDeadline(effect, entry, at)
     case TAG.DEADLINE:
       return applyDeadline(effect, entry, at)
     case TAG.CLEAR:

@@ -4,10 +4,11 @@
  * A member is present while at least one dot supports it. A remove takes the dots its op's deps cover,
  * so a concurrent add survives. No tombstones: causal delivery brings every add before the removes that
  * saw it. Adding a member again renews its dot, which is what lets that SADD win against a concurrent
- * SREM elsewhere. All members of one SADD share one Dot object.
+ * SREM elsewhere. The members of one SADD share one Dot object; a member that was added alone has an OwnDot,
+ * which its next add renews in place: a set that is added to again and again makes no garbage.
  *
  * Invariants: (1) no member has zero dots; (2) no member holds two dots of which one's op had seen the
- * other; (3) a Dot in here is never changed in place.
+ * other; (3) a Dot in here is never changed in place, unless it is an OwnDot; that one is in here once.
  * Source: Bieniusa et al., "An Optimized Conflict-free Replicated Set", RR-8083, 2012.
  */
 import { Fingerprint } from './digest.ts'
@@ -16,6 +17,9 @@ import { MemberIndex } from './member-index.ts'
 import { type Description, describeDot, type SeenCounter, type TypedState } from './state.ts'
 
 type Dots = Dot | Dot[]
+
+/** Supports one member. */
+class OwnDot extends Dot {}
 
 export class SetState implements TypedState {
   readonly members = new Map<string, Dots>()
@@ -40,12 +44,25 @@ export class SetState implements TypedState {
   }
 
   add(members: readonly string[], at: OpPoint): void {
-    const dot = new Dot(at)
-    for (const member of members) {
-      const rest = unseen(this.members.get(member), at)
-      this.members.set(member, rest === undefined ? dot : Array.isArray(rest) ? [...rest, dot] : [rest, dot])
-      this.#index?.add(member)
+    if (members.length === 1) {
+      this.#addAlone(members[0]!, at)
+      return
     }
+    const dot = new Dot(at)
+    for (const member of members) this.#support(member, this.members.get(member), dot, at)
+  }
+
+  #addAlone(member: string, at: OpPoint): void {
+    const dots = this.members.get(member)
+    if (dots instanceof OwnDot && at.covers(dots)) dots.renew(at)
+    else this.#support(member, dots, new OwnDot(at), at)
+  }
+
+  /** @param dots  the member's present ones */
+  #support(member: string, dots: Dots | undefined, dot: Dot, at: OpPoint): void {
+    const rest = unseen(dots, at)
+    this.members.set(member, rest === undefined ? dot : Array.isArray(rest) ? [...rest, dot] : [rest, dot])
+    this.#index?.add(member)
   }
 
   remove(members: Iterable<string>, at: OpPoint): void {

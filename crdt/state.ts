@@ -5,6 +5,7 @@
 import type { Amount } from './amount.ts'
 import type { Fingerprint } from './digest.ts'
 import type { Dot, OpPoint } from './dot.ts'
+import type { ExactSum } from './exact-sum.ts'
 import type { Origin } from './origin.ts'
 
 /** What a state is. Its place in this list is its tag on disk and wire. */
@@ -16,13 +17,23 @@ export type TypeName = (typeof TYPE_NAMES)[number]
  * receiver may already hold later increments of the same origin in the same running total
  * (algorithms.md, Counter).
  */
-export interface SeenCounter {
-  readonly type: TypeName
-  /** The hash field; undefined for a string. */
+export type SeenCounter = SeenAmount | SeenScore
+
+interface SeenRun {
+  /** The hash field, the member of a sorted set; undefined for a string. */
   readonly field: string | undefined
   readonly origin: Origin
   readonly run: number
+}
+
+export interface SeenAmount extends SeenRun {
+  readonly type: Exclude<TypeName, 'zset'>
   readonly total: Amount
+}
+
+export interface SeenScore extends SeenRun {
+  readonly type: 'zset'
+  readonly total: ExactSum
 }
 
 export const NOTHING_SEEN: readonly SeenCounter[] = []
@@ -32,7 +43,14 @@ export type Description = string | number | boolean | null | Description[] | { [
 
 export interface TypedState {
   readonly type: TypeName
-  /** The live dot with the highest stamp: it decides which type of a key is visible. */
+  /**
+   * Nothing live is in it: it is kept for what ops to come must know, a mark or a deadline of a field, until
+   * that is stable. Absent: never.
+   */
+  readonly isGone?: boolean
+  /** No read sees it now: it is gone, or the clock hides all of it. Absent: never. */
+  readonly isUnseen?: boolean
+  /** The live dot with the highest stamp: it decides which type of a key is visible. Not of one that is gone. */
   latest(): Dot
   /** Takes away what the op at `at` had seen. @returns what is left, undefined when nothing is. */
   withoutSeen(seen: readonly SeenCounter[], at: OpPoint): TypedState | undefined

@@ -3,21 +3,24 @@
  *
  *   staged file ─fsync─→ verify ─→ load aside ─→ replay the own log onto it ─→ switch, in one turn
  *
- * Everything but the switch goes on in slices of a millisecond. Memory holds two states meanwhile. In the
- * turn of the switch, with no batch open:
+ * Everything but the switch goes on in slices of a millisecond, with rests between them (`sync/pace.ts`); but
+ * not while the own log is replayed, which grows meanwhile and has to be caught up with. Memory holds two states.
+ * In the turn of the switch, with no batch open:
  *
- *   1. the staged file gets its name, and the snapshots that were here go: the folder now means the new state
- *   2. the log begins a segment that says what was applied here and never was in this log, durably
- *   3. the last ops are replayed, and the engine takes over what was built aside
+ *   1. the last ops are replayed
+ *   2. the staged file gets its name, and the snapshots that were here go: the folder now means the new state
+ *   3. the log begins a segment that says what counts from here on, and what of it never was in this log, durably
+ *   4. the engine takes over what was built aside
  *
- * A crash before 1 leaves the old state and a file that nobody looks at; between the renaming and the end
- * of 1 the old snapshots are the newest by name, so recovery takes them; after 1 it takes the new one and
- * replays of the log what that does not cover, which is what the switch would have made. Nothing that needs
- * the new state is written, sent or acknowledged before 2 is done.
+ * A crash before 2 leaves the old state and a file that nobody looks at; between the renaming and the end
+ * of 2 the old snapshots are the newest by name, so recovery takes them; after 3 it takes the new one and
+ * replays of the log what counted in the switch. Nothing that needs the new state is written, sent or
+ * acknowledged before 3 is done.
  *
  * Invariants: (1) the position in the file's name was durable when it got it, and everything before it is
  * covered by the snapshot. (2) Ops that this node has applied are never lost by an adoption, but those
- * behind the seal of their origin (`engine/aside.ts`).
+ * behind the end of their origin and those that have seen such an op; a region that comes back has them from
+ * the members, or mints them again (`engine/aside.ts`).
  */
 import { openRecord } from '../crdt/codec/batch.ts'
 import { ByteReader, DecodeError, type Latin1 } from '../crdt/codec/bytes.ts'
@@ -25,6 +28,7 @@ import { Membership } from '../crdt/membership.ts'
 import type { Origin, OriginTable } from '../crdt/origin.ts'
 import type { VersionVector } from '../crdt/version-vector.ts'
 import { LogTrimmed } from '../sync/log-trimmed.ts'
+import { runSlice } from '../sync/pace.ts'
 import type { LogPosition } from '../sync/ports.ts'
 import type { AdoptionProgress, AdoptionResult, SnapshotStage } from '../sync/snapshot-ports.ts'
 import { Aside } from './engine/aside.ts'
@@ -35,8 +39,6 @@ import { SnapshotReader } from './persistence/snapshot-file.ts'
 import type { SnapshotStore } from './persistence/snapshot-store.ts'
 import type { Staging } from './persistence/staging.ts'
 
-/** One slice, then everybody else has a turn. */
-const SLICE_MS = 1
 /** Work between two looks at the clock. */
 const VERIFY_BYTES = 256 * 1024
 const LOAD_ENTRIES = 64
@@ -62,8 +64,10 @@ export interface AdoptionParts {
   abandonSnapshot(): void
   /** Every member knows by now that this region is back, so that what it mints counts with all of them. */
   mayReturn(membership: Membership): boolean
-  /** The region is back: it goes on under a new origin, and mints its late tail again. */
+  /** The region is back, or its origins ended before what it held of them: it mints its late tail again. */
   returned(): void
+  /** The node serves from the new state. */
+  resumed(): void
   /** A new origin for this region, durably. @throws DiskError */
   newOrigin(membership: Membership): Origin
 }
@@ -166,14 +170,7 @@ export class Adoption implements SnapshotStage {
       isReturn,
       isRebuilt,
       reader,
-      aside: new Aside(
-        vector,
-        hlc,
-        membership,
-        engine.origin,
-        latin1,
-        isReturn ? engine.origin.region : undefined,
-      ),
+      aside: new Aside(vector, hlc, membership, engine.origin, latin1),
       done,
       phase: 'verifying',
       from: 0,
@@ -189,22 +186,14 @@ export class Adoption implements SnapshotStage {
     this.#parts.env.after(delayMs, () => {
       if (this.#stopped) return
       this.#guarded(work.done, () => {
-        if (this.#slice(work)) this.#nextPhase(work)
-        else this.#goOn(work)
+        const { isOver, restMs } = runSlice(this.#parts.env, () => this.#step(work))
+        if (isOver) this.#nextPhase(work)
+        else this.#goOn(work, work.phase === 'replaying' ? 0 : restMs)
       })
     })
   }
 
   /** @returns true at the end of the phase */
-  #slice(work: Work): boolean {
-    const { env } = this.#parts
-    const endMs = env.monoMs() + SLICE_MS
-    do {
-      if (this.#step(work)) return true
-    } while (env.monoMs() < endMs)
-    return false
-  }
-
   #step(work: Work): boolean {
     const { reader, aside } = work
     switch (work.phase) {
@@ -234,8 +223,9 @@ export class Adoption implements SnapshotStage {
       work.phase = 'loading'
     } else {
       work.phase = 'replaying'
-      // Not the newest snapshot here but the oldest op beyond the one received decides where to begin.
-      work.from = log.seek(vector)
+      // Not the newest snapshot here but the oldest op beyond the one received decides where to begin. Of a
+      // region that comes back nothing is replayed, but it finds there what it has to mint again.
+      work.from = work.isReturn ? log.start : log.seek(vector)
       work.position = work.from
       // The name of the file will say so, and may not point behind the end of the log.
       if (log.durablePosition < work.from) log.hurryDurable()
@@ -246,6 +236,7 @@ export class Adoption implements SnapshotStage {
   /** Replays some more of what subscribers may read. @returns true when there is no more */
   #replay(work: Work): boolean {
     const { log, origins, latin1, engine } = this.#parts
+    if (work.isReturn) work.position = log.end
     if (work.position >= log.end) return true
     const { records, next } = log.read(work.position, REPLAY_BYTES)
     for (const { bytes } of records) work.aside.replay(openRecord(bytes, origins, latin1), engine.applied)
@@ -287,21 +278,29 @@ export class Adoption implements SnapshotStage {
       else this.#goOn(work, RETURN_MS)
       return
     }
-    const joined = engine.applied.copy()
-    aside.clip(joined)
-    joined.join(reader.header.vector)
+    // Only then it is known what of the own log still counts.
+    log.flushNow()
+    while (!this.#replay(work));
     // Durable before anything is switched: a disk that fails now has changed nothing.
-    const origin = work.isReturn ? this.#parts.newOrigin(aside.membership) : undefined
-    if (origin !== undefined) engine.adoptOrigin(origin)
+    const hasTail = work.isReturn || this.#leavesOwn(aside)
+    if (hasTail) engine.adoptOrigin(this.#parts.newOrigin(aside.membership))
     abandonSnapshot()
     staging.close()
     store.adopt(staging.path, from, reader.bytesTotal)
-    log.rebase(joined)
-    while (!this.#replay(work));
+    log.rebase(aside.applied)
     engine.adopt(aside)
-    if (work.isReturn) this.#parts.returned()
+    if (hasTail) this.#parts.returned()
+    this.#parts.resumed()
     this.#work = undefined
     work.done('adopted')
+  }
+
+  /** Ops of this region are left behind the end of their origin: they are to be minted again. */
+  #leavesOwn({ applied }: Aside): boolean {
+    const { engine } = this.#parts
+    for (const [origin, seq] of engine.applied.entries())
+      if (origin.region === engine.origin.region && seq > applied.get(origin)) return true
+    return false
   }
 
   /** Runs `task`; what is wrong with the file, the disk or the log ends the adoption. */

@@ -14,6 +14,7 @@
 import { globMatch } from './commands/glob.ts'
 import { type Parsed, wordToText } from './config/kinds.ts'
 import { brokenRelation } from './config/relations.ts'
+import { rewritten } from './config/rewrite.ts'
 import { fromArguments, fromEnvironment, fromFile, type Source } from './config/sources.ts'
 import {
   defaultValues,
@@ -32,10 +33,15 @@ const HIDDEN = '********'
 
 export class Settings {
   readonly values: SettingValues
+  /** The file that `--config` named; undefined without one. */
+  readonly path: string | undefined
+  /** What CONFIG SET has changed since the start. */
+  readonly changed = new Set<SettingName>()
   readonly #listeners: Array<(name: SettingName) => void> = []
 
-  constructor(values: SettingValues) {
+  constructor(values: SettingValues, path?: string) {
     this.values = values
+    this.path = path
   }
 
   /** Calls `listener` after each setting that CONFIG SET has changed, with its name. */
@@ -47,6 +53,7 @@ export class Settings {
   replace(values: SettingValues): void {
     const names = (Object.keys(values) as SettingName[]).filter((name) => values[name] !== this.values[name])
     Object.assign(this.values, values)
+    for (const name of names) this.changed.add(name)
     for (const name of names) for (const listener of this.#listeners) listener(name)
   }
 }
@@ -78,18 +85,18 @@ export function loadSettings(sources: SettingSources): Settings {
       values[name] = parsed.value
     }
   }
-  return settingsOf(values as SettingValues)
+  return settingsOf(values as SettingValues, configPath)
 }
 
 /**
  * Settings from values alone, for a node that is started by a program.
  * @throws StartError when they contradict each other
  */
-export function settingsOf(values: Partial<SettingValues>): Settings {
+export function settingsOf(values: Partial<SettingValues>, path?: string): Settings {
   const all = { ...defaultValues(), ...values }
   const violation = brokenRelation(all)
   if (violation !== undefined) throw new StartError(violation.sentence)
-  return new Settings(all)
+  return new Settings(all, path)
 }
 
 /** CONFIG GET: names and values in turn, each setting once, in the order of the table. */
@@ -133,6 +140,12 @@ export function configSet(settings: Settings, words: readonly string[]): string 
   if (violation !== undefined) return setFailed(violation.name, violation.sentence)
   settings.replace(values as SettingValues)
   return undefined
+}
+
+/** CONFIG REWRITE: the file's content, one character per byte, with what CONFIG SET has changed. */
+export function configRewrite({ values, changed }: Settings, content: string): string {
+  const texts = new Map([...changed].map((name) => [name, SETTING_ROWS.get(name)!.kind.format(values[name])]))
+  return rewritten(content, texts)
 }
 
 /** The settings that all regions must agree on, as text, for the handshake. */

@@ -19,20 +19,26 @@ import { type Origin, OriginTable } from '../crdt/origin.ts'
 import type { VersionVector } from '../crdt/version-vector.ts'
 import { Mesh } from '../sync/mesh.ts'
 import type { Identity, SyncHost, Transport, Unheard } from '../sync/ports.ts'
+import type { Publication } from '../sync/publication.ts'
 import { reason } from '../sync/reason.ts'
 import { SYNC_DEFAULTS, type SyncSettings } from '../sync/settings.ts'
 import type { SnapshotHost } from '../sync/snapshot-ports.ts'
+import { AccessControl } from './acl/access-control.ts'
+import { AclFile } from './acl/acl-file.ts'
+import type { User } from './acl/user.ts'
 import { Adoption } from './adoption.ts'
+import { catalogOf } from './commands/access.ts'
 import { commandTable } from './commands/families.ts'
 import type { Services } from './commands/services.ts'
 import type { Session } from './commands/session.ts'
 import { SETTING_ROWS } from './config/table.ts'
 import { databaseConfiguration, type Settings } from './config.ts'
+import { Digests } from './digests.ts'
 import { CommandWatch, type WatchSettings } from './engine/command-watch.ts'
 import { ConflictLog } from './engine/conflict-log.ts'
 import { Engine } from './engine/engine.ts'
 import { DiskError, type Env } from './env.ts'
-import { errors } from './errors.ts'
+import { CommandError, errors } from './errors.ts'
 import { HorizonKeeper } from './horizon-keeper.ts'
 import { LateTail } from './late-tail.ts'
 import { LogRetention } from './log-retention.ts'
@@ -48,6 +54,7 @@ import { Snapshotter } from './persistence/snapshotter.ts'
 import { Staging } from './persistence/staging.ts'
 import type { CommandSink, TurnPort, Waiting } from './server/connection.ts'
 import { StartError } from './start-error.ts'
+import { SyncLinger } from './sync-linger.ts'
 import { VERSION } from './version.ts'
 
 /** How often due keys are looked at for removal. */
@@ -70,6 +77,8 @@ export interface CorePorts {
   readonly latin1: Latin1
   readonly transport: Transport
   readonly hmac: (secret: string, message: string) => string
+  /** SHA-256 of a word, 64 lower-case hexadecimal digits. */
+  readonly sha256: (word: string) => string
   readonly log: CoreLog
   /** What commands ask of the node beyond the core. */
   readonly services: (core: NodeCore) => Services
@@ -89,16 +98,23 @@ export class NodeCore implements CommandSink, TurnPort, SyncHost {
   readonly engine: Engine
   readonly watch: CommandWatch
   readonly memory: MemoryWatch
+  readonly access: AccessControl
+  readonly aclFile: AclFile
   readonly log: OpLog
   readonly store: SnapshotStore
   readonly snapshotter: Snapshotter
+  readonly digests: Digests
   readonly adoption: Adoption
   readonly snapshots: SnapshotHost
   readonly mesh: Mesh
   readonly identity: Identity
+  readonly services: Services
   readonly latin1: Latin1
   readonly #ports: CorePorts
   readonly #folder: string
+  readonly machineBytes: number
+  /** Memory used before anything was loaded, bytes. */
+  readonly startBytes: number
   readonly #lock: { release(): void }
   readonly keeper: HorizonKeeper
   readonly #terms: RunTerms
@@ -123,6 +139,9 @@ export class NodeCore implements CommandSink, TurnPort, SyncHost {
     this.latin1 = latin1
     this.#ports = ports
     this.#folder = values.dir
+    const { heapBytes, bufferBytes, machineBytes } = env.memory()
+    this.machineBytes = machineBytes
+    this.startBytes = heapBytes + bufferBytes
     this.conflicts = new ConflictLog(() => values['conflict-log-length'])
     this.#lock = lockFolder(env, this.#folder)
     const folder = claimFolder(env, this.#folder, {
@@ -136,17 +155,35 @@ export class NodeCore implements CommandSink, TurnPort, SyncHost {
       ports.log.warn(sentence),
     )
     this.log = this.#makeLog(folder)
+    this.access = this.#makeAccess()
+    this.aclFile = new AclFile(env.disk, latin1, () => values.aclfile, this.access)
+    this.#loadUsers()
     const provisional = this.origins.intern(`${folder.regionId}-000000000000`)
+    this.services = ports.services(this)
     this.engine = new Engine({
       origins: this.origins,
       origin: provisional,
       table: commandTable,
       journal: this.log,
-      services: ports.services(this),
+      services: this.services,
       conflicts: this.conflicts,
       wallMs: () => env.wallMs(),
       random: () => env.random(),
       driftMaxMs: () => values['max-drift-ms'],
+      access: this.access,
+      eviction: {
+        policy: () => values['maxmemory-policy'],
+        samples: () => values['maxmemory-samples'],
+        useCount: {
+          get logFactor() {
+            return values['lfu-log-factor']
+          },
+          get decayMinutes() {
+            return values['lfu-decay-time']
+          },
+        },
+      },
+      trackedKeysMax: () => values['tracking-table-max-keys'],
     })
     this.watch = new CommandWatch(
       env,
@@ -159,14 +196,26 @@ export class NodeCore implements CommandSink, TurnPort, SyncHost {
     this.memory = new MemoryWatch({
       env,
       maxBytes: () => values.maxmemory,
-      freeBytes: () => this.engine.keyspace.freeBytes,
+      // Recent log is kept for peers, and has a limit of its own: no key goes because others read slowly.
+      freeBytes: () => this.engine.keyspace.freeBytes + this.log.tailBytes,
+      evict: (bytes) => this.#evict(bytes),
       changed: (isShort, sentence) => this.#memoryChanged(isShort, sentence),
     })
+    this.engine.audience.configure(values['notify-keyspace-events'])
+    this.engine.policyChanged()
     settings.onChange((name) => {
       if (name === 'maxmemory') this.memory.look()
+      if (name === 'requirepass') this.access.setDefaultPassword(values.requirepass)
+      if (name === 'maxmemory-policy') this.engine.policyChanged()
+      if (name === 'notify-keyspace-events') this.engine.audience.configure(values[name])
     })
     this.store = new SnapshotStore(env.disk, this.#folder, (sentence) => ports.log.warn(sentence))
     this.snapshotter = this.#makeSnapshotter(folder)
+    this.digests = new Digests({
+      env,
+      keyspace: this.engine.keyspace,
+      isSaving: () => this.snapshotter.isRunning,
+    })
     this.adoption = this.#makeAdoption()
     this.lateTail = new LateTail({
       engine: this.engine,
@@ -181,11 +230,47 @@ export class NodeCore implements CommandSink, TurnPort, SyncHost {
       stage: this.adoption,
       inform: (sentence) => ports.log.info(sentence),
     }
-    this.mesh = new Mesh(this, ports.transport, env, syncSettings(settings))
+    this.mesh = new Mesh(this, ports.transport, env, syncSettings(settings, env))
     const { log, store, mesh, adoption, lateTail } = this
     this.retention = new LogRetention({ log, store, mesh, adoption, lateTail })
     this.keeper = this.#makeKeeper()
     this.engine.admission.begin('loading')
+  }
+
+  #makeAccess(): AccessControl {
+    const { env, sha256 } = this.#ports
+    const { values } = this.settings
+    const access = new AccessControl({
+      catalog: catalogOf(commandTable),
+      hash: sha256,
+      allChannelsAtFirst: () => values['acl-pubsub-default'] === 'allchannels',
+      nowMs: () => env.wallMs(),
+      logLengthMax: () => values['acllog-max-len'],
+      changed: (user, isGone) => this.#userChanged(user, isGone),
+    })
+    access.setDefaultPassword(values.requirepass)
+    return access
+  }
+
+  /** @throws StartError */
+  #loadUsers(): void {
+    if (!this.aclFile.isConfigured) return
+    try {
+      this.aclFile.load()
+    } catch (error) {
+      if (!(error instanceof CommandError)) throw error
+      throw new StartError(`${error.line.replace(/^ERR /, '')}. Mend the file, or start without aclfile.`)
+    }
+  }
+
+  /** Clients go with their user, and subscribers with the right to their channels. */
+  #userChanged(user: User, isGone: boolean): void {
+    for (const session of this.services.sessions) {
+      if (session.user !== user) continue
+      if (!isGone && this.engine.audience.mayStay(session, user)) continue
+      session.closing = true
+      session.resume()
+    }
   }
 
   #makeKeeper(): HorizonKeeper {
@@ -229,6 +314,12 @@ export class NodeCore implements CommandSink, TurnPort, SyncHost {
     engine.refuseWrites(undefined)
     lateTail.remint()
     this.#scheduleTurnEnd()
+    this.#resumeReaders()
+  }
+
+  #resumeReaders(): void {
+    // The late tail comes first: it may create their groups.
+    if (!this.lateTail.isPending && this.engine.endReaders()) this.snapshotter.make()
   }
 
   /** Others have fenced the origin of this very run, not knowing that it is back: nothing is minted under it. */
@@ -317,6 +408,7 @@ export class NodeCore implements CommandSink, TurnPort, SyncHost {
         return applied.get(origin) === 0 && isOpen ? origin : this.#terms.renew()
       },
       returned: () => this.#returned(),
+      resumed: () => this.#resumeReaders(),
     })
   }
 
@@ -397,7 +489,7 @@ export class NodeCore implements CommandSink, TurnPort, SyncHost {
             clockMs,
             maker === nodeId,
           ),
-        replay: (batch) => engine.replay(batch),
+        replay: (batch, held) => engine.replay(batch, held),
       },
       warn: (sentence) => log.warn(sentence),
     })
@@ -438,6 +530,10 @@ export class NodeCore implements CommandSink, TurnPort, SyncHost {
     return this.keeper.unheard()
   }
 
+  published({ kind, channel, message }: Publication): void {
+    this.engine.published(kind, channel, message)
+  }
+
   stood(): void {
     this.keeper.judge()
   }
@@ -451,7 +547,7 @@ export class NodeCore implements CommandSink, TurnPort, SyncHost {
   }
 
   open(session: Session): void {
-    session.authenticated = this.settings.values.requirepass === ''
+    session.user = this.access.first
   }
 
   execute(session: Session, words: readonly string[]): void {
@@ -510,8 +606,9 @@ export class NodeCore implements CommandSink, TurnPort, SyncHost {
   #endTurn(): void {
     this.#turnScheduled = false
     if (this.#failed) return
-    this.engine.endTurn()
+    // It may evict keys, which belongs to the turn.
     this.memory.turnEnded(this.log.writtenPosition)
+    this.engine.endTurn()
     if (this.log.isFull) this.#flushFree()
     const waiting = this.#waiting
     this.#waiting = new Set()
@@ -555,6 +652,13 @@ export class NodeCore implements CommandSink, TurnPort, SyncHost {
       `the disk of ${this.#folder} is full: clients may not write, and nothing is pulled from peers, until ` +
         'there is room; reads go on',
     )
+  }
+
+  #evict(bytes: number): number {
+    if (this.#failed || this.log.isFull) return 0
+    const freed = this.engine.evict(bytes)
+    if (freed > 0) this.#scheduleTurnEnd()
+    return freed
   }
 
   #memoryChanged(isShort: boolean, sentence: string): void {
@@ -651,14 +755,15 @@ function watchSettings({ values }: Settings): WatchSettings {
 }
 
 /** Settings as sync reads them: through, so that CONFIG SET takes effect at once. */
-function syncSettings({ values }: Settings): SyncSettings {
+function syncSettings({ values }: Settings, env: Env): SyncSettings {
+  const linger = new SyncLinger(env, () => values['sync-linger-ms'])
   return {
     ...SYNC_DEFAULTS,
     peers: values.peer,
     secret: values['sync-secret'],
     frameBytesMax: values['sync-frame-bytes-max'],
     get lingerMs() {
-      return values['sync-linger-ms']
+      return linger.next()
     },
     get causalBufferBytesMax() {
       return values['causal-buffer-bytes']

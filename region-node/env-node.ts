@@ -43,11 +43,17 @@ const PROCESS_TOKEN = randomBytes(8).toString('hex')
 const START_TIME_FIELD = 19
 
 export function nodeEnv(): Env {
+  let lookedAt = performance.eventLoopUtilization()
   return {
     wallMs: () => Date.now(),
     monoMs: () => performance.now(),
     randomBytes: (length) => new Uint8Array(randomBytes(length)),
     random: () => Math.random(),
+    busyShare: () => {
+      const before = lookedAt
+      lookedAt = performance.eventLoopUtilization()
+      return performance.eventLoopUtilization(lookedAt, before).utilization
+    },
     after: (delayMs, task) => new NodeTimer(delayMs, task),
     defer: (task) => {
       setImmediate(task)
@@ -68,6 +74,11 @@ export function nodeEnv(): Env {
     },
     disk: nodeDisk,
   }
+}
+
+/** A file of the program itself: what is installed beside it. @throws the system's error */
+export function readProgramFile(path: string): Uint8Array {
+  return fs.readFileSync(path)
 }
 
 const MACHINE_BYTES = machineBytes()

@@ -36,6 +36,8 @@ export interface Env {
   randomBytes(length: number): Uint8Array
   /** A random number in [0, 1). */
   random(): number
+  /** Share of the time since the last call, 0 to 1, in which the event loop was not waiting for work. */
+  busyShare(): number
   /** Runs `task` once after `delayMs`. Does not keep the process alive. */
   after(delayMs: number, task: () => void): Timer
   /** Runs `task` at the end of this event-loop turn, after the sockets that are ready were read. */

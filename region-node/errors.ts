@@ -94,11 +94,20 @@ export const errors = {
   negativeCount: commandError("ERR COUNT can't be negative"),
   negativeLimit: commandError("ERR LIMIT can't be negative"),
   timeoutNotInteger: commandError('ERR timeout is not an integer or out of range'),
+  timeoutNotFloat: commandError('ERR timeout is not a float or out of range'),
+  timeoutTooLarge: commandError('ERR timeout is out of range'),
   negativeTimeout: commandError('ERR timeout is negative'),
 
   // Keys
   wrongType: commandError('WRONGTYPE Operation against a key holding the wrong kind of value'),
   noSuchKey: commandError('ERR no such key'),
+  indexOutOfRange: commandError('ERR index out of range'),
+  rankZero: commandError(
+    "ERR RANK can't be zero: use 1 to start from the first match, 2 from the second ... " +
+      'or use negative to start from the end of the list',
+  ),
+  negativeMatches: commandError("ERR COUNT can't be negative"),
+  negativeMaxLength: commandError("ERR MAXLEN can't be negative"),
   sameObject: commandError('ERR source and destination objects are the same'),
   swapWithPeers: commandError(
     'ERR SWAPDB is refused while other regions are connected: what they write meanwhile would change databases',
@@ -111,9 +120,6 @@ export const errors = {
   expireGtLtExclusive: commandError('ERR GT and LT options at the same time are not compatible'),
   unsupportedOption: (option: string) => commandError(`ERR Unsupported option ${option}`),
   sortScores: commandError("ERR One or more scores can't be converted into double"),
-  sortStore: commandError(
-    'ERR SORT cannot STORE yet: its result is a list, a type this version does not have',
-  ),
 
   // The region
   regionLacking: commandError(
@@ -146,10 +152,47 @@ export const errors = {
   bitfieldOverflowType: commandError('ERR Invalid OVERFLOW type specified'),
   bitfieldReadOnly: commandError('ERR BITFIELD_RO only supports the GET subcommand'),
 
+  // HyperLogLogs
+  notHll: commandError('WRONGTYPE Key is not a valid HyperLogLog string value.'),
+  corruptHll: commandError('INVALIDOBJ Corrupted HLL object detected'),
+
   // Hashes
   hashNotInteger: commandError('ERR hash value is not an integer'),
   hashNotFloat: commandError('ERR hash value is not a float'),
   floatNotFinite: commandError('ERR value is NaN or Infinity'),
+
+  // Sorted sets and geo
+  scoreNaN: commandError('ERR resulting score is not a number (NaN)'),
+  scoreRange: commandError('ERR min or max is not a float'),
+  lexRange: commandError('ERR min or max not valid string range item'),
+  limitByRank: commandError(
+    'ERR syntax error, LIMIT is only supported in combination with either BYSCORE or BYLEX',
+  ),
+  scoresByLex: commandError('ERR syntax error, WITHSCORES not supported in combination with BYLEX'),
+  addNxXx: commandError('ERR XX and NX options at the same time are not compatible'),
+  addGtLtNx: commandError('ERR GT, LT, and/or NX options at the same time are not compatible'),
+  addManyIncrements: commandError('ERR INCR option supports a single increment-element pair'),
+  noInputKeys: (command: string) =>
+    commandError(`ERR at least 1 input key is needed for '${command}' command`),
+  weightNotFloat: commandError('ERR weight value is not a float'),
+  countNotPositive: commandError('ERR count should be greater than 0'),
+  geoUnit: commandError('ERR unsupported unit provided. please use M, KM, FT, MI'),
+  geoPlace: (longitude: string, latitude: string) =>
+    commandError(`ERR invalid longitude,latitude pair ${longitude},${latitude}`),
+  geoMember: commandError('ERR could not decode requested zset member'),
+  geoRadius: commandError('ERR need numeric radius'),
+  geoNegativeRadius: commandError('ERR radius cannot be negative'),
+  geoWidth: commandError('ERR need numeric width'),
+  geoHeight: commandError('ERR need numeric height'),
+  geoNegativeBox: commandError('ERR height or width cannot be negative'),
+  geoCount: commandError('ERR COUNT must be > 0'),
+  geoAny: commandError('ERR the ANY argument requires COUNT argument'),
+  geoStoreWith: (what: string) =>
+    commandError(`ERR ${what} is not compatible with WITHDIST, WITHHASH and WITHCOORD options`),
+  geoFrom: (command: string) =>
+    commandError(`ERR exactly one of FROMMEMBER or FROMLONLAT can be specified for ${command}`),
+  geoBy: (command: string) =>
+    commandError(`ERR exactly one of BYRADIUS and BYBOX can be specified for ${command}`),
 
   // Transactions
   nestedMulti: commandError('ERR MULTI calls can not be nested'),
@@ -161,7 +204,60 @@ export const errors = {
   execAbort: commandError('EXECABORT Transaction discarded because of previous errors.'),
   execAbortBecause: (line: string) => commandError(`EXECABORT Transaction discarded because of: ${line}`),
 
+  // Scripts and functions
+  invalidShebang: commandError('ERR Invalid script shebang'),
+  scriptCompile: (complaint: string) =>
+    commandError(`ERR Error compiling script (new function): ${complaint}`),
+  noScript: commandError('NOSCRIPT No matching script. Please use EVAL.'),
+  negativeKeys: commandError("ERR Number of keys can't be negative"),
+  badKeyCount: commandError('ERR Bad number of keys provided'),
+  scriptMayWrite: commandError('ERR Can not execute a script with write flag using *_ro command.'),
+  scriptOutOfMemory: commandError(
+    "OOM allow-oom flag is not set on the script, can not run it when used memory > 'maxmemory'",
+  ),
+  scriptWrites: commandError('ERR Write commands are not allowed from read-only scripts.'),
+  notFromScript: commandError('ERR This Redis command is not allowed from script'),
+  scriptUnknownCommand: commandError('ERR Unknown Redis command called from script'),
+  scriptWordCount: commandError('ERR Wrong number of args calling Redis command from script'),
+  scriptNoPermission: (why: string) => commandError(`ERR ACL failure in script: ${why}`),
+  scriptKilled: commandError('ERR Script killed: it ran longer than busy-reply-threshold allows'),
+  scriptMemory: commandError('ERR Error running script: not enough memory'),
+  scriptEngine: commandError('ERR Error running script: the Lua engine broke down and was started anew'),
+  scriptFlushMode: commandError('ERR SCRIPT FLUSH only support SYNC|ASYNC option'),
+  scriptDebugMode: commandError('ERR Use SCRIPT DEBUG YES/SYNC/NO'),
+  scriptDebugger: commandError('ERR Causeway has no Lua debugger'),
+  notBusy: commandError('NOTBUSY No scripts in execution right now.'),
+  noFunction: commandError('ERR Function not found'),
+  noLibrary: commandError('ERR Library not found'),
+  functionFlushMode: commandError('ERR FUNCTION FLUSH only supports SYNC|ASYNC option'),
+  missingLibraryMetadata: commandError('ERR Missing library metadata'),
+  invalidLibraryMetadata: commandError('ERR Invalid library metadata'),
+  libraryNamedTwice: commandError('ERR Invalid metadata value, name argument was given multiple times'),
+  libraryUnnamed: commandError('ERR Library name was not given'),
+  libraryName: commandError(
+    'ERR Library names can only contain letters, numbers, or underscores(_) and must be at least one ' +
+      'character long',
+  ),
+  libraryLoad: (line: string) => commandError(line),
+  libraryExists: (name: string) => commandError(`ERR Library '${name}' already exists`),
+  functionExists: (name: string) => commandError(`ERR Function ${name} already exists`),
+  noFunctionsRegistered: commandError('ERR No functions registered'),
+  unknownLoadOption: (option: string) => commandError(`ERR Unknown option given: ${option}`),
+  unknownListArgument: (word: string) => commandError(`ERR Unknown argument ${word}`),
+  libraryNameMissing: commandError('ERR library name argument was not given'),
+  restorePolicy: commandError(
+    'ERR Wrong restore policy given, value should be either FLUSH, APPEND or REPLACE.',
+  ),
+  dumpPayload: commandError('ERR DUMP payload version or checksum are wrong'),
+  functionOpcode: commandError('ERR given type is not a function'),
+  functionPayload: commandError('ERR failed loading functions payload'),
+
   // The connection
+  onlySubscriber: (command: string) =>
+    commandError(
+      `ERR Can't execute '${command}': only (P|S)SUBSCRIBE / (P|S)UNSUBSCRIBE / PING / QUIT / RESET are ` +
+        'allowed in this context',
+    ),
   noAuth: commandError('NOAUTH Authentication required.'),
   helloNoAuth: commandError(
     'NOAUTH HELLO must be called with the client already authenticated, otherwise the ' +
@@ -169,6 +265,21 @@ export const errors = {
       'select the RESP protocol version at the same time',
   ),
   wrongPass: commandError('WRONGPASS invalid username-password pair or user is disabled.'),
+  noPermission: (why: string) => commandError(`NOPERM ${why}`),
+  accessChanged: (line: string) =>
+    commandError(
+      'NOPERM ACLs rules changed between the moment the transaction was accumulated and the EXEC call. ' +
+        `This command is no longer allowed for the following reason: ${line.replace(/^NOPERM /, '')}`,
+    ),
+  noConfigFile: commandError('ERR The server is running without a config file'),
+  noAclFile: commandError(
+    'ERR This Redis instance is not configured to use an ACL file. You may want to specify users via the ' +
+      'ACL SETUSER command and then issue a CONFIG REWRITE (assuming you have a Redis configuration file set) ' +
+      'in order to store users in the Redis configuration.',
+  ),
+  defaultUserStays: commandError("ERR The 'default' user cannot be removed"),
+  aclFileWrong: (lines: readonly string[]) =>
+    commandError(`ERR ${lines.join('. ')}. The file was not loaded: the users are as they were`),
   noPassword: commandError(
     'ERR AUTH <password> called without any password configured for the default user. ' +
       'Are you sure your configuration is correct?',

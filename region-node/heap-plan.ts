@@ -8,6 +8,13 @@
  * The young generation has two halves, the semi-spaces. V8's default of 16 MB is made for programs whose
  * objects die young; here most that survive a collection stay for good, so larger halves copy less. Beyond
  * 64 MB nothing is gained, and on a small machine they would take too much of it.
+ *
+ * V8 begins to collect the old generation when it has grown by so much, and counts to it what lies beside the
+ * heap in array buffers, garbage among it. The keys lie there, so the heap itself is small, a few ten MB, and
+ * what V8 thinks right for a heap of that size is used up by a few MB of network traffic: while a newcomer was
+ * served, its founders were collected as a whole five times a second, some ten ms each. So there is a floor, of
+ * the size of a semi-space. With 64 MB there were half as many collections; 256 MB left a fifth, but even 128 MB
+ * took what a million small keys may cost beyond the bars of memory.
  */
 import { HEAP_SHARE } from './memory-watch.ts'
 
@@ -15,6 +22,8 @@ export interface HeapPlan {
   /** V8 may go above it by the young generation, three semi-spaces. */
   readonly oldBytes: number
   readonly semiSpaceBytes: number
+  /** Below this the old generation is not collected, buffers counted that were made since it was last. */
+  readonly oldBytesStart: number
 }
 
 const MB = 2 ** 20
@@ -38,9 +47,11 @@ export function planHeap(maxMemoryBytes: number, machineBytes: number): HeapPlan
     SEMI_SPACE_BYTES_MAX,
     Math.max(SEMI_SPACE_BYTES_MIN, machineBytes * SEMI_SPACE_SHARE),
   )
+  // V8 rounds it up to a power of two: rounded down here, so that it stays the share it was meant to be.
+  const semiSpaceBytes = 2 ** Math.floor(Math.log2(semiSpace))
   return {
     oldBytes: Math.max(OLD_BYTES_MIN, Math.ceil(wanted)),
-    // V8 rounds it up to a power of two: rounded down here, so that it stays the share it was meant to be.
-    semiSpaceBytes: 2 ** Math.floor(Math.log2(semiSpace)),
+    semiSpaceBytes,
+    oldBytesStart: semiSpaceBytes,
   }
 }

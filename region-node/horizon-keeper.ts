@@ -3,7 +3,7 @@
  *
  *   may it mint?        a node that may lack what its region acknowledged asks the others first
  *   former origins      those of its own region are fenced, so that they no longer hold the cut back
- *   fences              when every member has answered, the origin is sealed at the highest answer
+ *   fences              when every member has answered the same, the origin is sealed there
  *   dark members        suspended after `peer-dark-max-ms`; back once they are heard and their origins sealed
  *   the cut             worked out anew; what lies below it is reclaimed
  *
@@ -76,8 +76,10 @@ export class HorizonKeeper {
   #awaited: VersionVector | undefined
   /** What each member had when it was first heard in this run: enough to hold is any one of them. */
   readonly #firstHeard = new Map<number, VersionVector>()
-  /** What each member had when it first knew that the own region had joined or come back. */
+  /** What each member had when it was first seen to know that the own region had joined or come back. */
   readonly #firstKnowing = new Map<number, VersionVector>()
+  /** The epoch of the own region that those know of. */
+  #knownEpoch = 0
   readonly #changedMs = new Map<number, { readonly epoch: number; readonly atMs: number }>()
   /** Since when a suspended region may be called back. */
   readonly #returningMs = new Map<number, number>()
@@ -124,14 +126,19 @@ export class HorizonKeeper {
 
   /**
    * A snapshot says that the own region was suspended and is back. Until every member knows, it goes on
-   * alone, under its old origin.
+   * alone, under its old origin. One that is coming back itself is not waited for: it waits likewise, for the
+   * rest, and two that were called back at once by different members would wait for each other.
    * @param membership  as the snapshot knows it
    */
   mayReturn(membership: Membership): boolean {
     const { engine, mesh, regionId } = this.#parts
     const own = membership.regions.get(regionId)!
-    // Who has nothing to mint again has nothing to wait for: what it may mint is judged afterwards.
-    if (![...engine.applied.entries()].some(([origin]) => origin.region === regionId)) return true
+    // The snapshot is from before it was called back.
+    if (own.status !== 'member') return false
+    this.#watchKnowing(own)
+    const hasMinted = [...engine.applied.entries()].some(([origin]) => origin.region === regionId)
+    // Who has lost its disk has nothing to mint again: what it may mint is judged afterwards.
+    if (this.#lacking && !hasMinted) return true
     const others = new Set<number | undefined>()
     // A peer that this run has not met may be gone by now: the snapshot knows it by its name.
     const known = new Map([...membership.regions.values()].map(({ name, regionId: id }) => [name, id]))
@@ -142,6 +149,8 @@ export class HorizonKeeper {
       if (id !== undefined && membership.statusOf(id) !== 'member') continue
       // Added in the dark: nobody else has heard of it.
       if (id !== undefined && engine.membership.regions.has(id) && !membership.regions.has(id)) continue
+      const other = id === undefined ? undefined : membership.regions.get(id)
+      if (other !== undefined && this.#isReturning(other)) continue
       if (!this.#isKnownTo(id, own)) return false
     }
     return true
@@ -162,12 +171,16 @@ export class HorizonKeeper {
       if (heardMs < this.#startedMs) continue
       if (!this.#firstHeard.has(id)) this.#firstHeard.set(id, durable)
     }
+    const own = engine.membership.regions.get(regionId)
+    if (own !== undefined) this.#watchKnowing(own)
     if (engine.membership.statusOf(regionId) !== 'member' || mesh.isDisowned) {
       engine.refuseWrites(errors.regionEnded)
     } else if (this.#lacking && !this.#isSettled(this.#parts.durable)) {
       engine.refuseWrites(errors.regionLacking)
       // What a crash can still take away does not count.
       if (this.#isSettled(engine.applied)) this.#parts.hurryDurable()
+    } else if (engine.isBeyondEnd) {
+      engine.refuseWrites(errors.regionLacking)
     } else {
       if (this.#lacking) {
         this.#lacking = false
@@ -183,7 +196,9 @@ export class HorizonKeeper {
     const { engine, mesh, regionId } = this.#parts
     const { membership } = engine
     const members = [...mesh.cutMembers()]
-    if (members.length === 0) return true
+    // One that was suspended when the folder was copied may have come back since: it is asked as well.
+    const isAlone = ![...membership.regions.values()].some(({ status }) => status === 'suspended')
+    if (members.length === 0 && isAlone) return true
     if (!this.#welcomed || !(this.#awaited === undefined || held.covers(this.#awaited))) return false
     if (![...this.#firstHeard.values()].some((durable) => held.covers(durable))) return false
     // Others remember this region from before its disk was lost: what it acknowledged to any of them counts.
@@ -192,13 +207,34 @@ export class HorizonKeeper {
     // A region that joined: every member must know, and count with it, before it mints.
     if (own === undefined) return true
     return members.every(({ regionId: id }) => {
-      const standing = id === undefined ? undefined : mesh.cut.standing(id)
-      if (standing === undefined || !knowsOf(own, standing.durable)) return false
       // Until then its cut went on without this region, up to what it had: nothing may be minted that lacks it.
-      const first = this.#firstKnowing.get(standing.regionId) ?? standing.durable
-      this.#firstKnowing.set(standing.regionId, first)
-      return held.covers(first)
+      const first = id === undefined ? undefined : this.#firstKnowing.get(id)
+      return first !== undefined && held.covers(first)
     })
+  }
+
+  /** Takes note of who knows of the last change of the own region. */
+  #watchKnowing(own: RegionRecord): void {
+    // A snapshot that waits to be adopted knows of a later one than this node.
+    if (own.epoch < this.#knownEpoch) return
+    if (own.epoch > this.#knownEpoch) {
+      this.#knownEpoch = own.epoch
+      this.#firstKnowing.clear()
+    }
+    for (const { regionId, durable } of this.#parts.mesh.cut.standings) {
+      if (!this.#firstKnowing.has(regionId) && knowsOf(own, durable))
+        this.#firstKnowing.set(regionId, durable)
+    }
+  }
+
+  /**
+   * A region that came back knows what those who know of it had decided before: also that another one was
+   * called back at the same time. Until then it decides nothing about others.
+   */
+  get #isAbreast(): boolean {
+    const { applied } = this.#parts.engine
+    for (const first of this.#firstKnowing.values()) if (!applied.covers(first)) return false
+    return true
   }
 
   #holdsWhatItAcknowledged(members: readonly CutMember[], held: VersionVector): boolean {
@@ -211,14 +247,44 @@ export class HorizonKeeper {
   beat(): boolean {
     const { engine, mesh } = this.#parts
     this.judge()
+    if (engine.isBeyondEnd) mesh.rebuild()
     this.#watchEpochs()
     this.#holdup = mesh.updateCut()
     this.#cutLag.look(engine.applied, mesh.cut.cut, this.#parts.nowMs())
-    const reclaimed = engine.reclaim(mesh.cut.cut)
-    if (engine.refusal !== undefined) return reclaimed > 0
+    const reclaimed = engine.reclaim(mesh.cut.cut, this.#announced())
+    if (engine.refusal !== undefined || !this.#isAbreast) return reclaimed > 0
     const effects = [...this.#fenceFormer(), ...this.#seal(), ...this.#suspend(), ...this.#bringBack()]
+    effects.push(...this.#announce())
     if (effects.length > 0) engine.declare(effects)
     return effects.length > 0 || reclaimed > 0
+  }
+
+  /** What every origin that may still bring an op has announced as the stable cut. */
+  #announced(): VersionVector | undefined {
+    const { engine, mesh } = this.#parts
+    const origins = mesh.cut.origins()
+    origins.add(engine.origin)
+    for (const { regionId } of mesh.cutMembers()) {
+      const standing = regionId === undefined ? undefined : mesh.cut.standing(regionId)
+      // Who was never heard may mint whatever it likes.
+      if (standing === undefined) return undefined
+      origins.add(standing.origin)
+    }
+    return engine.membership.announcedByAll(origins, engine.applied)
+  }
+
+  /**
+   * Says up to where the cut is known here, when lists hold markers that others may let go then; or else repeats
+   * what others have said, because theirs may.
+   */
+  #announce(): HorizonEffect[] {
+    const { engine, mesh } = this.#parts
+    const { cut } = mesh.cut
+    const said = engine.membership.announcedByAny(engine.applied.origins).meet(cut)
+    const target = engine.awaitsAnnouncement ? cut : said
+    const own = engine.membership.announcedCut(engine.origin)
+    if (target.length === 0 || own?.covers(target)) return []
+    return [{ tag: TAG.CUT, ends: [...target.entries()] }]
   }
 
   /** Changes the status of a region, at an operator's word. */
@@ -264,33 +330,32 @@ export class HorizonKeeper {
   #seal(): HorizonEffect[] {
     const { engine, regionId, durable, nowMs } = this.#parts
     const seals: HorizonEffect[] = []
-    for (const [origin, { limit, by }] of engine.membership.fences) {
+    for (const [origin, { by }] of engine.membership.fences) {
       const sinceMs = this.#fencedMs.get(origin) ?? nowMs()
       this.#fencedMs.set(origin, sinceMs)
       if (durable.get(by.origin) < by.seq) continue
       if (by.origin.region !== regionId && nowMs() - sinceMs < SEAL_HEADSTART_MS) continue
-      const answers = this.#answers(origin, limit)
-      // Who has more has seen ops that those who have less may not take before the seal: they could not take
-      // a seal of its making either.
-      if (answers === undefined || limit > answers.lowest) continue
+      const end = this.#answerOfAll(origin)
+      if (end === undefined || engine.applied.get(origin) > end) continue
       this.#fencedMs.delete(origin)
-      seals.push({ tag: TAG.SEAL, origin, end: answers.highest })
+      seals.push({ tag: TAG.SEAL, origin, end })
     }
     return seals
   }
 
-  /** The most that any member has of a fenced origin, and the least; undefined until all have answered. */
-  #answers(origin: Origin, own: number): { readonly highest: number; readonly lowest: number } | undefined {
-    let highest = own
-    let lowest = own
-    for (const { regionId } of this.#parts.mesh.cutMembers()) {
-      const answer =
-        regionId === undefined ? undefined : this.#parts.mesh.cut.standing(regionId)?.fences.get(origin)
-      if (answer === undefined) return undefined
-      highest = Math.max(highest, answer)
-      lowest = Math.min(lowest, answer)
+  /**
+   * What every member has of a fenced origin; undefined until all have answered, and as long as one has more than
+   * another. Who has less gets the rest first: were it to come from a region that is suspended meanwhile, an end
+   * set beforehand could not be reached any more.
+   */
+  #answerOfAll(origin: Origin): number | undefined {
+    const { mesh, durable } = this.#parts
+    const own = durable.get(origin)
+    for (const { regionId } of mesh.cutMembers()) {
+      const answer = regionId === undefined ? undefined : mesh.cut.standing(regionId)?.fences.get(origin)
+      if (answer !== own) return undefined
     }
-    return { highest, lowest }
+    return own
   }
 
   /** How long a member may be unheard: not for long when the log that is kept for it grows too large. */
@@ -306,13 +371,7 @@ export class HorizonKeeper {
     // Who was never met is not counted out: nobody knows its id.
     if (dark.length === 0 || members.some(({ regionId }) => regionId === undefined)) return []
     const others = members.filter((one) => !dark.includes(one)).map(({ regionId }) => regionId!)
-    // A region counts until all others know that it does not: one that has not heard so may count on it still.
-    const electors = [own, ...members.map(({ regionId }) => regionId!), ...this.#halfGone(members)]
-    const lowest = Math.min(...electors)
-    const heardCount = 1 + others.filter((other) => this.#isCountedOn(other)).length
-    const isMajority = 2 * heardCount > electors.length
-    const isDecidingHalf = 2 * heardCount === electors.length && (own === lowest || others.includes(lowest))
-    if (!(isMajority || isDecidingHalf) || others.some((one) => one < own)) return []
+    if (!this.#isDecidedBy(others, members) || others.some((one) => one < own)) return []
     return dark.flatMap(({ name, regionId }) => {
       if (!others.every((other) => this.#agrees(other, regionId!))) return []
       const known = engine.membership.regions.get(regionId!)
@@ -322,6 +381,17 @@ export class HorizonKeeper {
       )
       return [this.#changed(regionId!, name, known?.url ?? '', 'suspended'), ...this.#fenceAllOf(regionId!)]
     })
+  }
+
+  /** This node and the others are a majority, or half of all with the lowest region among them. */
+  #isDecidedBy(others: readonly number[], members: readonly CutMember[]): boolean {
+    const { regionId: own } = this.#parts
+    // A region counts until all others know that it does not: one that has not heard so may count on it still.
+    const electors = [own, ...members.map(({ regionId }) => regionId!), ...this.#halfGone(members)]
+    const count = 1 + others.filter((other) => this.#isCountedOn(other)).length
+    if (2 * count !== electors.length) return 2 * count > electors.length
+    const lowest = Math.min(...electors)
+    return own === lowest || others.includes(lowest)
   }
 
   /**
@@ -396,8 +466,12 @@ export class HorizonKeeper {
 
   #bringBack(): HorizonEffect[] {
     const { engine, mesh, report, nowMs } = this.#parts
-    if (this.#isSomebodyReturning()) return []
-    for (const regionId of mesh.returning()) {
+    if (this.#isSomebodyReturning() || !this.#hearsEnough) return []
+    const returning = [...mesh.returning()]
+    // Who came back by another's call and is suspended again is new to this.
+    for (const regionId of this.#returningMs.keys())
+      if (!returning.includes(regionId)) this.#returningMs.delete(regionId)
+    for (const regionId of returning) {
       if (!this.#isEnded(regionId)) continue
       // Left to the lowest region for a while: two that call two others back at once would not know.
       const sinceMs = this.#returningMs.get(regionId) ?? nowMs()
@@ -409,6 +483,21 @@ export class HorizonKeeper {
       return [this.#changed(regionId, name, url, 'member')]
     }
     return []
+  }
+
+  /**
+   * Enough members were heard just now that no others can decide without this node. Who is in the dark itself
+   * calls nobody back: that one would join it there.
+   */
+  get #hearsEnough(): boolean {
+    const members = [...this.#parts.mesh.cutMembers()]
+    if (members.some(({ regionId }) => regionId === undefined)) return false
+    const limitMs = Math.min(REPORT_MS_MAX, this.#darkMaxMs / 2)
+    const heard = members.filter(({ regionId }) => this.darkMs(regionId) < limitMs)
+    return this.#isDecidedBy(
+      heard.map(({ regionId }) => regionId!),
+      members,
+    )
   }
 
   /** No member with a lower id was heard lately. */
@@ -424,12 +513,15 @@ export class HorizonKeeper {
   /** One after another: two that come back at once would each wait until the other one knows. */
   #isSomebodyReturning(): boolean {
     const { engine, regionId: own } = this.#parts
-    for (const record of engine.membership.regions.values()) {
-      const { regionId, status, epoch } = record
-      if (regionId === own || status !== 'member' || epoch < RETURNED_EPOCH) continue
-      if (!this.#isKnownTo(regionId, record)) return true
-    }
+    for (const record of engine.membership.regions.values())
+      if (record.regionId !== own && this.#isReturning(record)) return true
     return false
+  }
+
+  /** It was called back, and has not said yet that it knows. */
+  #isReturning(record: RegionRecord): boolean {
+    const { regionId, status, epoch } = record
+    return status === 'member' && epoch >= RETURNED_EPOCH && !this.#isKnownTo(regionId, record)
   }
 
   /**

@@ -4,10 +4,12 @@
  * `redis_version` is the level of compatibility that clients decide by; what runs is `causeway_version`.
  * Fields that Redis has and that mean nothing here are left out, except the few that tools insist on.
  */
+import { LIBRARY_DB } from '../crdt/effects/key-effects.ts'
 import type { LinkStatus } from '../sync/link-status.ts'
 import type { NodeCore } from './core.ts'
 import { CONFLICT_RULES } from './engine/conflict-log.ts'
 import type { Loading } from './loading.ts'
+import { memoryFigures } from './memory-figures.ts'
 import type { ProcessFacts } from './process-facts.ts'
 import { REDIS_VERSION } from './redis-version.ts'
 import { horizonOf } from './regions.ts'
@@ -25,6 +27,8 @@ export interface HostFacts {
     readonly rejected: number
     readonly inputBytes: number
     readonly outputBytes: number
+    /** What they have sent and not been served, and replies that they have not read, bytes. */
+    readonly bufferedBytes: number
   }
   /** Over the last seconds. */
   readonly commandsPerSecond: number
@@ -77,33 +81,42 @@ function server(core: NodeCore, facts: HostFacts): Lines {
   ]
 }
 
-function clients(_core: NodeCore, facts: HostFacts): Lines {
+function clients(core: NodeCore, facts: HostFacts): Lines {
   return [
     ['connected_clients', facts.clients.connected],
     ['maxclients', facts.clients.max],
     ['blocked_clients', facts.clients.blocked],
+    ['tracking_clients', core.engine.audience.tracking.clientCount],
   ]
 }
 
 function memory(core: NodeCore, facts: HostFacts): Lines {
-  const { rss, rssPeak, heapUsed, buffers, heapLimit } = facts.process
+  const figures = memoryFigures(core, facts.process, facts.clients.bufferedBytes)
   const { maxmemory } = core.settings.values
-  const free = core.engine.keyspace.freeBytes
-  const used = heapUsed + buffers - free
   return [
-    ['used_memory', used],
-    ['used_memory_human', human(used)],
-    ['used_memory_rss', rss],
-    ['used_memory_rss_human', human(rss)],
-    ['used_memory_peak', rssPeak],
-    ['used_memory_peak_human', human(rssPeak)],
-    ['used_memory_heap', heapUsed],
-    ['used_memory_buffers', buffers],
-    ['used_memory_free', free],
-    ['heap_limit', heapLimit],
+    ['used_memory', figures.used],
+    ['used_memory_human', human(figures.used)],
+    ['used_memory_rss', figures.resident],
+    ['used_memory_rss_human', human(figures.resident)],
+    ['used_memory_peak', figures.residentPeak],
+    ['used_memory_peak_human', human(figures.residentPeak)],
+    ['used_memory_overhead', figures.overhead],
+    ['used_memory_startup', core.startBytes],
+    ['used_memory_dataset', figures.dataset],
+    ['used_memory_heap', figures.heap],
+    ['used_memory_buffers', figures.buffers],
+    ['used_memory_free', figures.free],
+    ['total_system_memory', core.machineBytes],
+    ['total_system_memory_human', human(core.machineBytes)],
+    ['heap_limit', figures.heapLimit],
     ['maxmemory', maxmemory],
     ['maxmemory_human', human(maxmemory)],
     ['maxmemory_policy', core.settings.values['maxmemory-policy']],
+    ['mem_fragmentation_ratio', figures.fragmentation.toFixed(2)],
+    ['mem_fragmentation_bytes', figures.resident - figures.used],
+    ['mem_clients_normal', figures.clients],
+    ['mem_log_tail', figures.logTail],
+    ['mem_waiting_ops', figures.waitingOps],
     ['mem_allocator', 'v8'],
   ]
 }
@@ -161,8 +174,12 @@ function stats(core: NodeCore, facts: HostFacts): Lines {
     ['total_net_input_bytes', facts.clients.inputBytes],
     ['total_net_output_bytes', facts.clients.outputBytes],
     ['rejected_connections', facts.clients.rejected],
+    ['pubsub_channels', core.engine.audience.channels.nameCount('channel')],
+    ['pubsub_patterns', core.engine.audience.channels.nameCount('pattern')],
+    ['pubsubshard_channels', core.engine.audience.channels.nameCount('shard')],
+    ['tracking_total_keys', core.engine.audience.tracking.keyCount],
     ['expired_keys', core.engine.expiredCount],
-    ['evicted_keys', 0],
+    ['evicted_keys', core.engine.evictedCount],
     ['total_error_replies', core.engine.errorCount],
   ]
 }
@@ -188,6 +205,7 @@ function keyspace(core: NodeCore): Lines {
   const lines: [string, string][] = []
   const now = core.engine.clock.read()
   for (const database of core.engine.keyspace.databases()) {
+    if (database.index === LIBRARY_DB) continue
     const due = database.dueKeys(now).size
     const keys = database.size - due
     if (keys === 0) continue

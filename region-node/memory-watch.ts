@@ -23,6 +23,8 @@ import type { Env, MemoryReading, Timer } from './env.ts'
 /** A reading costs under a microsecond, a timer a little more. */
 export const LOOK_MS = 20
 export const LOOK_BYTES = 1024 * 1024
+/** While keys are evicted it is looked sooner: as much goes at once as was written. */
+export const EVICTING_LOOK_BYTES = 64 * 1024
 /**
  * Beyond this share of V8's limit it collects more and more often, and then ends the process. The same share of
  * the machine is what may be used without maxmemory: beyond all of it the system ends the process.
@@ -39,8 +41,13 @@ export interface MemoryWatchPorts {
   readonly env: Pick<Env, 'after' | 'monoMs' | 'memory' | 'collectGarbage'>
   /** `maxmemory`, bytes; 0 is no limit. */
   readonly maxBytes: () => number
-  /** Bytes of the keyspace's arrays that new keys take before more memory is taken. */
+  /** Bytes that do not count: free room in the keyspace's arrays, and what has a limit of its own. */
   readonly freeBytes: () => number
+  /**
+   * Evicts keys of about so many bytes, where the policy lets it.
+   * @returns about how many bytes went
+   */
+  readonly evict: (bytes: number) => number
   /** Clients may not use more memory, or may again. `sentence` is for people. */
   readonly changed: (isShort: boolean, sentence: string) => void
 }
@@ -48,7 +55,11 @@ export interface MemoryWatchPorts {
 export class MemoryWatch {
   readonly #ports: MemoryWatchPorts
   #isShort = false
-  #logPosition = 0
+  /** Where the log ended at the last turn, and at the last look. */
+  #writtenTo = 0
+  #lookedAt = 0
+  /** The last look found too much used, and something to evict. */
+  #isEvicting = false
   #timer: Timer | undefined = undefined
   readonly #nextCollectMs = { young: Number.NEGATIVE_INFINITY, all: Number.NEGATIVE_INFINITY }
 
@@ -58,15 +69,10 @@ export class MemoryWatch {
 
   /** @param logPosition  bytes of the log so far, as a measure of what was written */
   turnEnded(logPosition: number): void {
-    if (logPosition - this.#logPosition >= LOOK_BYTES) {
-      this.#logPosition = logPosition
-      this.look()
-    } else {
-      this.#timer ??= this.#ports.env.after(LOOK_MS, () => {
-        this.#logPosition = logPosition
-        this.look()
-      })
-    }
+    this.#writtenTo = logPosition
+    const lookBytes = this.#isEvicting ? EVICTING_LOOK_BYTES : LOOK_BYTES
+    if (logPosition - this.#lookedAt >= lookBytes) this.look()
+    else this.#timer ??= this.#ports.env.after(LOOK_MS, () => this.look())
   }
 
   /** Takes a reading now: the turn was large, or `maxmemory` was changed. */
@@ -83,13 +89,33 @@ export class MemoryWatch {
       isCertain = true
     }
     if (over !== undefined) this.#lookAgainLater()
-    const isShort = over !== undefined && (isCertain || this.#isShort || over.isClear)
+    const written = this.#writtenTo - this.#lookedAt
+    this.#lookedAt = this.#writtenTo
+    this.#isEvicting = over !== undefined && this.#evict(over, isCertain, written)
+    const isShort = over !== undefined && this.#mustRefuse(over, isCertain)
     if (isShort === this.#isShort) return
     this.#isShort = isShort
     this.#ports.changed(
       isShort,
       over?.sentence ?? 'memory is below its limits: commands that need more of it are let in again',
     )
+  }
+
+  /**
+   * What is evicted is garbage first, and shows as free memory only after a collection. So a reading is believed
+   * only right after one, and then some more room is made than is needed; in between as much goes as was
+   * written since the last look.
+   * @returns false when there was nothing to evict
+   */
+  #evict(over: Excess, isCertain: boolean, written: number): boolean {
+    const wanted = isCertain ? over.bytes + over.marginBytes / 2 : Math.max(1, written)
+    return this.#ports.evict(wanted) > 0
+  }
+
+  /** While there is something to evict, only beyond what may be garbage: evicting does not keep up then. */
+  #mustRefuse(over: Excess, isCertain: boolean): boolean {
+    if (!this.#isEvicting || over.isHeap) return isCertain || this.#isShort || over.isClear
+    return isCertain && over.bytes > 2 * over.marginBytes
   }
 
   /** What is freed by a client's DEL, or by peers, shows only in a reading that somebody takes. */
@@ -113,6 +139,12 @@ export class MemoryWatch {
 }
 
 interface Excess {
+  /** It is V8's own limit of the heap, beyond which it ends the process. */
+  readonly isHeap: boolean
+  /** How far above the limit. */
+  readonly bytes: number
+  /** What may be garbage. */
+  readonly marginBytes: number
   /** Beyond the margin: not to be explained by garbage. */
   readonly isClear: boolean
   /** Which limit is passed, for people. */
@@ -129,22 +161,25 @@ function excess(reading: MemoryReading, max: number, freeBytes: () => number): E
   if (used > limit) {
     const name = max > 0 ? 'maxmemory' : `${HEAP_SHARE * 100} % of the machine`
     return {
-      isClear: isClear(used, limit),
+      isHeap: false,
+      ...above(used, limit),
       sentence: `${megabytes(used)} MB are used, and ${name} is ${megabytes(limit)} MB: commands that need more are refused`,
     }
   }
   const share = heapBytesMax * HEAP_SHARE
   if (heapBytes <= share) return undefined
   return {
-    isClear: isClear(heapBytes, share),
+    isHeap: true,
+    ...above(heapBytes, share),
     sentence:
       `${megabytes(heapBytes)} MB of the heap's ${megabytes(heapBytesMax)} MB are used: commands that need more ` +
       'are refused. Free memory, or start the node with a larger maxmemory.',
   }
 }
 
-function isClear(bytes: number, limit: number): boolean {
-  return bytes > limit + Math.min(MARGIN_BYTES, limit * MARGIN_SHARE)
+function above(used: number, limit: number): Pick<Excess, 'bytes' | 'marginBytes' | 'isClear'> {
+  const marginBytes = Math.min(MARGIN_BYTES, limit * MARGIN_SHARE)
+  return { bytes: used - limit, marginBytes, isClear: used > limit + marginBytes }
 }
 
 function megabytes(bytes: number): string {

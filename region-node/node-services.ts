@@ -5,15 +5,21 @@
  */
 import type { Latin1 } from '../crdt/codec/bytes.ts'
 import type { VersionVector } from '../crdt/version-vector.ts'
+import type { ChannelKind } from '../sync/publication.ts'
+import type { AclFile } from './acl/acl-file.ts'
 import type { LinkState, RegionControl, Services, SnapshotControl } from './commands/services.ts'
 import type { Session } from './commands/session.ts'
-import { configGet, configSet } from './config.ts'
+import { configGet, configRewrite, configSet } from './config.ts'
 import type { NodeCore } from './core.ts'
 import type { CommandWatch } from './engine/command-watch.ts'
-import type { Env } from './env.ts'
-import { commandError } from './errors.ts'
+import { DiskError, type Env } from './env.ts'
+import { commandError, errors } from './errors.ts'
 import { type HostFacts, INFO_SECTIONS, infoSection } from './info.ts'
+import { type MemoryFigures, memoryFigures } from './memory-figures.ts'
 import { regionsOf } from './regions.ts'
+import { LuaHost } from './scripts/lua-host.ts'
+import { luaProgram } from './scripts/lua-program.ts'
+import type { ScriptHost } from './scripts/port.ts'
 import { VERSION } from './version.ts'
 
 /** The side of the node that clients and operators see. */
@@ -30,6 +36,7 @@ export class NodeServices implements Services {
   readonly version = VERSION
   readonly infoSections = INFO_SECTIONS
   readonly regions: RegionControl
+  readonly scripts: ScriptHost
   readonly #core: NodeCore
   readonly #env: Env
   readonly #front: Front
@@ -38,6 +45,7 @@ export class NodeServices implements Services {
     this.#core = core
     this.#env = env
     this.#front = front
+    this.scripts = new LuaHost(luaProgram, core.latin1, (level, text) => logOfScript(core, level, text))
     this.regions = {
       list: () => regionsOf(core),
       change: (regionId, name, url, status) => core.changeRegion(regionId, name, url, status),
@@ -68,6 +76,15 @@ export class NodeServices implements Services {
     return this.#core.conflicts
   }
 
+  collectGarbage(): void {
+    this.#env.collectGarbage('all')
+  }
+
+  memoryFigures(): MemoryFigures {
+    const { process, clients } = this.#front.facts()
+    return memoryFigures(this.#core, process, clients.bufferedBytes)
+  }
+
   infoSection(name: string): string | undefined {
     return infoSection(name, this.#core, this.#front.facts())
   }
@@ -85,17 +102,38 @@ export class NodeServices implements Services {
     this.#core.watch.configure()
   }
 
+  configRewrite(): void {
+    const { settings } = this.#core
+    const { latin1 } = this.#core
+    const { disk } = this.#env
+    if (settings.path === undefined) throw errors.noConfigFile
+    try {
+      const bytes = disk.readFile(settings.path) ?? new Uint8Array(0)
+      const text = configRewrite(settings, latin1.read(bytes, 0, bytes.length))
+      const rewritten = new Uint8Array(text.length)
+      latin1.write(rewritten, text, 0)
+      disk.replaceFile(settings.path, rewritten)
+    } catch (error) {
+      if (!(error instanceof DiskError)) throw error
+      throw commandError(`ERR Rewriting config file: ${error.message}`)
+    }
+  }
+
   resetStatistics(): void {
     this.#core.engine.resetStatistics()
     this.#front.resetStatistics()
   }
 
-  get password(): string {
-    return this.#core.settings.values.requirepass
+  get scriptLimitMs(): number {
+    return this.#core.settings.values['busy-reply-threshold']
   }
 
   get databaseCount(): number {
     return this.#core.settings.values.databases
+  }
+
+  get streamIdMode(): Services['streamIdMode'] {
+    return this.#core.settings.values['stream-id-mode']
   }
 
   get stringBytesMax(): number {
@@ -112,6 +150,10 @@ export class NodeServices implements Services {
 
   get logPosition(): number {
     return this.#core.log.writtenPosition
+  }
+
+  get aclFile(): AclFile {
+    return this.#core.aclFile
   }
 
   get snapshots(): SnapshotControl {
@@ -147,6 +189,14 @@ export class NodeServices implements Services {
     return cancel
   }
 
+  publish(kind: ChannelKind, channel: string, message: string): void {
+    this.#core.mesh.publish({ kind, channel, message })
+  }
+
+  digest(done: (digest: string) => void): () => void {
+    return this.#core.digests.take(done)
+  }
+
   after(delayMs: number, task: () => void): { cancel(): void } {
     return this.#env.after(delayMs, task)
   }
@@ -154,4 +204,11 @@ export class NodeServices implements Services {
   wallMs(): number {
     return this.#env.wallMs()
   }
+}
+
+const LOG_NOTICE = 2
+
+/** redis.log; what is less than a notice is for who writes the script, and has no reader here. */
+function logOfScript(core: NodeCore, level: number, text: string): void {
+  if (level >= LOG_NOTICE) core.report(`a script says: ${text}`)
 }

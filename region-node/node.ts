@@ -6,8 +6,9 @@
  * LOADING, /health answers and /ready says how far it is; then peers, then everything is served. Order of a
  * stop: no new clients, no peers, all that was written made durable, folder released.
  */
-import { createHmac } from 'node:crypto'
+import { createHash, createHmac } from 'node:crypto'
 import type { Logger } from 'pino'
+import { LIBRARY_DB } from '../crdt/effects/key-effects.ts'
 import type { LinkStatus } from '../sync/link-status.ts'
 import { isRefusal } from '../sync/reason.ts'
 import { WsTransport } from '../sync/transport-ws.ts'
@@ -26,7 +27,9 @@ import { Loading } from './loading.ts'
 import { type Front, NodeServices } from './node-services.ts'
 import { processFacts } from './process-facts.ts'
 import { horizonOf, regionsOf } from './regions.ts'
-import { ClientListener, type ListenerLimits } from './server/listener.ts'
+import { ClientListener, type Doors, type ListenerLimits } from './server/listener.ts'
+import { TLS_SETTINGS, TlsError, tlsOptions } from './server/tls.ts'
+import { StartError } from './start-error.ts'
 
 /** Words in one command. Redis's own limit. */
 const COMMAND_WORDS_MAX = 2 ** 20
@@ -81,18 +84,30 @@ class Node implements RunningNode, Front {
         frameBytesMax: values['sync-frame-bytes-max'],
         env,
       }),
+      sha256: (word) => createHash('sha256').update(word, 'latin1').digest('hex'),
       hmac: (secret, message) => createHmac('sha256', secret).update(message, 'utf8').digest('hex'),
       log,
       services: (core) => new NodeServices(core, env, this),
       failed: (error) => this.#crash(error),
     })
-    this.#listener = new ClientListener(values.bind, values.port, {
+    this.#listener = new ClientListener(doorsOf(settings, env), {
       env,
       sink: this.#core,
       turn: this.#core,
-      limits: clientLimits(settings),
+      limits: clientLimits(this.#core),
       log,
     })
+    settings.onChange((name) => {
+      if (values['tls-port'] !== 0 && TLS_SETTINGS.some((one) => one === name)) this.#renewTls(log)
+    })
+  }
+
+  #renewTls(log: { warn(sentence: string): void }): void {
+    try {
+      this.#listener.renewTls(tlsOptions(this.#settings.values, this.#env.disk))
+    } catch (error) {
+      log.warn(`clients are met with the certificates of before: ${(error as Error).message}`)
+    }
   }
 
   /** Opens its doors; resolves before the data folder is read. */
@@ -199,10 +214,17 @@ class Node implements RunningNode, Front {
         rejected: listener.rejectedConnections,
         inputBytes: listener.traffic.inputBytes,
         outputBytes: listener.traffic.outputBytes,
+        bufferedBytes: this.#bufferedBytes(),
       },
       commandsPerSecond: this.#rate.perSecond,
       loading: this.#ready ? undefined : this.#loading,
     }
+  }
+
+  #bufferedBytes(): number {
+    let bytes = 0
+    for (const { inputBytes, outputBytes } of this.#listener.connections) bytes += inputBytes + outputBytes
+    return bytes
   }
 
   #blockedCount(): number {
@@ -215,7 +237,7 @@ class Node implements RunningNode, Front {
     const core = this.#core
     const listener = this.#listener
     let keys = 0
-    for (const database of core.engine.keyspace.databases()) keys += database.size
+    for (const { index, size } of core.engine.keyspace.databases()) if (index !== LIBRARY_DB) keys += size
     return {
       region: core.identity.region,
       regionId: core.identity.regionId,
@@ -286,8 +308,23 @@ function peerState({ pull, behindOps, lastError }: LinkStatus): PeerStatus['stat
   return pull === 'dialing' || pull === 'greeting' ? 'connecting' : 'disconnected'
 }
 
+/** @throws StartError when the files of the TLS door cannot be used */
+function doorsOf({ values }: Settings, env: Env): Doors {
+  const host = values.bind
+  const tlsPort = values['tls-port']
+  if (tlsPort === 0) return { host, port: values.port, tls: undefined }
+  try {
+    const options = tlsOptions(values, env.disk)
+    return { host, port: values.port === 0 ? undefined : values.port, tls: { port: tlsPort, options } }
+  } catch (error) {
+    if (error instanceof TlsError) throw new StartError(`${error.message}.`)
+    throw error
+  }
+}
+
 /** Limits as the listener reads them: through, so that CONFIG SET takes effect at once. */
-function clientLimits({ values }: Settings): ListenerLimits {
+function clientLimits({ settings, access }: NodeCore): ListenerLimits {
+  const { values } = settings
   return {
     wordsMax: COMMAND_WORDS_MAX,
     get bulkBytesMax() {
@@ -312,7 +349,7 @@ function clientLimits({ values }: Settings): ListenerLimits {
       return values.maxclients
     },
     get isProtected() {
-      return values['protected-mode'] && values.requirepass === ''
+      return values['protected-mode'] && access.isOpen
     },
     get keepaliveSeconds() {
       return values['tcp-keepalive']

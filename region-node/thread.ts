@@ -10,6 +10,7 @@
  * Invariants: (1) `stopped` settles exactly once, whatever ends the thread. (2) A thread that has ended is
  * never told anything.
  */
+import { setFlagsFromString } from 'node:v8'
 import { Worker } from 'node:worker_threads'
 import type { RunningNode } from './cli/host.ts'
 import type { Settings, SettingValues } from './config.ts'
@@ -45,7 +46,9 @@ const SEMI_SPACES = 3
  * @returns when the node answers clients. Rejects with a StartError, or whatever ended the thread before
  */
 export function startNodeThread({ values }: Settings, machineBytes: number): Promise<RunningNode> {
-  const { oldBytes, semiSpaceBytes } = planHeap(values.maxmemory, machineBytes)
+  const { oldBytes, semiSpaceBytes, oldBytesStart } = planHeap(values.maxmemory, machineBytes)
+  // There is no limit of a thread for it, but heaps that are made later take it from here.
+  setFlagsFromString(`--initial-old-space-size=${oldBytesStart / MB}`)
   const data: ThreadData = { values }
   const worker = new Worker(new URL('./node-thread.js', import.meta.url), {
     workerData: data,

@@ -16,12 +16,14 @@ import type { RegionRecord } from '../crdt/membership.ts'
 import type { Origin } from '../crdt/origin.ts'
 import { VersionVector } from '../crdt/version-vector.ts'
 import { judgePeer } from './handshake.ts'
+import { HeldPublications } from './held-publications.ts'
 import { Inbox } from './inbox.ts'
 import type { LinkStatus } from './link-status.ts'
 import type { Ack, Status, WireStanding } from './messages.ts'
 import { OpsFrames } from './ops-frame.ts'
 import { type HearingReport, Peer } from './peer.ts'
 import type { Identity, Link, LinkEvents, SyncEnv, SyncHost, Timer, Transport } from './ports.ts'
+import { decodePublications, encodePublications, type Publication, publicationBytes } from './publication.ts'
 import { Puller } from './puller.ts'
 import { type Reason, reason } from './reason.ts'
 import { opsBeyond, opsOfRegion } from './region-vector.ts'
@@ -43,6 +45,8 @@ interface DurableWait {
 interface Member {
   readonly peer: Peer
   readonly puller: Puller
+  /** What its clients published and not everybody here may know yet. */
+  readonly held: HeldPublications
   server: ServerLink | undefined
 }
 
@@ -60,6 +64,11 @@ export class Mesh {
   readonly #members = new Map<string, Member>()
   /** Accepted links whose handshake is not done. */
   readonly #strangers = new Set<ServerLink>()
+  /** What clients of this node have published since the last time that anything was sent. */
+  #publications: Publication[] = []
+  #publicationBytes = 0
+  /** Published messages that a peer, or this node, could not follow, since the start. */
+  #droppedPublications = 0
   readonly #waits = new Set<DurableWait>()
   /** The epoch of the own region that the links were opened with. */
   #ownEpoch: number
@@ -96,7 +105,8 @@ export class Mesh {
 
   #addMember(address: PeerAddress): Member {
     const peer = new Peer(address, (sentence) => this.#host.report(sentence))
-    const member: Member = { peer, puller: this.#pullerOf(peer), server: undefined }
+    const held = new HeldPublications(this.#settings.publicationBytesMax, (one) => this.#host.published(one))
+    const member: Member = { peer, puller: this.#pullerOf(peer, held), held, server: undefined }
     this.#members.set(peer.name, member)
     return member
   }
@@ -167,7 +177,9 @@ export class Mesh {
   /** The peer does not know yet that its region was suspended, or that it may come back. */
   #isBehind({ region, regionId, epoch }: Identity): Reason | undefined {
     const { membership } = this.#host
-    if (membership.statusOf(regionId) === 'member' && epoch >= membership.epochOf(regionId)) return undefined
+    const known = membership.epochOf(regionId)
+    // Who knows of a later change of its own was not left behind: this node was.
+    if (epoch > known || (epoch === known && membership.statusOf(regionId) === 'member')) return undefined
     return reason(
       'region-behind',
       `region ${region} was away for too long and has to take a snapshot before its ops count again`,
@@ -178,7 +190,7 @@ export class Mesh {
     return reason('region-left', `region ${region} was removed from the database`)
   }
 
-  #pullerOf(peer: Peer): Puller {
+  #pullerOf(peer: Peer, held: HeldPublications): Puller {
     return new Puller(peer, {
       host: this.#host,
       env: this.#env,
@@ -188,10 +200,14 @@ export class Mesh {
       snapshots: this.#snapshots,
       judge: (identity) => this.#judgeServer(peer, identity),
       relays: () => this.#plan.relayedBy(peer.name),
-      changed: () => this.#replanNow(),
+      changed: () => {
+        if (!this.#members.get(peer.name)?.puller.streaming) held.clear()
+        this.#replanNow()
+      },
       took: () => this.#took(),
       heard: (status) => this.#heard(peer, status),
       welcomed: (joined) => this.#host.welcomed(joined),
+      told: (bytes) => this.#told(held, bytes),
       delivered: (origin, seq) => this.#members.get(peer.name)?.server?.has(origin, seq),
     })
   }
@@ -233,6 +249,43 @@ export class Mesh {
     this.#linger = this.#env.after(this.#settings.lingerMs, () => this.#pump())
   }
 
+  /** Clients of this node have published: sent beside the next ops, to the peers that are connected. */
+  publish(publication: Publication): void {
+    if (this.#state !== 'running' || this.#members.size === 0) return
+    const bytes = publicationBytes(publication)
+    if (this.#publicationBytes + bytes > this.#settings.publicationBytesMax) {
+      this.#droppedPublications++
+      return
+    }
+    this.#publicationBytes += bytes
+    this.#publications.push(publication)
+    this.logAdvanced()
+  }
+
+  /** Published messages that found a peer, or this node, too slow to be told, since the start. */
+  get droppedPublications(): number {
+    let dropped = this.#droppedPublications
+    for (const { held } of this.#members.values()) dropped += held.dropped
+    return dropped
+  }
+
+  #sendPublications(): void {
+    const { applied, latin1 } = this.#host
+    const publications = this.#publications
+    this.#publications = []
+    this.#publicationBytes = 0
+    const message = encodePublications(publications, applied.toWire(), latin1)
+    for (const { server } of this.#members.values())
+      if (server?.publish(message) === false) this.#droppedPublications += publications.length
+  }
+
+  /** @throws ProtocolViolation */
+  #told(held: HeldPublications, bytes: Uint8Array): void {
+    const { origins, applied, latin1 } = this.#host
+    const { publications, deps } = decodePublications(bytes, latin1)
+    held.take(publications, VersionVector.fromWire(origins, deps), applied)
+  }
+
   /** `host.durable` advanced. */
   durableAdvanced(): void {
     if (this.#state !== 'running') return
@@ -262,7 +315,18 @@ export class Mesh {
    */
   resync(region: string): string | undefined {
     const member = this.#members.get(region)
-    return member === undefined ? `region ${region} is no peer` : this.#snapshots.resync(member.puller)
+    return member === undefined
+      ? `region ${region} is no peer`
+      : this.#snapshots.resync(member.puller, 'an operator asked for it')
+  }
+
+  /** Rebuilds this node from a snapshot of whichever peer is linked, unless one is fetched already. */
+  rebuild(): void {
+    for (const { puller } of this.#members.values()) {
+      if (!puller.streaming) continue
+      this.#snapshots.resync(puller, 'this node holds ops that count no more')
+      return
+    }
   }
 
   *#pullers(): IterableIterator<Puller> {
@@ -272,6 +336,7 @@ export class Mesh {
   /** `host.applied` has advanced by a snapshot, and so has `host.durable`. */
   #adopted(): void {
     this.#inbox.jumped()
+    this.cut.rebuilt()
     for (const { server } of this.#members.values()) server?.adopted()
     this.#took()
     this.durableAdvanced()
@@ -583,6 +648,7 @@ export class Mesh {
       peer.lag.minted(opCount, nowMs, this.#settings.ackLingerMs)
       server?.pump()
     }
+    if (this.#publications.length > 0) this.#sendPublications()
   }
 
   #standings(): WireStanding[] {
@@ -616,7 +682,10 @@ export class Mesh {
   }
 
   #took(): void {
-    for (const { puller } of this.#members.values()) puller.hurryAlong()
+    for (const { puller, held } of this.#members.values()) {
+      puller.hurryAlong()
+      held.release(this.#host.applied)
+    }
     this.#acknowledgeSoon()
     this.#releaseSoon()
   }

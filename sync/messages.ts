@@ -2,7 +2,7 @@
  * messages.ts: what two nodes say to each other, as types and as bytes. PROTOCOL.md is the document.
  *
  * A message is one type byte and a body. `ops` carries whole log records, one behind the other, exactly
- * as they are on disk, `snapshot-part` bytes of a snapshot file; every other body is a MessagePack array of
+ * as they are on disk, `snapshot-part` bytes of a snapshot file, `publish` what clients published; every other body is a MessagePack array of
  * fields in a fixed order. A later version may append fields: a reader takes those it knows.
  *
  * Invariant: decoding checks every field. What it returns is well-formed whoever sent it, and origin ids
@@ -17,9 +17,9 @@ import type { Identity, Unheard } from './ports.ts'
 import { ProtocolViolation } from './reason.ts'
 
 /** Raised with every change of the wire. */
-export const PROTOCOL_VERSION = 2
+export const PROTOCOL_VERSION = 3
 /** Oldest version still spoken. */
-export const PROTOCOL_VERSION_MIN = 2
+export const PROTOCOL_VERSION_MIN = 3
 
 /** In a relay list: every region. */
 export const EVERY_REGION = 0
@@ -183,6 +183,12 @@ export interface SnapshotNone {
   readonly sentence: string
 }
 
+/** Server to puller: messages that clients published; their bytes are read by `publication.ts`. */
+export interface Publish {
+  readonly type: 'publish'
+  readonly bytes: Uint8Array
+}
+
 export type ControlMessage =
   | Challenge
   | Hello
@@ -198,9 +204,9 @@ export type ControlMessage =
   | SnapshotWait
   | SnapshotBegin
   | SnapshotNone
-export type Message = ControlMessage | Ops | SnapshotPart
+export type Message = ControlMessage | Ops | SnapshotPart | Publish
 
-const TYPE_BYTE = {
+export const TYPE_BYTE = {
   challenge: 1,
   hello: 2,
   welcome: 3,
@@ -217,6 +223,7 @@ const TYPE_BYTE = {
   'snapshot-begin': 14,
   'snapshot-part': 15,
   'snapshot-none': 16,
+  publish: 17,
 } as const satisfies Record<Message['type'], number>
 
 /** Where the records begin in an ops message. */
@@ -260,6 +267,7 @@ export function decodeMessage(bytes: Uint8Array): Message {
   if (bytes[0] === TYPE_BYTE.ops) return { type: 'ops', bytes }
   if (bytes[0] === TYPE_BYTE['snapshot-part'])
     return { type: 'snapshot-part', bytes: bytes.subarray(PART_AT) }
+  if (bytes[0] === TYPE_BYTE.publish) return { type: 'publish', bytes }
   if (bytes.length > CONTROL_BYTES_MAX) throw malformed('a control message that is too long')
   checkControlBytes(bytes, 1)
   const body: unknown = packr.unpack(bytes.subarray(1))
@@ -511,10 +519,12 @@ function countOf(value: unknown, max = Number.MAX_SAFE_INTEGER): number {
 
 function originIdOf(value: unknown): string {
   const id = textOf(value)
-  if (!ORIGIN_ID.test(id) || Number.parseInt(id, 10) > REGION_ID_MAX) {
-    throw malformed('a text that names no origin')
-  }
+  if (!isOriginId(id)) throw malformed('a text that names no origin')
   return id
+}
+
+export function isOriginId(text: string): boolean {
+  return ORIGIN_ID.test(text) && Number.parseInt(text, 10) <= REGION_ID_MAX
 }
 
 function textOf(value: unknown): string {

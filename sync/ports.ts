@@ -8,6 +8,7 @@ import type { Latin1 } from '../crdt/codec/bytes.ts'
 import type { Membership } from '../crdt/membership.ts'
 import type { Origin, OriginTable } from '../crdt/origin.ts'
 import type { VersionVector } from '../crdt/version-vector.ts'
+import type { Publication } from './publication.ts'
 import type { SnapshotHost } from './snapshot-ports.ts'
 
 export interface Timer {
@@ -101,6 +102,8 @@ export interface SyncHost {
   unheard(): readonly Unheard[]
   /** News of where regions stand came in. */
   stood(): void
+  /** Clients of a peer published this, and all that they had seen is applied here. */
+  published(publication: Publication): void
   /** Asks for an fsync soon: somebody waits for an acknowledgement. */
   hurryDurable(): void
   /** One sentence about a link that people should find in the node's log. Repeats are left out. */

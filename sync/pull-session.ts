@@ -79,6 +79,8 @@ export class PullSession {
         return [{ do: 'take', bytes: message.bytes }]
       case 'status':
         return [{ do: 'learn', status: message }]
+      case 'publish':
+        return [{ do: 'tell', bytes: message.bytes }]
       case 'hurry':
         return [{ do: 'hurry', hurry: message }]
       case 'trimmed':

@@ -44,6 +44,8 @@ export interface PullerParts {
   heard(status: Status): void
   /** The peer let us in, and knows by which op our region joined or came back. */
   welcomed(joined: VersionVector): void
+  /** Clients of the peer have published. @throws ProtocolViolation */
+  told(bytes: Uint8Array): void
   /** The peer delivered ops of that origin up to `seq`. */
   delivered(origin: Origin, seq: number): void
 }
@@ -271,6 +273,9 @@ export class Puller implements Source, SnapshotGiver {
       case 'learn':
         this.#learn(action.status)
         break
+      case 'tell':
+        this.#told(action.bytes)
+        break
       case 'hurry':
         this.#hurried(action.hurry)
         break
@@ -319,15 +324,26 @@ export class Puller implements Source, SnapshotGiver {
 
   #take(bytes: Uint8Array): void {
     this.#suspect = undefined
-    try {
+    this.#checked(() => {
       const { full, gap } = this.#parts.inbox.take(bytes, this)
       if (full) this.#overflow()
       else if (gap) this.#askAgain()
+    })
+    this.#parts.took()
+  }
+
+  #told(bytes: Uint8Array): void {
+    this.#checked(() => this.#parts.told(bytes))
+  }
+
+  /** What is not well-formed ends the link. */
+  #checked(take: () => void): void {
+    try {
+      take()
     } catch (error) {
       if (!(error instanceof ProtocolViolation)) throw error
       this.#end({ code: error.code, sentence: error.message })
     }
-    this.#parts.took()
   }
 
   /**

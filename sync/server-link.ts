@@ -12,7 +12,7 @@
  */
 import type { RegionRecord } from '../crdt/membership.ts'
 import type { Origin } from '../crdt/origin.ts'
-import type { VersionVector, WireVector } from '../crdt/version-vector.ts'
+import { VersionVector, type WireVector } from '../crdt/version-vector.ts'
 import { Connection } from './connection.ts'
 import { LogTrimmed } from './log-trimmed.ts'
 import {
@@ -151,6 +151,19 @@ export class ServerLink {
     })
   }
 
+  /**
+   * Sends what clients have published. A peer that does not keep up misses it.
+   * @returns false when it was not sent
+   */
+  publish(message: Uint8Array): boolean {
+    if (!this.streaming || this.isStale) return true
+    const { unsentBytesMax, publicationBytesMax } = this.#parts.settings
+    const room = unsentBytesMax + publicationBytesMax - this.connection.unsentBytes
+    if (message.length > Math.min(room, this.#frameBytesMax)) return false
+    this.connection.sendBytes(message)
+    return true
+  }
+
   hurry(until: VersionVector): void {
     this.connection.send({ type: 'hurry', until: until.toWire() })
   }
@@ -203,7 +216,7 @@ export class ServerLink {
   #sendPart(snapshot: SnapshotSend): void {
     const bytesMax = Math.min(this.#parts.settings.sliceBytesMax, this.#frameBytesMax - PART_AT)
     try {
-      this.connection.sendBytes(snapshot.next(bytesMax))
+      snapshot.sendPart(bytesMax, (part) => this.connection.sendBytes(part))
     } catch (error) {
       this.#unavailable('snapshot', error)
     }
@@ -263,7 +276,7 @@ export class ServerLink {
     }
     const regions = new Set([host.identity.regionId, this.#identity!.regionId, ...relay])
     const wants = regions.has(EVERY_REGION) ? () => true : (region: number) => regions.has(region)
-    this.#subscription = this.#guarded(() => new Subscription(host.log, host.origins, vector, wants))
+    this.#subscription = this.#guarded(() => new Subscription(host.log, host.applied, vector, wants))
     this.pump()
   }
 
@@ -273,16 +286,22 @@ export class ServerLink {
     if (membership.statusOf(this.#identity!.regionId) === 'member') this.connection.send({ type: 'trimmed' })
   }
 
-  /** A region that comes back needs a snapshot that knows of it. */
+  /**
+   * A region that comes back needs a snapshot that knows of it. It takes that as it is, so it misses nothing that
+   * is not held here.
+   */
   #leastFor({ least }: Fetch): WireVector {
-    const back = this.isStale ? this.#parts.host.membership.regions.get(this.#identity!.regionId) : undefined
-    return [...least, ...madeBy(back)]
+    if (!this.isStale) return least
+    const { origins, applied, membership } = this.#parts.host
+    const held = VersionVector.fromWire(origins, least).meet(applied)
+    return [...held.toWire(), ...madeBy(membership.regions.get(this.#identity!.regionId))]
   }
 
   #fetched(fetch: Fetch): void {
-    const { host } = this.#parts
+    const { host, env } = this.#parts
     this.#snapshot ??= new SnapshotSend({
       host,
+      env,
       region: this.#identity!.region,
       send: (message) => this.connection.send(message),
       ready: () => this.pump(),

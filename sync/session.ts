@@ -46,6 +46,8 @@ export type Action =
   | { readonly do: 'trimmed' }
   /** Puller: about the snapshot that was asked for. */
   | { readonly do: 'snapshot'; readonly message: SnapshotMessage }
+  /** Puller: messages that clients of the peer published. */
+  | { readonly do: 'tell'; readonly bytes: Uint8Array }
   /** Server: the puller wants a snapshot. */
   | { readonly do: 'fetch'; readonly fetch: Fetch }
   /** Server: the puller has this. */

@@ -13,18 +13,26 @@ export interface SyncSettings {
   readonly peers: readonly PeerAddress[]
   /** What regions prove to each other that they know. */
   readonly secret: string
-  /** Milliseconds that ops wait for company before they are sent. */
+  /** Milliseconds that ops wait for company before they are sent. Read once for each send. */
   readonly lingerMs: number
   /** Largest message taken from a peer, bytes; told to it, so that it does not send a larger one. */
   readonly frameBytesMax: number
   /** Received ops that wait for ops they depend on, bytes. Beyond it the link that delivers is closed. */
   readonly causalBufferBytesMax: number
-  /** Ops released from that buffer in one event-loop turn, bytes. */
+  /**
+   * Ops released from that buffer in one event-loop turn, bytes: no less than what a turn can receive from a few
+   * peers, or the buffer would never empty.
+   */
   readonly releaseBytesMax: number
   /** Bytes queued in one link, above which no more of the log is read for it. */
   readonly unsentBytesMax: number
-  /** Log read for one link in one event-loop turn, bytes. */
+  /**
+   * Log, or snapshot, read for one link in one event-loop turn, bytes. It is what the peer applies in one turn:
+   * 256 KiB of small ops took 11 ms of its processor time.
+   */
   readonly sliceBytesMax: number
+  /** Published messages that wait to be sent to a peer, or to be told here, bytes. Beyond it they are dropped. */
+  readonly publicationBytesMax: number
   /** Milliseconds that an acknowledgement waits for more to acknowledge. */
   readonly ackLingerMs: number
   /** Milliseconds between two signs of life. */
@@ -52,9 +60,10 @@ export const SYNC_DEFAULTS: Omit<SyncSettings, 'peers' | 'secret'> = {
   lingerMs: 1,
   frameBytesMax: 1024 * MIB,
   causalBufferBytesMax: 64 * MIB,
-  releaseBytesMax: MIB,
+  releaseBytesMax: MIB / 4,
   unsentBytesMax: MIB,
-  sliceBytesMax: MIB / 4,
+  sliceBytesMax: MIB / 32,
+  publicationBytesMax: 32 * MIB,
   ackLingerMs: 20,
   heartbeatMs: 1000,
   silenceMsMax: 10_000,

@@ -42,7 +42,7 @@ export interface SnapshotGiver {
 
 interface Job {
   readonly giver: SnapshotGiver
-  /** By an operator, whatever the node has. */
+  /** Whatever the node has. */
   readonly isRebuilt: boolean
   /** The snapshot has to cover this. */
   readonly least: VersionVector
@@ -71,6 +71,8 @@ export class SnapshotFetch {
   #retryMs = Number.NEGATIVE_INFINITY
   /** Since then nobody was subscribed with anew. */
   #hasFailed = false
+  /** The last one that came whole could not be adopted: the same one is not asked for again. */
+  #wasOfNoUse = false
   #reportedMs = Number.NEGATIVE_INFINITY
   #stopped = false
 
@@ -99,16 +101,17 @@ export class SnapshotFetch {
 
   /**
    * Rebuilds this node from a peer: its snapshot, and onto that what this node has applied beyond it.
+   * @param why  for people
    * @returns why not, for people; undefined when it has begun
    */
-  resync(giver: SnapshotGiver): string | undefined {
+  resync(giver: SnapshotGiver, why: string): string | undefined {
     const job = this.#job
     if (job !== undefined) {
       const progress = progressText(this.progressOf(job.giver)!)
       return `a snapshot from region ${job.giver.region} is under way (${progress})`
     }
     if (!giver.streaming) return `there is no link to region ${giver.region} to fetch a snapshot by`
-    this.#begin(giver, true)
+    this.#begin(giver, true, why)
     return undefined
   }
 
@@ -125,7 +128,7 @@ export class SnapshotFetch {
     }
     for (const giver of this.#parts.givers()) {
       if (!giver.isTrimmed || !giver.streaming) continue
-      this.#begin(giver, false)
+      this.#begin(giver, false, 'its log no longer reaches back to what this node has')
       return
     }
   }
@@ -158,11 +161,12 @@ export class SnapshotFetch {
     return false
   }
 
-  #begin(giver: SnapshotGiver, isRebuilt: boolean): void {
+  #begin(giver: SnapshotGiver, isRebuilt: boolean, why: string): void {
     const least = this.#parts.host.snapshots.stage.least().copy()
     // To lack less than a peer's log has, any snapshot will do that its log goes on from. Who is rebuilt
     // wants what the peer holds now, and not an old snapshot with the own log replayed onto it.
-    if (isRebuilt && giver.announced !== undefined) least.join(giver.announced)
+    const wantsNewest = isRebuilt || this.#wasOfNoUse
+    if (wantsNewest && giver.announced !== undefined) least.join(giver.announced)
     this.#job = {
       giver,
       isRebuilt,
@@ -174,11 +178,7 @@ export class SnapshotFetch {
       prepared: 0,
       awaySinceMs: undefined,
     }
-    this.#parts.host.snapshots.inform(
-      `fetching a snapshot from region ${giver.region}: ${
-        isRebuilt ? 'an operator asked for it' : 'its log no longer reaches back to what this node has'
-      }`,
-    )
+    this.#parts.host.snapshots.inform(`fetching a snapshot from region ${giver.region}: ${why}`)
     this.#reportedMs = this.#parts.env.monoMs()
     this.#ask(this.#job)
   }
@@ -247,6 +247,7 @@ export class SnapshotFetch {
     this.#job = undefined
     const { region } = job.giver
     const { host } = this.#parts
+    this.#wasOfNoUse = typeof result === 'object'
     if (typeof result === 'object') {
       this.#failed(`the snapshot from region ${region} cannot be used: ${result.failure}`)
       return

@@ -4,15 +4,16 @@
  *   fetch ─→ is one there that will do? ─no→ have one made, look again ─→ snapshot-begin, snapshot-part ...
  *
  * One will do when it covers what the puller named and when the log still goes on from its vector for that
- * puller. It is read in slices as the network takes them, so a transfer costs a slice of memory whatever
- * the size. The lease keeps file and log in place until the puller has caught up with it or the link ends.
+ * puller. It is read in slices as the network takes them, with a rest after each (`pace.ts`): a transfer costs
+ * a slice of memory whatever the size, and a share of the core. The lease keeps file and log in place until the puller has caught up with it or the link ends.
  *
  * Invariant: at most one snapshot per link. A new `fetch` takes the place of the former.
  */
 import { VersionVector } from '../crdt/version-vector.ts'
 import { LogTrimmed } from './log-trimmed.ts'
 import { type ControlMessage, encodeSnapshotPart, type Fetch } from './messages.ts'
-import type { SyncHost } from './ports.ts'
+import { restMs } from './pace.ts'
+import type { SyncEnv, SyncHost, Timer } from './ports.ts'
 import type { SnapshotLease } from './snapshot-ports.ts'
 import { progressText, SHARE_TOTAL, type TransferProgress } from './snapshot-progress.ts'
 
@@ -28,6 +29,7 @@ interface Job {
 
 export interface SendParts {
   readonly host: SyncHost
+  readonly env: SyncEnv
   /** Name of the region that fetches. */
   readonly region: string
   send(message: ControlMessage): void
@@ -39,13 +41,16 @@ export class SnapshotSend {
   readonly #parts: SendParts
   #job: Job | undefined
   #reportedMs = Number.NEGATIVE_INFINITY
+  /** Until the next part may be sent. */
+  #rest: Timer | undefined
 
   constructor(parts: SendParts) {
     this.#parts = parts
   }
 
-  /** Bytes of a snapshot wait to be sent. */
+  /** Bytes of a snapshot wait to be sent, and nothing forbids it now. */
   get isDue(): boolean {
+    if (this.#rest !== undefined) return false
     const lease = this.#job?.lease
     return lease !== undefined && this.#job!.offset < lease.bytes
   }
@@ -65,21 +70,38 @@ export class SnapshotSend {
 
   start(fetch: Fetch): void {
     this.end()
-    const least = VersionVector.fromWire(this.#parts.host.origins, fetch.least)
+    const { origins, membership } = this.#parts.host
+    const least = VersionVector.fromWire(origins, fetch.least)
+    // What lies behind the end of an origin no snapshot holds, and nobody needs.
+    for (const [origin, seq] of least.entries()) {
+      const end = membership.sealOf(origin)?.end ?? Number.POSITIVE_INFINITY
+      if (end < seq) least.retreat(origin, end)
+    }
     const job: Job = { fetch, least, lease: undefined, offset: 0 }
     this.#job = job
     this.#look(job)
   }
 
-  /** The next part, at most about `bytesMax` long. REQUIRES: isDue. @throws Error when the disk fails */
-  next(bytesMax: number): Uint8Array {
+  /**
+   * Hands over the next part, at most about `bytesMax` long, and rests after it. REQUIRES: isDue.
+   * @throws Error when the disk fails
+   */
+  sendPart(bytesMax: number, send: (message: Uint8Array) => void): void {
+    const { env, ready } = this.#parts
+    const startMs = env.monoMs()
     const job = this.#job!
     const lease = job.lease!
     const { bytes } = lease
     const part = lease.read(job.offset, Math.min(bytesMax, bytes - job.offset))
     if (part.length === 0) throw new Error(`the snapshot ends at byte ${job.offset} of ${bytes}`)
     job.offset += part.length
-    return encodeSnapshotPart(part)
+    send(encodeSnapshotPart(part))
+    const wait = restMs(env.monoMs() - startMs)
+    if (wait === 0 || !this.isDue) return
+    this.#rest = env.after(wait, () => {
+      this.#rest = undefined
+      ready()
+    })
   }
 
   /** The puller has applied this. One that has the whole snapshot and what it stands for needs it no more. */
@@ -100,6 +122,8 @@ export class SnapshotSend {
   }
 
   end(): void {
+    this.#rest?.cancel()
+    this.#rest = undefined
     this.#job?.lease?.release()
     this.#job = undefined
   }

@@ -10,11 +10,11 @@
  * it, while ops of its former origin may still be on their way with what that one had seen long ago. A
  * former origin therefore stands still until it is sealed (algorithms.md, The horizon, 1 and 5), also one of
  * which nothing is applied here yet, as long as somebody's standing names an op of it or says that its region
- * mints under it.
+ * mints under it. A region that is no member any more holds the cut until every member is known to know so.
  *
- * Invariants: (1) the cut never goes back. (2) A member that was never heard holds it at nothing.
+ * Invariants: (1) the cut never goes back while what is applied does not. (2) A member that was never heard holds it at nothing.
  */
-import type { Membership } from '../crdt/membership.ts'
+import { knowsOf, type Membership } from '../crdt/membership.ts'
 import type { Origin } from '../crdt/origin.ts'
 import { VersionVector } from '../crdt/version-vector.ts'
 
@@ -141,6 +141,21 @@ export class StableCut {
     }
   }
 
+  /**
+   * A snapshot was adopted that left out ops which had been applied here: they may come again. What counted
+   * upon them counts no more, nor does the cut.
+   */
+  rebuilt(): void {
+    for (const [origin, account] of this.#accounts) {
+      const { counted } = account
+      if (counted === undefined || counted.get(origin) <= this.#host.applied.get(origin)) continue
+      account.newest ??= account.oldest
+      account.oldest = counted
+      account.counted = undefined
+    }
+    this.#cut = new VersionVector(this.#host.applied.origins)
+  }
+
   /** Works the cut out anew. @returns who holds it back where it is, if somebody does altogether */
   update(members: Iterable<CutMember>, nowMs: number): Holdup | undefined {
     const { durable, origin: own } = this.#host
@@ -153,6 +168,8 @@ export class StableCut {
         const heardMsAgo = standing === undefined ? undefined : nowMs - standing.heardMs
         return { name, regionId, origin: undefined, heardMsAgo }
       }
+      if (!this.#knowsWhoIsGone(counted))
+        return { name, regionId, origin: undefined, heardMsAgo: nowMs - standing.heardMs }
       current.add(standing.origin)
       cut = cut.meet(counted)
     }
@@ -165,6 +182,16 @@ export class StableCut {
     next.join(this.#cut)
     this.#cut = next
     return undefined
+  }
+
+  /**
+   * Until a member knows that a region is no member any more, it may take ops of an origin of that region which
+   * nobody here has heard of, and hand them on.
+   */
+  #knowsWhoIsGone(standing: VersionVector): boolean {
+    for (const record of this.#host.membership.regions.values())
+      if (record.status !== 'member' && !knowsOf(record, standing)) return false
+    return true
   }
 
   /** Former origins that may still bring ops: not sealed, or not applied here to their end. */

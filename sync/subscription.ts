@@ -9,7 +9,7 @@
  * them so and the vector only ever covers a prefix.
  */
 import { lastSeq } from '../crdt/codec/batch.ts'
-import type { Origin, OriginTable } from '../crdt/origin.ts'
+import type { Origin } from '../crdt/origin.ts'
 import { VersionVector, type WireVector } from '../crdt/version-vector.ts'
 import type { LogPosition, LogStream } from './ports.ts'
 
@@ -20,14 +20,25 @@ export interface Slice {
 
 export class Subscription {
   readonly #log: LogStream
+  readonly #applied: VersionVector
   readonly #wants: (region: number) => boolean
   /** What the puller has or was sent. */
   readonly #given: VersionVector
   #position: LogPosition
 
-  /** @throws LogTrimmed when the log no longer reaches back to `vector` */
-  constructor(log: LogStream, origins: OriginTable, vector: WireVector, wants: (region: number) => boolean) {
+  /**
+   * @param applied  what counts here: the log may hold more, behind the end of an origin
+   * @throws LogTrimmed when the log no longer reaches back to `vector`
+   */
+  constructor(
+    log: LogStream,
+    applied: VersionVector,
+    vector: WireVector,
+    wants: (region: number) => boolean,
+  ) {
+    const { origins } = applied
     this.#log = log
+    this.#applied = applied
     this.#wants = wants
     this.#given = VersionVector.fromWire(origins, vector)
     this.#position = this.#seek()
@@ -64,6 +75,8 @@ export class Subscription {
       const last = lastSeq(span)
       const given = this.#given.get(span.origin)
       if (last <= given || !this.#wants(span.origin.region)) continue
+      // It came behind the end of its origin. A puller that has not heard of that end would take it.
+      if (span.firstSeq > this.#applied.get(span.origin)) continue
       this.#given.advance(span.origin, last)
       due.push(bytes)
       opCount += last - Math.max(given, span.firstSeq - 1)

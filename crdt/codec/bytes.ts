@@ -118,8 +118,13 @@ export class ByteWriter {
   }
 
   word(word: string): void {
+    this.varint(word.length)
+    this.characters(word)
+  }
+
+  /** The bytes of a word, without its length. */
+  characters(word: string): void {
     const { length } = word
-    this.varint(length)
     this.ensure(length)
     // Below some twenty characters the loop beats the call.
     if (length < 20) {
@@ -178,9 +183,12 @@ export class ByteReader {
   }
 
   varint(): number {
-    let value = 0
-    let scale = 1
-    for (let i = 0; i < 8; i++) {
+    // Lengths, counts and differences: nearly all are one byte.
+    const first = this.byte()
+    if (first < 128) return first
+    let value = first & 127
+    let scale = 128
+    for (let i = 1; i < 8; i++) {
       const byte = this.byte()
       value += (byte & 127) * scale
       if (byte < 128) {
@@ -199,7 +207,11 @@ export class ByteReader {
   }
 
   word(): string {
-    const length = this.varint()
+    return this.characters(this.varint())
+  }
+
+  /** The next `length` bytes as a word. */
+  characters(length: number): string {
     const start = this.at
     if (length > this.end - start) throw new DecodeError('ends too early')
     this.at = start + length

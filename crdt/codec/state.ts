@@ -16,24 +16,41 @@ import { type Cell, ManyCell } from '../cell.ts'
 import { CounterEntry } from '../counter.ts'
 import { Deadline, type Deadlines } from '../deadline.ts'
 import { Dot, type Stamp, sameDot } from '../dot.ts'
+import { FieldDeadlines } from '../field-deadlines.ts'
 import { HashState } from '../hash-aw.ts'
+import { HllState } from '../hll.ts'
 import { type KeyEntry, KeyState } from '../key.ts'
+import type { ListChunk } from '../list-chunk.ts'
+import { ListState, type RestoredNode } from '../list-fugue.ts'
 import type { Origin } from '../origin.ts'
 import { Register } from '../register.ts'
 import { SetState } from '../set-aw.ts'
 import { TYPE_NAMES, type TypedState } from '../state.ts'
+import { type StreamEntry, StreamState } from '../stream.ts'
+import { ZsetState } from '../zset-aw.ts'
+import type { Score } from '../zset-score.ts'
 import { ByteReader, ByteWriter, DecodeError, type Latin1 } from './bytes.ts'
+import { readHll, writeHll } from './hll-state.ts'
+import { joinParts, readList, readNodes, writeList, writeNodes } from './list-state.ts'
+import { readStreamEntry, readStreamHead, writeStreamEntry, writeStreamHead } from './stream-state.ts'
+import { decodeScore, encodeScore } from './zset-state.ts'
 
 /** First byte of an entry. A number is never used again. */
-const ENTRY = { REGISTER: 1, KEY: 2, OPEN: 3, MEMBERS: 4, CLOSE: 5 } as const
+const ENTRY = { REGISTER: 1, KEY: 2, OPEN: 3, MEMBERS: 4, CLOSE: 5, LIST_PART: 6 } as const
 /** In place of an origin: the dot that was written before. */
 const SAME_DOT = 0
 const TYPE_STRING = TYPE_NAMES.indexOf('string')
 const TYPE_HASH = TYPE_NAMES.indexOf('hash')
+/** A hash of which fields have deadlines, or had. */
+const TYPE_TIMED_HASH = 16 + TYPE_HASH
 const TYPE_SET = TYPE_NAMES.indexOf('set')
+const TYPE_ZSET = TYPE_NAMES.indexOf('zset')
+const TYPE_STREAM = TYPE_NAMES.indexOf('stream')
+const TYPE_LIST = TYPE_NAMES.indexOf('list')
+const TYPE_HLL = TYPE_NAMES.indexOf('hll')
 
 /** A collection that may be written in parts. */
-export type Collection = HashState | SetState
+export type Collection = HashState | SetState | ZsetState | StreamState
 
 export class StateWriter extends ByteWriter {
   readonly #originCount: number
@@ -68,15 +85,16 @@ export class StateWriter extends ByteWriter {
   }
 
   /** Begins a key that holds one collection and nothing hidden: its deadlines; members follow in parts. */
-  openCollection(key: string, entry: KeyState, collection: Collection): void {
+  openCollection(key: string, entry: KeyState, collection: Collection | ListState): void {
     this.#last = undefined
     this.byte(ENTRY.OPEN)
     this.word(key)
     this.#deadlines(entry.deadlines)
-    this.byte(collection instanceof HashState ? TYPE_HASH : TYPE_SET)
+    this.byte(isTimed(collection) ? TYPE_TIMED_HASH : TYPE_NAMES.indexOf(collection.type))
+    if (collection instanceof StreamState) writeStreamHead(collection, this)
   }
 
-  /** Begins a part; `field` or `member` calls follow, then `endMembers`. */
+  /** Begins a part; `field`, `member` or `scored` calls follow, then `endMembers`. */
   beginMembers(key: string): void {
     this.#last = undefined
     this.byte(ENTRY.MEMBERS)
@@ -92,14 +110,48 @@ export class StateWriter extends ByteWriter {
     this.#count++
   }
 
+  /** A field with its deadlines, or only those: of a hash that was opened with deadlines. */
+  timedField(name: string, cell: Cell | undefined, deadlines: Deadlines): void {
+    this.#timedField(name, cell, deadlines)
+    this.#count++
+  }
+
+  #timedField(name: string, cell: Cell | undefined, deadlines: Deadlines): void {
+    this.word(name)
+    this.#deadlines(deadlines)
+    this.byte(cell === undefined ? 0 : 1)
+    if (cell !== undefined) this.cell(cell)
+  }
+
   member(name: string, dots: Dot | readonly Dot[]): void {
     this.word(name)
     this.dots(dots)
     this.#count++
   }
 
+  /** A member of a sorted set. */
+  scored(name: string, score: Score): void {
+    this.word(name)
+    encodeScore(score, this)
+    this.#count++
+  }
+
+  streamEntry(entry: StreamEntry): void {
+    writeStreamEntry(entry, this)
+    this.#count++
+  }
+
   endMembers(): void {
     this.patchU32(this.#countAt, this.#count)
+  }
+
+  /** One chunk of a list that is written in parts. @param place  of the chunk among those of the list */
+  listPart(key: string, place: number, list: ListState, chunk: ListChunk): void {
+    this.#last = undefined
+    this.byte(ENTRY.LIST_PART)
+    this.word(key)
+    this.varint(place)
+    writeNodes(list, chunk, this)
   }
 
   closeCollection(key: string): void {
@@ -108,7 +160,12 @@ export class StateWriter extends ByteWriter {
   }
 
   #state(state: TypedState): void {
-    if (state instanceof HashState) {
+    if (state instanceof HashState && state.timed !== undefined) {
+      const names = [...state.names()]
+      this.byte(TYPE_TIMED_HASH)
+      this.varint(names.length)
+      for (const name of names) this.#timedField(name, state.cellOf(name), state.timed.byField.get(name))
+    } else if (state instanceof HashState) {
       this.byte(TYPE_HASH)
       this.varint(state.size)
       for (const [field, cell] of state.fields) {
@@ -121,6 +178,24 @@ export class StateWriter extends ByteWriter {
       for (const [member, dots] of state.members) {
         this.word(member)
         this.dots(dots)
+      }
+    } else if (state instanceof StreamState) {
+      this.byte(TYPE_STREAM)
+      writeStreamHead(state, this)
+      this.varint(state.size)
+      for (const entry of state.entries) writeStreamEntry(entry, this)
+    } else if (state instanceof ListState) {
+      this.byte(TYPE_LIST)
+      writeList(state, this)
+    } else if (state instanceof HllState) {
+      this.byte(TYPE_HLL)
+      writeHll(state, this)
+    } else if (state instanceof ZsetState) {
+      this.byte(TYPE_ZSET)
+      this.varint(state.size)
+      for (const [member, score] of state.scores) {
+        this.word(member)
+        encodeScore(score, this)
       }
     } else {
       assert(state instanceof Register || state instanceof ManyCell, 'a type that the codec knows')
@@ -174,6 +249,11 @@ export class StateWriter extends ByteWriter {
     }
   }
 
+  origin({ index }: Origin): void {
+    assert(index < this.#originCount, 'a snapshot refers only to origins known when it began')
+    this.varint(index + 1)
+  }
+
   /** The dots of an entry are written in turn: one like the dot before takes a byte. */
   dot(dot: Dot): void {
     if (this.#last !== undefined && sameStamp(this.#last, dot)) {
@@ -181,9 +261,7 @@ export class StateWriter extends ByteWriter {
       return
     }
     this.#last = dot
-    const { index } = dot.origin
-    assert(index < this.#originCount, 'a snapshot refers only to origins known when it began')
-    this.varint(index + 1)
+    this.origin(dot.origin)
     this.varint(dot.seq)
     this.varint(dot.index)
     this.u32(dot.hlcHigh)
@@ -195,13 +273,36 @@ function sameStamp(a: Stamp, b: Stamp): boolean {
   return sameDot(a, b) && a.hlcHigh === b.hlcHigh && a.hlcLow === b.hlcLow
 }
 
+function isTimed(collection: Collection | ListState): boolean {
+  return collection instanceof HashState && collection.timed !== undefined
+}
+
+function timedHash(): HashState {
+  const hash = new HashState()
+  hash.timed = new FieldDeadlines()
+  return hash
+}
+
+/** A stream may have no entries and be there: for its groups, or for the marks of what it had. */
+function isHollow(collection: Collection): boolean {
+  if (collection instanceof HashState) return collection.isEmpty
+  return collection instanceof StreamState ? collection.rest() === undefined : collection.size === 0
+}
+
 /** Takes the entries as they are read. */
 export interface EntrySink {
   restore(db: number, key: string, entry: KeyEntry): void
 }
 
 /** Collections that are read in part, by database and key; empty at the end of a whole snapshot. */
-export type OpenCollections = Map<string, { readonly entry: KeyState; readonly collection: Collection }>
+export type OpenCollections = Map<string, OpenCollection>
+
+interface OpenCollection {
+  readonly entry: KeyState
+  readonly collection: Collection | ListState
+  /** The nodes of a list, by the place of their chunk. */
+  readonly parts: Map<number, readonly RestoredNode[]>
+}
 
 /** A stamp that moves from dot to dot, so that only what is kept is made. */
 interface MovingStamp {
@@ -268,26 +369,45 @@ export class StateReader extends ByteReader {
     const name = `${db} ${key}`
     if (this.#open.has(name)) throw new DecodeError('a collection that is opened twice')
     const deadlines = this.#deadlines()
-    const collection = this.#emptyCollection(this.byte())
-    this.#open.set(name, { entry: new KeyState(collection, deadlines), collection })
+    const type = this.byte()
+    const collection = type === TYPE_LIST ? new ListState() : this.#emptyCollection(type)
+    this.#open.set(name, { entry: new KeyState(collection, deadlines), collection, parts: new Map() })
   }
 
   #emptyCollection(type: number): Collection {
     if (type === TYPE_HASH) return new HashState()
+    if (type === TYPE_TIMED_HASH) return timedHash()
     if (type === TYPE_SET) return new SetState()
+    if (type === TYPE_ZSET) return new ZsetState()
+    if (type === TYPE_STREAM) return this.#streamHead()
     throw new DecodeError(`an unknown type of collection ${type}`)
   }
 
+  #streamHead(): StreamState {
+    const stream = new StreamState()
+    readStreamHead(stream, this)
+    return stream
+  }
+
   #part(kind: number, db: number, key: string, sink: EntrySink): void {
-    if (kind !== ENTRY.MEMBERS && kind !== ENTRY.CLOSE) throw new DecodeError(`an unknown entry ${kind}`)
+    if (kind !== ENTRY.MEMBERS && kind !== ENTRY.CLOSE && kind !== ENTRY.LIST_PART)
+      throw new DecodeError(`an unknown entry ${kind}`)
     const name = `${db} ${key}`
     const opened = this.#open.get(name)
     if (opened === undefined) throw new DecodeError('a part of a collection that is not open')
-    if (kind === ENTRY.MEMBERS) {
-      this.#members(opened.collection, this.u32())
+    const { collection, parts } = opened
+    if ((kind === ENTRY.LIST_PART) !== collection instanceof ListState && kind !== ENTRY.CLOSE)
+      throw new DecodeError('a part of another type of collection')
+    if (kind === ENTRY.LIST_PART) {
+      parts.set(this.varint(), readNodes(this))
       return
     }
-    if (opened.collection.size === 0) throw new DecodeError('a collection without members')
+    if (kind === ENTRY.MEMBERS) {
+      this.#members(collection as Collection, this.u32())
+      return
+    }
+    if (collection instanceof ListState) joinParts(collection, parts)
+    else if (isHollow(collection)) throw new DecodeError('a collection without members')
     this.#open.delete(name)
     sink.restore(db, key, opened.entry)
   }
@@ -295,18 +415,37 @@ export class StateReader extends ByteReader {
   #state(): TypedState {
     const type = this.byte()
     if (type === TYPE_STRING) return this.cell()
+    if (type === TYPE_HLL) return readHll(this)
+    if (type === TYPE_LIST) return readList(this)
     const collection = this.#emptyCollection(type)
     this.#members(collection, this.varint())
-    if (collection.size === 0) throw new DecodeError('a collection without members')
+    if (isHollow(collection)) throw new DecodeError('a collection without members')
     return collection
   }
 
   #members(collection: Collection, count: number): void {
     if (collection instanceof HashState) {
-      for (let left = count; left > 0; left--) collection.fields.set(this.word(), this.cell())
+      const { timed } = collection
+      if (timed !== undefined)
+        for (let left = count; left > 0; left--) this.#readTimedField(collection, timed)
+      else for (let left = count; left > 0; left--) collection.fields.set(this.word(), this.cell())
+    } else if (collection instanceof StreamState) {
+      for (let left = count; left > 0; left--) collection.entries.add(readStreamEntry(this))
+    } else if (collection instanceof ZsetState) {
+      for (let left = count; left > 0; left--) collection.restore(this.word(), decodeScore(this))
     } else {
       for (let left = count; left > 0; left--) collection.members.set(this.word(), this.dots())
     }
+  }
+
+  #readTimedField(hash: HashState, timed: FieldDeadlines): void {
+    const name = this.word()
+    const deadlines = this.#deadlines()
+    if (deadlines !== undefined) timed.byField.set(name, deadlines)
+    timed.changed.add(name)
+    const hasCell = this.byte()
+    if (hasCell === 1) hash.fields.set(name, this.cell())
+    else if (hasCell !== 0 || deadlines === undefined) throw new DecodeError('a field without anything')
   }
 
   cell(): Cell {
@@ -365,6 +504,16 @@ export class StateReader extends ByteReader {
     return this.#shared
   }
 
+  origin(): Origin {
+    return this.#originAt(this.varint())
+  }
+
+  #originAt(reference: number): Origin {
+    const origin = this.#origins[reference - 1]
+    if (origin === undefined) throw new DecodeError('an origin that the snapshot does not name')
+    return origin
+  }
+
   /** The next dot, in an object that moves on with the next call. */
   dot(): Stamp {
     const stamp = this.#stamp
@@ -373,9 +522,7 @@ export class StateReader extends ByteReader {
       if (!this.#hasStamp) throw new DecodeError('a dot like one before, but there is none')
       return stamp
     }
-    const origin = this.#origins[reference - 1]
-    if (origin === undefined) throw new DecodeError('an origin that the snapshot does not name')
-    stamp.origin = origin
+    stamp.origin = this.#originAt(reference)
     stamp.seq = this.varint()
     stamp.index = this.varint()
     stamp.hlcHigh = this.u32()

@@ -7,6 +7,7 @@
  */
 import type { ByteReader, ByteWriter } from '../codec/bytes.ts'
 import { DecodeError } from '../codec/bytes.ts'
+import { decodeExact, encodeExact } from '../codec/doubles.ts'
 import type { Origin } from '../origin.ts'
 import { NOTHING_SEEN, type SeenCounter, TYPE_NAMES } from '../state.ts'
 
@@ -22,11 +23,36 @@ export const TAG = {
   DEADLINE: 9,
   CLEAR: 10,
   FLUSH: 11,
+  ZSET_ADD: 12,
+  ZSET_INCREMENT: 13,
+  ZSET_REMOVE: 14,
+  STREAM_ADD: 30,
+  STREAM_REMOVE: 31,
+  STREAM_TRIM: 32,
+  STREAM_BAR: 33,
+  STREAM_GROUP: 34,
+  STREAM_UNGROUP: 35,
+  STREAM_ACK: 36,
+  // 40 to 49: of a region alone.
+  STREAM_DELIVER: 40,
+  STREAM_CLAIM: 41,
+  STREAM_CONSUMER: 42,
+  STREAM_NO_CONSUMER: 43,
+  STREAM_POSITION: 44,
+  STREAM_HINTS: 45,
+  LIST_INSERT: 20,
+  LIST_REMOVE: 21,
+  LIST_SET: 22,
+  HLL_RAISE: 50,
+  HLL_JOIN: 51,
+  HLL_REMOVE: 52,
+  FIELD_DEADLINE: 56,
   // From 112 on: effects that touch no key.
   REGION: 112,
   FENCE: 113,
   SEAL: 114,
   WAS: 115,
+  CUT: 116,
 } as const
 
 /** Writes effects of one batch: knows the batch's table of origins. */
@@ -50,12 +76,14 @@ export interface OnKey {
 
 export function encodeSeen(seen: readonly SeenCounter[], out: EffectWriter): void {
   out.varint(seen.length)
-  for (const { type, field, origin, run, total } of seen) {
+  for (const one of seen) {
+    const { type, field, origin, run } = one
     out.byte(TYPE_NAMES.indexOf(type) | (field === undefined ? 0 : 128))
     if (field !== undefined) out.word(field)
     out.originRef(origin)
     out.varint(run)
-    out.amount(total)
+    if (one.type === 'zset') encodeExact(one.total, out)
+    else out.amount(one.total)
   }
 }
 
@@ -68,7 +96,10 @@ export function decodeSeen(from: EffectReader): readonly SeenCounter[] {
     const type = TYPE_NAMES[tag & 127]
     if (type === undefined) throw new DecodeError(`an unknown type ${tag & 127}`)
     const field = tag > 127 ? from.word() : undefined
-    seen.push({ type, field, origin: from.originRef(), run: from.varint(), total: from.amount() })
+    const of = { field, origin: from.originRef(), run: from.varint() }
+    seen.push(
+      type === 'zset' ? { type, ...of, total: decodeExact(from) } : { type, ...of, total: from.amount() },
+    )
   }
   return seen
 }

@@ -116,6 +116,6 @@ export function applyHashRemove(
   const key = openKey(entry)
   const byField = seenByField(effect.seen)
   for (const field of effect.fields) hash.remove(field, byField?.get(field), at)
-  placeState(key, 'hash', hash.size > 0 ? hash : undefined, at)
+  placeState(key, 'hash', hash.isEmpty ? undefined : hash, at)
   return closeKey(key)
 }

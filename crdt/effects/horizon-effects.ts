@@ -8,6 +8,8 @@
  * - `was` says that the rest of its op is what is left of an older one, `(origin, seq)`, under a new dot and
  *   with its old stamp, and that no op of that origin up to it is to be minted again. What it had seen then is
  *   settled where it is minted (`region-node/engine/reminter.ts`); its deps are those of its batch.
+ * - `cut` announces the stable cut as its region knows it: from then on the region names no marker of a list as
+ *   a parent whose removal the cut covers. When all have announced it the marker may go (`list-fugue.ts`).
  */
 import { DecodeError } from '../codec/bytes.ts'
 import type { Hlc } from '../hlc.ts'
@@ -45,8 +47,14 @@ export interface WasEffect {
   readonly hlc: Hlc
 }
 
-/** Those that change the membership. */
-export type HorizonEffect = RegionEffect | FenceEffect | SealEffect
+export interface CutEffect {
+  readonly tag: typeof TAG.CUT
+  /** By origin, the last op that it covers. */
+  readonly ends: readonly (readonly [Origin, number])[]
+}
+
+/** Those that change the membership, or what it has announced. */
+export type HorizonEffect = RegionEffect | FenceEffect | SealEffect | CutEffect
 
 export function encodeRegion({ regionId, name, url, status, epoch }: RegionEffect, out: EffectWriter): void {
   out.varint(regionId)
@@ -91,4 +99,18 @@ export function encodeWas({ origin, seq, hlc }: WasEffect, out: EffectWriter): v
 
 export function decodeWas(from: EffectReader): WasEffect {
   return { tag: TAG.WAS, origin: from.origin(), seq: from.varint(), hlc: from.varint() }
+}
+
+export function encodeCut({ ends }: CutEffect, out: EffectWriter): void {
+  out.varint(ends.length)
+  for (const [origin, seq] of ends) {
+    out.origin(origin)
+    out.varint(seq)
+  }
+}
+
+export function decodeCut(from: EffectReader): CutEffect {
+  const ends: [Origin, number][] = []
+  for (let left = from.varint(); left > 0; left--) ends.push([from.origin(), from.varint()])
+  return { tag: TAG.CUT, ends }
 }

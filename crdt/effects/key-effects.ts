@@ -22,8 +22,13 @@ export interface ClearEffect extends OnKey {
   readonly seen: readonly SeenCounter[]
 }
 
-/** All databases, in place of a database index. */
+/** All databases that clients can select, in place of a database index. */
 export const EVERY_DB = -1
+/**
+ * Holds the function libraries: a string of code under each name. Behind the last index that `databases` allows;
+ * EVERY_DB does not mean it.
+ */
+export const LIBRARY_DB = 1024
 
 export interface FlushEffect {
   readonly tag: typeof TAG.FLUSH
@@ -36,14 +41,22 @@ export interface FlushEffect {
   }[]
 }
 
-export function encodeDeadline({ deadlineMs }: DeadlineEffect, out: EffectWriter): void {
+export function encodeMoment(moment: number, out: EffectWriter): void {
   // Shifted by one so that 0 can stand for never.
-  out.varint(deadlineMs === Number.POSITIVE_INFINITY ? 0 : deadlineMs + 1)
+  out.varint(moment === Number.POSITIVE_INFINITY ? 0 : moment + 1)
+}
+
+export function decodeMoment(from: EffectReader): number {
+  const shifted = from.varint()
+  return shifted === 0 ? Number.POSITIVE_INFINITY : shifted - 1
+}
+
+export function encodeDeadline({ deadlineMs }: DeadlineEffect, out: EffectWriter): void {
+  encodeMoment(deadlineMs, out)
 }
 
 export function decodeDeadline(db: number, key: string, from: EffectReader): DeadlineEffect {
-  const shifted = from.varint()
-  return { tag: TAG.DEADLINE, db, key, deadlineMs: shifted === 0 ? Number.POSITIVE_INFINITY : shifted - 1 }
+  return { tag: TAG.DEADLINE, db, key, deadlineMs: decodeMoment(from) }
 }
 
 export function applyDeadline(

@@ -134,7 +134,8 @@ export function decodeAddition(from: EffectReader): Increment {
 
 export function decodeIncrement(db: number, key: string, from: EffectReader): IncrementEffect {
   const creates = from.byte() === FLAG_CREATES
-  return { tag: TAG.INCREMENT, db, key, creates, ...decodeAddition(from) }
+  const { delta, run, total } = decodeAddition(from)
+  return { tag: TAG.INCREMENT, db, key, creates, delta, run, total }
 }
 
 export function applyIncrement(

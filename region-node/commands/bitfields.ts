@@ -130,6 +130,8 @@ export const bitfieldCommands: readonly CommandDef[] = defineCommands([
     group: 'bitmap',
     since: '3.2.0',
     summary: 'Performs arbitrary bitfield integer operations on strings.',
+    syntax:
+      'key [<GET encoding offset|[OVERFLOW <WRAP|SAT|FAIL>] <SET encoding offset value:integer|INCRBY encoding offset increment>> ...]',
     complexity: 'O(N) where N is the length of the string when it is written, O(1) for each GET',
     run: (ctx, words) => bitfield(ctx, words, false),
   },
@@ -141,6 +143,7 @@ export const bitfieldCommands: readonly CommandDef[] = defineCommands([
     group: 'bitmap',
     since: '6.0.0',
     summary: 'Performs arbitrary read-only bitfield integer operations on strings.',
+    syntax: 'key [GET encoding offset ...]',
     complexity: 'O(1) for each subcommand specified',
     run: (ctx, words) => bitfield(ctx, words, true),
   },

@@ -23,6 +23,7 @@ const RULE_MEANINGS: Readonly<Record<ConflictRule, string>> = {
   type: 'Regions made one key with different types: the type written last by stamp shows.',
   deadline: 'Regions set different deadlines: the longest one counts, and no deadline is the longest.',
   'hidden-increment': 'An increment met a value that is no number: it waits under that value.',
+  'lost-set': 'LSET on an element that another region removed meanwhile: it is gone with the element.',
   saturation: 'Increments add up past 64 bits: the sum is kept exact and shown at the edge.',
 }
 
@@ -129,7 +130,13 @@ function wait({ session, inTransaction, services, out }: CommandContext, words: 
   if (timeoutMs < 0) throw errors.negativeTimeout
   // Nothing of a transaction that is still running has reached anybody.
   if (inTransaction) out.integer(0)
-  else replyLater(session, (finish) => services.awaitDurable(services.applied.copy(), timeoutMs, finish))
+  else replyLater(session, (finish) => services.awaitDurable(services.applied.copy(), timeoutMs, finish), 0)
+}
+
+function digest({ session, inTransaction, services, keyspace, out }: CommandContext): void {
+  // Nothing comes between the commands of a transaction, so there the node stands still for it.
+  if (inTransaction) out.bulk(keyspace.digest())
+  else replyLater(session, (finish) => services.digest(finish), undefined)
 }
 
 function inspect({ out, keyspace, db }: CommandContext, words: readonly string[]): void {
@@ -207,14 +214,15 @@ export const causewayCommands = defineCommands([
   {
     name: 'crdt.digest',
     arity: 1,
-    flags: ['readonly'],
+    flags: ['readonly', 'noscript'],
     keys: NO_KEYS,
     group: 'causeway',
     since: '0.1.0',
     summary:
       'Returns a fingerprint of all that reads can answer, to compare regions whose vectors are equal.',
-    complexity: 'O(N) where N is the size of the data: for tests and diagnosis',
-    run: ({ out, keyspace }) => out.bulk(keyspace.digest()),
+    complexity:
+      'O(N) where N is the size of the data, a slice at a time while others are served: for tests and diagnosis',
+    run: digest,
   },
   {
     name: 'crdt.link',
@@ -225,6 +233,7 @@ export const causewayCommands = defineCommands([
     since: '0.1.0',
     summary:
       'Cuts (DOWN), mends (UP) or shows (STATUS) the links to one region or to ALL, or rebuilds this node from a snapshot of one region (RESYNC). Both sides go on taking writes.',
+    syntax: '<region|ALL> <UP|DOWN|STATUS|RESYNC>',
     complexity: 'O(N) where N is the number of peers',
     run: link,
   },
@@ -237,6 +246,7 @@ export const causewayCommands = defineCommands([
     since: '0.1.0',
     summary:
       'Blocks until every connected peer region holds all that is applied here on its disk, or until the timeout in milliseconds (0: none). Returns how many do.',
+    syntax: 'timeout:integer',
     complexity: 'O(1)',
     run: wait,
   },
@@ -249,6 +259,7 @@ export const causewayCommands = defineCommands([
     since: '0.1.0',
     summary:
       'Returns as JSON all that is stored under a key: values that wait behind the one shown, increments of each origin, hidden types and deadlines.',
+    syntax: 'key',
     complexity: 'O(N) where N is the size of the key',
     run: inspect,
   },
@@ -261,6 +272,7 @@ export const causewayCommands = defineCommands([
     since: '0.1.0',
     summary:
       'Returns how many writes each conflict rule hid, and the latest of them with both sides. CRDT.CONFLICTS HELP explains the rules.',
+    syntax: '[COUNT count|HELP]',
     complexity: 'O(N) where N is the number of events shown',
     run: conflicts,
   },

@@ -1,7 +1,7 @@
 /**
- * client-control.ts: the subcommands of CLIENT that act on other clients: KILL, PAUSE, UNBLOCK, and what
- * there is to say about tracking, which is never on.
+ * client-control.ts: the subcommands of CLIENT that act on other clients: KILL, PAUSE, UNBLOCK.
  */
+import type { AccessControl } from '../acl/access-control.ts'
 import { type CommandError, errors } from '../errors.ts'
 import { type CommandContext, type CommandDef, defineCommands, NO_KEYS } from './command.ts'
 import { parseCount } from './parse.ts'
@@ -28,7 +28,7 @@ function isFirst(word: string, first: string, second: string, otherwise: Command
 }
 
 /** One option of KILL, but for SKIPME. @throws CommandError */
-function killFilter(option: string, value: string): Filter {
+function killFilter(option: string, value: string, access: AccessControl): Filter {
   switch (option) {
     case 'id': {
       const id = parseCount(value, errors.clientId)
@@ -42,8 +42,8 @@ function killFilter(option: string, value: string): Filter {
     case 'laddr':
       return ({ localAddress }) => localAddress === value
     case 'user':
-      if (value !== 'default') throw errors.noSuchUser(value)
-      return ({ authenticated }) => authenticated
+      if (access.get(value) === undefined) throw errors.noSuchUser(value)
+      return ({ user }) => user?.name === value
     default:
       throw errors.syntax
   }
@@ -63,7 +63,7 @@ function kill(ctx: CommandContext, words: readonly string[]): void {
     const value = words[at + 1]
     if (value === undefined) throw errors.syntax
     if (option === 'skipme') skipsMe = isFirst(value, 'yes', 'no', errors.syntax)
-    else filters.push(killFilter(option, value))
+    else filters.push(killFilter(option, value, ctx.access))
   }
   if (skipsMe) filters.push((session) => session !== ctx.session)
   ctx.out.integer(killAll(ctx, filters))
@@ -106,18 +106,6 @@ function unblock({ services, out }: CommandContext, words: readonly string[]): v
   out.integer(0)
 }
 
-function trackingInfo({ out }: CommandContext): void {
-  out.map(3)
-  out.bulk('flags')
-  out.set(1)
-  out.bulk('off')
-  out.bulk('redirect')
-  out.integer(-1)
-  out.bulk('prefixes')
-  out.array(0)
-}
-
-const ANYBODY: CommandDef['flags'] = ['noscript', 'loading', 'stale']
 const OPERATOR: CommandDef['flags'] = ['admin', 'noscript', 'loading', 'stale']
 
 export const clientControlCommands: readonly CommandDef[] = defineCommands([
@@ -129,6 +117,8 @@ export const clientControlCommands: readonly CommandDef[] = defineCommands([
     group: 'connection',
     since: '2.4.0',
     summary: 'Terminates open connections.',
+    syntax:
+      '<ip:port|[ID client-id] [TYPE <NORMAL|MASTER|SLAVE|REPLICA|PUBSUB>] [USER username] [ADDR ip:port] [LADDR ip:port] [SKIPME <YES|NO>]>',
     complexity: 'O(N) where N is the number of client connections',
     run: kill,
   },
@@ -140,6 +130,7 @@ export const clientControlCommands: readonly CommandDef[] = defineCommands([
     group: 'connection',
     since: '3.0.0',
     summary: 'Suspends commands processing.',
+    syntax: 'timeout:integer [WRITE|ALL]',
     complexity: 'O(1)',
     run: pause,
   },
@@ -165,29 +156,8 @@ export const clientControlCommands: readonly CommandDef[] = defineCommands([
     group: 'connection',
     since: '5.0.0',
     summary: 'Unblocks a client blocked by a blocking command from a different connection.',
+    syntax: 'client-id [TIMEOUT|ERROR]',
     complexity: 'O(N) where N is the number of client connections',
     run: unblock,
-  },
-  {
-    name: 'client|trackinginfo',
-    arity: 2,
-    flags: ANYBODY,
-    keys: NO_KEYS,
-    group: 'connection',
-    since: '6.2.0',
-    summary: 'Returns information about server-assisted client-side caching for the connection.',
-    complexity: 'O(1)',
-    run: trackingInfo,
-  },
-  {
-    name: 'client|getredir',
-    arity: 2,
-    flags: ANYBODY,
-    keys: NO_KEYS,
-    group: 'connection',
-    since: '6.0.0',
-    summary: "Returns the client ID to which the connection's tracking notifications are redirected.",
-    complexity: 'O(1)',
-    run: ({ out }) => out.integer(-1),
   },
 ])

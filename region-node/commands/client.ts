@@ -6,6 +6,8 @@
  */
 import { commandError, errors } from '../errors.ts'
 import { clientControlCommands, ofType } from './client-control.ts'
+import { clientLine } from './client-line.ts'
+import { clientTrackingCommands } from './client-tracking.ts'
 import { type CommandContext, type CommandDef, NO_KEYS } from './command.ts'
 import { container, helpOf } from './container.ts'
 import { parseCount } from './parse.ts'
@@ -16,31 +18,6 @@ const NAME = /^[!-~]*$/
 /** @throws CommandError when the name would break the line of a client in two */
 export function checkClientName(name: string): void {
   if (!NAME.test(name)) throw errors.clientName
-}
-
-function clientFlags(session: Session): string {
-  let flags = ''
-  if (session.isMonitor) flags += 'O'
-  if (session.subscriptions > 0) flags += 'P'
-  if (session.queue !== undefined) flags += 'x'
-  if (session.blocked !== undefined) flags += 'b'
-  if (session.watchDirty) flags += 'd'
-  if (session.closing) flags += 'c'
-  if (session.noEvict) flags += 'e'
-  return flags === '' ? 'N' : flags
-}
-
-function clientLine(session: Session, nowMs: number): string {
-  const age = Math.floor((nowMs - session.createdMs) / 1000)
-  const idle = Math.floor((nowMs - session.lastActiveMs) / 1000)
-  return (
-    `id=${session.id} addr=${session.address} laddr=${session.localAddress} fd=-1 name=${session.name} ` +
-    `age=${Math.max(0, age)} idle=${Math.max(0, idle)} flags=${clientFlags(session)} db=${session.db} ` +
-    `sub=${session.subscriptions} psub=0 ssub=0 multi=${session.queue?.length ?? -1} ` +
-    'qbuf=0 qbuf-free=0 argv-mem=0 multi-mem=0 rbs=0 rbp=0 ' +
-    `obl=0 oll=0 omem=0 tot-mem=0 events=r cmd=${session.lastCommand} user=default redir=-1 ` +
-    `resp=${session.out.protocol} lib-name=${session.libName} lib-ver=${session.libVersion}\n`
-  )
 }
 
 /** Which clients CLIENT LIST is asked for. */
@@ -57,12 +34,12 @@ function listFilter(words: readonly string[]): (session: Session) => boolean {
   throw errors.syntax
 }
 
-function list({ out, services }: CommandContext, words: readonly string[]): void {
+function list(ctx: CommandContext, words: readonly string[]): void {
   const isWanted = listFilter(words)
-  const nowMs = services.wallMs()
   let text = ''
-  for (const session of services.sessions) if (isWanted(session)) text += clientLine(session, nowMs)
-  out.verbatim('txt', text)
+  for (const session of ctx.services.sessions)
+    if (isWanted(session)) text += clientLine(session, ctx.channels, ctx.services.wallMs())
+  ctx.out.verbatim('txt', text)
 }
 
 function setInfo({ session, out }: CommandContext, words: readonly string[]): void {
@@ -103,6 +80,8 @@ const ANYBODY: CommandDef['flags'] = ['noscript', 'loading', 'stale']
 const OPERATOR: CommandDef['flags'] = ['admin', 'noscript', 'loading', 'stale']
 
 const HELP = [
+  'CACHING (YES|NO)',
+  '    Enable/disable tracking of the keys for next command in OPTIN/OPTOUT modes.',
   'GETREDIR',
   '    Return the client ID we are redirecting to when tracking is enabled.',
   'GETNAME',
@@ -149,6 +128,9 @@ const HELP = [
   '    Assign the name <name> to the current connection.',
   'UNBLOCK <clientid> [TIMEOUT|ERROR]',
   '    Unblock the specified blocked client.',
+  'TRACKING (ON|OFF) [REDIRECT <id>] [BCAST] [PREFIX <prefix> [...]]',
+  '         [OPTIN] [OPTOUT] [NOLOOP]',
+  '    Control server assisted client side caching.',
   'TRACKINGINFO',
   '    Report tracking status for the current connection.',
 ]
@@ -179,7 +161,7 @@ export const clientCommand = container({
       since: '6.2.0',
       summary: 'Returns information about the connection.',
       complexity: 'O(1)',
-      run: ({ session, out, services }) => out.verbatim('txt', clientLine(session, services.wallMs())),
+      run: (ctx) => ctx.out.verbatim('txt', clientLine(ctx.session, ctx.channels, ctx.services.wallMs())),
     },
     {
       name: 'client|list',
@@ -189,6 +171,7 @@ export const clientCommand = container({
       group: 'connection',
       since: '2.4.0',
       summary: 'Lists open connections.',
+      syntax: '[TYPE <NORMAL|MASTER|REPLICA|PUBSUB>] [ID client-id [client-id ...]]',
       complexity: 'O(N) where N is the number of client connections',
       run: list,
     },
@@ -200,6 +183,7 @@ export const clientCommand = container({
       group: 'connection',
       since: '2.6.9',
       summary: 'Sets the connection name.',
+      syntax: 'connection-name',
       complexity: 'O(1)',
       run: ({ session, out }, words) => {
         checkClientName(words[2]!)
@@ -226,6 +210,7 @@ export const clientCommand = container({
       group: 'connection',
       since: '7.2.0',
       summary: 'Sets information specific to the client or connection.',
+      syntax: '<LIB-NAME libname|LIB-VER libver>',
       complexity: 'O(1)',
       run: setInfo,
     },
@@ -237,6 +222,7 @@ export const clientCommand = container({
       group: 'connection',
       since: '7.0.0',
       summary: 'Sets the client eviction mode of the connection.',
+      syntax: '<ON|OFF>',
       complexity: 'O(1)',
       run: ({ session, out }, words) => {
         session.noEvict = isOn(words[2]!)
@@ -251,10 +237,10 @@ export const clientCommand = container({
       group: 'connection',
       since: '7.2.0',
       summary: 'Controls whether commands sent by the client affect the LRU/LFU of accessed keys.',
+      syntax: '<ON|OFF>',
       complexity: 'O(1)',
-      // No key has an LRU or LFU figure here, so there is nothing to be spared.
-      run: ({ out }, words) => {
-        isOn(words[2]!)
+      run: ({ session, out }, words) => {
+        session.noTouch = isOn(words[2]!)
         out.ok()
       },
     },
@@ -266,10 +252,12 @@ export const clientCommand = container({
       group: 'connection',
       since: '3.2.0',
       summary: 'Instructs the server whether to reply to commands.',
+      syntax: '<ON|OFF|SKIP>',
       complexity: 'O(1)',
       run: reply,
     },
     ...clientControlCommands,
+    ...clientTrackingCommands,
     helpOf('client', 'connection', '5.0.0', HELP),
   ],
 })

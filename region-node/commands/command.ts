@@ -10,14 +10,28 @@
 import type { Amount } from '../../crdt/amount.ts'
 import type { Cell } from '../../crdt/cell.ts'
 import type { HashState } from '../../crdt/hash-aw.ts'
+import type { HllState } from '../../crdt/hll.ts'
 import type { KeyEntry } from '../../crdt/key.ts'
+import type { ListState } from '../../crdt/list-fugue.ts'
 import type { SetState } from '../../crdt/set-aw.ts'
 import type { TypedState } from '../../crdt/state.ts'
+import type { StreamState } from '../../crdt/stream.ts'
+import type { ZsetState } from '../../crdt/zset-aw.ts'
+import type { AccessControl } from '../acl/access-control.ts'
+import type { Channels } from '../engine/channels.ts'
 import type { ClientPause } from '../engine/client-pause.ts'
 import type { Keyspace } from '../engine/keyspace.ts'
+import type { Tracking } from '../engine/tracking.ts'
 import type { ReplyWriter } from '../resp/reply.ts'
+import type { FunctionLibraries } from '../scripts/libraries.ts'
+import type { Script } from '../scripts/port.ts'
+import type { ScriptCache } from '../scripts/script-cache.ts'
+import type { HllWrites } from './hll-writes.ts'
+import type { ListWrites } from './list-writes.ts'
 import type { Services } from './services.ts'
 import type { Session } from './session.ts'
+import type { StreamWrites } from './stream-writes.ts'
+import type { ZsetWrites } from './zset-writes.ts'
 
 /** Redis's own words, as COMMAND INFO shows them. */
 export type CommandFlag =
@@ -26,15 +40,19 @@ export type CommandFlag =
   | 'denyoom'
   | 'admin'
   | 'noscript'
+  | 'pubsub'
   | 'blocking'
   | 'loading'
   | 'stale'
   | 'fast'
   | 'no_auth'
   | 'no_multi'
+  | 'allow_busy'
+  | 'no_mandatory_keys'
   | 'movablekeys'
   | 'skip_monitor'
   | 'skip_slowlog'
+  | 'no_async_loading'
 
 /** Redis's groups, as COMMAND DOCS shows them, and one of our own. */
 export type CommandGroup =
@@ -42,11 +60,22 @@ export type CommandGroup =
   | 'bitmap'
   | 'hash'
   | 'set'
+  | 'list'
+  | 'sorted-set'
+  | 'geo'
+  | 'hyperloglog'
+  | 'stream'
   | 'generic'
   | 'connection'
   | 'server'
   | 'transactions'
+  | 'cluster'
+  | 'pubsub'
+  | 'scripting'
   | 'causeway'
+
+/** What a command does to a key, as access control asks: reads its value, writes it, both, or neither. */
+export type KeyUse = 'R' | 'W' | 'RW' | ''
 
 /** Positions of keys among the words, the name being 0. `last` may count from the end (-1: the last word). */
 export interface KeyRange {
@@ -67,10 +96,18 @@ export interface CommandDef {
   readonly keys: KeyRange
   /** Where key positions depend on the words (`numkeys`); the range above then says what COMMAND INFO says. */
   readonly keysOf?: (words: readonly string[]) => string[]
+  /** Categories in place of the one that follows from the group; those of the flags are added. */
+  readonly categories?: readonly string[]
+  /** What is done to its keys, in their order, the last for all that follow. Else: read, or read and written. */
+  readonly uses?: readonly KeyUse[]
+  /** The words that name channels: the first behind the name, or all of them, as names or as patterns. */
+  readonly channels?: 'first' | 'names' | 'patterns'
   readonly group: CommandGroup
   /** Redis version that introduced it; Causeway's own commands name Causeway's. */
   readonly since: string
   readonly summary: string
+  /** The words behind the name (and subcommand), in the notation of `syntax.ts`; left out when there are none. */
+  readonly syntax?: string
   readonly complexity?: string
   readonly subcommands?: readonly CommandDef[]
   /** `words[0]` is the name as the client wrote it. @throws CommandError */
@@ -79,6 +116,10 @@ export interface CommandDef {
 
 /** Changes to keys. Each call is one effect (preceded by a removal when the key is due). */
 export interface Writes {
+  readonly hll: HllWrites
+  readonly zset: ZsetWrites
+  readonly list: ListWrites
+  readonly stream: StreamWrites
   /** SET: replaces all that is seen of the key, whatever its type. Infinity: no deadline. */
   set(key: string, value: string, deadlineMs?: number, db?: number): void
   /** Writes the string's value and leaves the deadline: APPEND, SETRANGE, SET KEEPTTL. */
@@ -90,6 +131,8 @@ export interface Writes {
   incrementField(key: string, field: string, delta: Amount): void
   /** Fields that exist. */
   removeFields(key: string, fields: readonly string[]): void
+  /** Fields that exist. Milliseconds since the Unix epoch; Infinity: HPERSIST. */
+  setFieldDeadline(key: string, fields: readonly string[], deadlineMs: number, db?: number): void
   /** Members, no one twice; ones already present are to be included: an add is an add (semantics.md, Set). */
   addMembers(key: string, members: readonly string[], db?: number): void
   /** Members that exist. */
@@ -110,12 +153,28 @@ export interface TransactionControl {
   exec(session: Session): void
 }
 
+/** What the commands of scripts and functions ask for: `scripts/runner.ts`. */
+export interface ScriptControl {
+  readonly cache: ScriptCache
+  readonly libraries: FunctionLibraries
+  /** The script of that text, kept in the cache from now on. @throws CommandError when it does not compile */
+  take(text: string): Script
+  /** Runs a script and writes its reply. @param readOnly  it must not write @throws CommandError when it may not run */
+  run(script: Script, keys: readonly string[], args: readonly string[], readOnly: boolean): void
+  /** The same for a function. */
+  runFunction(name: string, keys: readonly string[], args: readonly string[], readOnly: boolean): void
+  /** Forgets all scripts. */
+  flush(): void
+}
+
 /** The command table, as commands about commands see it. */
 export interface CommandLookup {
   /** Top-level commands in the order of the families. */
   readonly commands: readonly CommandDef[]
   /** A top-level command, in whatever case the name is written. */
   get(name: string): CommandDef | undefined
+  /** The command or subcommand that the words address. @throws CommandError when there is none, or by their number */
+  find(words: readonly string[]): CommandDef
 }
 
 export interface CommandContext {
@@ -133,6 +192,10 @@ export interface CommandContext {
   readonly commands: CommandLookup
   readonly transaction: TransactionControl
   readonly pause: ClientPause
+  readonly scripts: ScriptControl
+  readonly channels: Channels
+  readonly tracking: Tracking
+  readonly access: AccessControl
 
   /** The key as reads see it; undefined when it does not exist or is due. */
   entry(key: string, db?: number): KeyEntry | undefined
@@ -146,6 +209,24 @@ export interface CommandContext {
   text(key: string): string | undefined
   hash(key: string): HashState | undefined
   set(key: string): SetState | undefined
+  /** The HyperLogLog, or one made of a string that holds the bytes of one. */
+  hll(key: string): HllState | undefined
+  zset(key: string): ZsetState | undefined
+  list(key: string): ListState | undefined
+  stream(key: string): StreamState | undefined
+  /**
+   * Blocks the session, whose command has found nothing and leaves without a reply: `words` are run again when
+   * one of the keys has changed (`engine/key-waits.ts`). Not inside a transaction.
+   * @param keys  of the session's database
+   * @param timeoutMs  0: for ever
+   * @param atTimeout  writes the reply for when the time is over
+   */
+  waitForKeys(
+    keys: readonly string[],
+    words: readonly string[],
+    timeoutMs: number,
+    atTimeout: (out: ReplyWriter) => void,
+  ): void
   /** A random number in [0, 1). */
   random(): number
 }

@@ -1,11 +1,11 @@
 /**
  * connection.ts: PING, HELLO, AUTH and what else concerns one connection.
- *
- * There is one user, `default`; its password is `requirepass`.
  */
+import { DEFAULT_USER } from '../acl/access-control.ts'
 import { errors } from '../errors.ts'
 import { REDIS_VERSION } from '../redis-version.ts'
 import { checkClientName, clientCommand } from './client.ts'
+import { clientLine } from './client-line.ts'
 import { type CommandContext, type CommandDef, defineCommands, NO_KEYS } from './command.ts'
 import { parseInt64, parseWithin } from './parse.ts'
 
@@ -19,30 +19,24 @@ function ping({ session, out }: CommandContext, words: readonly string[]): void 
   else out.simple('PONG')
 }
 
-/** @throws CommandError WRONGPASS */
-function authenticate({ session, services }: CommandContext, user: string, password: string): void {
-  const { password: expected } = services
-  const isRight = expected === '' || sameSecret(password, expected)
-  if (user !== 'default' || !isRight) throw errors.wrongPass
-  session.authenticated = true
-}
-
-/** Takes as long for a wrong guess as for a right one: how much of it was right cannot be timed. */
-function sameSecret(given: string, expected: string): boolean {
-  let difference = given.length ^ expected.length
-  for (let i = 0; i < given.length; i++) {
-    difference |= given.charCodeAt(i) ^ expected.charCodeAt(i % expected.length)
+/** @param by  the command, as ACL LOG names it @throws CommandError WRONGPASS */
+function authenticate(ctx: CommandContext, name: string, password: string, by: string): void {
+  const { session, access, channels, services } = ctx
+  const user = access.authenticate(name, password)
+  if (user === undefined) {
+    access.note('auth', by, name, 'toplevel', () => clientLine(session, channels, services.wallMs()))
+    throw errors.wrongPass
   }
-  return difference === 0
+  session.user = user
 }
 
 function auth(ctx: CommandContext, words: readonly string[]): void {
   if (words.length > 3) throw errors.syntax
-  if (words.length === 2) {
-    if (ctx.services.password === '') throw errors.noPassword
-    authenticate(ctx, 'default', words[1]!)
+  if (words.length === 3) {
+    authenticate(ctx, words[1]!, words[2]!, 'AUTH')
   } else {
-    authenticate(ctx, words[1]!, words[2]!)
+    if (ctx.access.isOpen) throw errors.noPassword
+    authenticate(ctx, DEFAULT_USER, words[1]!, 'AUTH')
   }
   ctx.out.ok()
 }
@@ -70,8 +64,8 @@ function hello(ctx: CommandContext, words: readonly string[]): void {
       throw errors.helloOption(words[i]!)
     }
   }
-  if (credentials !== undefined) authenticate(ctx, credentials[0], credentials[1])
-  if (!session.authenticated) throw errors.helloNoAuth
+  if (credentials !== undefined) authenticate(ctx, credentials[0], credentials[1], 'HELLO')
+  if (session.user === undefined) throw errors.helloNoAuth
   if (name !== undefined) session.name = name
   if (protocol !== undefined) out.protocol = protocol
   out.map(7)
@@ -98,21 +92,23 @@ function select({ session, services, out }: CommandContext, words: readonly stri
   out.ok()
 }
 
-function reset({ session, services, transaction, out }: CommandContext): void {
+function reset({ session, services, transaction, channels, access, out }: CommandContext): void {
   session.queue = undefined
   session.queueBroken = false
   transaction.unwatch(session)
   if (session.isMonitor) services.watch.removeMonitor(session)
+  channels.leaveAll(session)
   session.db = 0
   session.name = ''
   session.noEvict = false
+  session.noTouch = false
   session.replyMode = 'on'
-  session.authenticated = services.password === ''
+  session.user = access.first
   out.protocol = 2
   out.simple('RESET')
 }
 
-const ALWAYS_ALLOWED: CommandDef['flags'] = ['noscript', 'loading', 'stale', 'fast', 'no_auth']
+const ALWAYS_ALLOWED: CommandDef['flags'] = ['noscript', 'loading', 'stale', 'fast', 'no_auth', 'allow_busy']
 
 export const connectionCommands = defineCommands([
   {
@@ -123,6 +119,7 @@ export const connectionCommands = defineCommands([
     group: 'connection',
     since: '1.0.0',
     summary: "Returns the server's liveliness response.",
+    syntax: '[message]',
     complexity: 'O(1)',
     run: ping,
   },
@@ -134,6 +131,7 @@ export const connectionCommands = defineCommands([
     group: 'connection',
     since: '1.0.0',
     summary: 'Returns the given string.',
+    syntax: 'message',
     complexity: 'O(1)',
     run: ({ out }, words) => out.bulk(words[1]!),
   },
@@ -145,6 +143,7 @@ export const connectionCommands = defineCommands([
     group: 'connection',
     since: '6.0.0',
     summary: 'Handshakes with the Redis server.',
+    syntax: '[protover [AUTH username password] [SETNAME clientname]]',
     complexity: 'O(1)',
     run: hello,
   },
@@ -156,6 +155,7 @@ export const connectionCommands = defineCommands([
     group: 'connection',
     since: '1.0.0',
     summary: 'Authenticates the connection.',
+    syntax: '[username] password',
     complexity: 'O(N) where N is the number of passwords defined for the user',
     run: auth,
   },
@@ -167,6 +167,7 @@ export const connectionCommands = defineCommands([
     group: 'connection',
     since: '1.0.0',
     summary: 'Changes the selected database.',
+    syntax: 'index',
     complexity: 'O(1)',
     run: select,
   },

@@ -20,12 +20,16 @@ export function container(
   }
 }
 
-/** @param lines  each subcommand's usage, followed by its explanation indented by four spaces */
+/**
+ * @param lines  each subcommand's usage, followed by its explanation indented by four spaces
+ * @param categories  in place of the group's
+ */
 export function helpOf(
   command: string,
   group: CommandDef['group'],
   since: string,
   lines: readonly string[],
+  categories?: readonly string[],
 ): CommandDef {
   const text = [
     `${command.toUpperCase()} <subcommand> [<arg> [value] [opt] ...]. Subcommands are:`,
@@ -38,6 +42,7 @@ export function helpOf(
     arity: 2,
     flags: ['loading', 'stale'],
     keys: NO_KEYS,
+    ...(categories === undefined ? {} : { categories }),
     group,
     since,
     summary: 'Returns helpful text about the different subcommands.',

@@ -10,6 +10,9 @@ import { parseWithin } from './parse.ts'
 /** Draws with repetition in one command. Redis knows no limit here but its own memory. */
 export const REPEATED_DRAWS_MAX = 2 ** 20
 
+/** A count is refused from here on, either sign, when each draw is answered with a pair. */
+export const PAIRED_COUNT_MAX = 2 ** 62
+
 const LONG_MAX = 2n ** 63n - 1n
 
 /**

@@ -8,13 +8,12 @@ import { integerAmount } from '../../crdt/amount.ts'
 import type { HashState } from '../../crdt/hash-aw.ts'
 import { errors } from '../errors.ts'
 import { type CommandContext, defineCommands, ONE_KEY } from './command.ts'
-import { drawDistinct, drawPosition, drawRepeated, parseDrawCount } from './draws.ts'
+import { drawDistinct, drawPosition, drawRepeated, PAIRED_COUNT_MAX, parseDrawCount } from './draws.ts'
 import { globMatch } from './glob.ts'
 import { addInt64, parseDecimal, parseInt64 } from './parse.ts'
 import { parseCursor, parseScanOptions, scanNames, writeScanHead } from './scan.ts'
 
 /** Counts beyond this are refused with WITHVALUES, as the reply would have twice as many elements. */
-const PAIRED_COUNT_MAX = 2 ** 62
 
 function hset(ctx: CommandContext, words: readonly string[]): void {
   ctx.out.integer(putPairs(ctx, words, 'hset'))
@@ -192,9 +191,11 @@ export const hashCommands = defineCommands([
     arity: -4,
     flags: ['write', 'denyoom', 'fast'],
     keys: ONE_KEY,
+    uses: ['W'],
     group: 'hash',
     since: '2.0.0',
     summary: 'Creates or modifies the value of a field in a hash.',
+    syntax: 'key field value [field value ...]',
     complexity:
       'O(1) for each field/value pair added, so O(N) to add N field/value pairs when the command is called with multiple field/value pairs.',
     run: hset,
@@ -204,9 +205,11 @@ export const hashCommands = defineCommands([
     arity: -4,
     flags: ['write', 'denyoom', 'fast'],
     keys: ONE_KEY,
+    uses: ['W'],
     group: 'hash',
     since: '2.0.0',
     summary: 'Sets the values of multiple fields.',
+    syntax: 'key field value [field value ...]',
     complexity: 'O(N) where N is the number of fields being set.',
     run: hmset,
   },
@@ -215,9 +218,11 @@ export const hashCommands = defineCommands([
     arity: 4,
     flags: ['write', 'denyoom', 'fast'],
     keys: ONE_KEY,
+    uses: ['W'],
     group: 'hash',
     since: '2.0.0',
     summary: "Sets the value of a field in a hash only when the field doesn't exist.",
+    syntax: 'key field value',
     complexity: 'O(1)',
     run: hsetnx,
   },
@@ -229,6 +234,7 @@ export const hashCommands = defineCommands([
     group: 'hash',
     since: '2.0.0',
     summary: 'Returns the value of a field in a hash.',
+    syntax: 'key field',
     complexity: 'O(1)',
     run: hget,
   },
@@ -240,6 +246,7 @@ export const hashCommands = defineCommands([
     group: 'hash',
     since: '2.0.0',
     summary: 'Returns the values of all fields in a hash.',
+    syntax: 'key field [field ...]',
     complexity: 'O(N) where N is the number of fields being requested.',
     run: hmget,
   },
@@ -251,6 +258,7 @@ export const hashCommands = defineCommands([
     group: 'hash',
     since: '2.0.0',
     summary: 'Returns all fields and values in a hash.',
+    syntax: 'key',
     complexity: 'O(N) where N is the size of the hash.',
     run: hgetall,
   },
@@ -262,6 +270,7 @@ export const hashCommands = defineCommands([
     group: 'hash',
     since: '2.0.0',
     summary: 'Returns all fields in a hash.',
+    syntax: 'key',
     complexity: 'O(N) where N is the size of the hash.',
     run: hkeys,
   },
@@ -273,6 +282,7 @@ export const hashCommands = defineCommands([
     group: 'hash',
     since: '2.0.0',
     summary: 'Returns all values in a hash.',
+    syntax: 'key',
     complexity: 'O(N) where N is the size of the hash.',
     run: hvals,
   },
@@ -281,9 +291,11 @@ export const hashCommands = defineCommands([
     arity: -3,
     flags: ['write', 'fast'],
     keys: ONE_KEY,
+    uses: ['W'],
     group: 'hash',
     since: '2.0.0',
     summary: 'Deletes one or more fields and their values from a hash. Deletes the hash if no fields remain.',
+    syntax: 'key field [field ...]',
     complexity: 'O(N) where N is the number of fields to be removed.',
     run: hdel,
   },
@@ -292,9 +304,11 @@ export const hashCommands = defineCommands([
     arity: 2,
     flags: ['readonly', 'fast'],
     keys: ONE_KEY,
+    uses: [''],
     group: 'hash',
     since: '2.0.0',
     summary: 'Returns the number of fields in a hash.',
+    syntax: 'key',
     complexity: 'O(1)',
     run: hlen,
   },
@@ -303,9 +317,11 @@ export const hashCommands = defineCommands([
     arity: 3,
     flags: ['readonly', 'fast'],
     keys: ONE_KEY,
+    uses: [''],
     group: 'hash',
     since: '2.0.0',
     summary: 'Determines whether a field exists in a hash.',
+    syntax: 'key field',
     complexity: 'O(1)',
     run: hexists,
   },
@@ -314,9 +330,11 @@ export const hashCommands = defineCommands([
     arity: 3,
     flags: ['readonly', 'fast'],
     keys: ONE_KEY,
+    uses: [''],
     group: 'hash',
     since: '3.2.0',
     summary: 'Returns the length of the value of a field.',
+    syntax: 'key field',
     complexity: 'O(1)',
     run: hstrlen,
   },
@@ -329,6 +347,7 @@ export const hashCommands = defineCommands([
     since: '2.0.0',
     summary:
       "Increments the integer value of a field in a hash by a number. Uses 0 as initial value if the field doesn't exist.",
+    syntax: 'key field increment',
     complexity: 'O(1)',
     run: hincrby,
   },
@@ -341,6 +360,7 @@ export const hashCommands = defineCommands([
     since: '2.6.0',
     summary:
       "Increments the floating point value of a field by a number. Uses 0 as initial value if the field doesn't exist.",
+    syntax: 'key field increment:double',
     complexity: 'O(1)',
     run: hincrbyfloat,
   },
@@ -352,6 +372,7 @@ export const hashCommands = defineCommands([
     group: 'hash',
     since: '6.2.0',
     summary: 'Returns one or more random fields from a hash.',
+    syntax: 'key [count [WITHVALUES]]',
     complexity: 'O(N) where N is the number of fields returned',
     run: hrandfield,
   },
@@ -363,6 +384,7 @@ export const hashCommands = defineCommands([
     group: 'hash',
     since: '2.8.0',
     summary: 'Iterates over fields and values of a hash.',
+    syntax: 'key cursor [MATCH pattern] [COUNT count]',
     complexity:
       'O(1) for every call. O(N) for a complete iteration, including enough command calls for the cursor to return back to 0. N is the number of elements inside the collection.',
     run: hscan,

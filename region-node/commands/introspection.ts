@@ -1,65 +1,22 @@
 /**
  * introspection.ts: COMMAND, the command table as clients read it.
  *
- * All of it is made from the rows; nothing about a command is written twice. Redis's ACL categories are
- * derived from group and flags, which differs from Redis's own lists in a few corners, and argument
- * trees are left out of COMMAND DOCS.
+ * All of it is made from the rows; nothing about a command is written twice.
  */
 import { CommandError, commandError, errors } from '../errors.ts'
 import type { ReplyWriter } from '../resp/reply.ts'
-import { type CommandContext, type CommandDef, type CommandLookup, NO_KEYS } from './command.ts'
+import { useOf } from './access.ts'
+import { categoriesOf } from './categories.ts'
+import { type CommandContext, type CommandDef, type CommandLookup, type KeyUse, NO_KEYS } from './command.ts'
 import { helpOf } from './container.ts'
 import { globMatch } from './glob.ts'
+import { type Argument, parseSyntax } from './syntax.ts'
 import { keysOf } from './table.ts'
 
 const invalidCommand = commandError('ERR Invalid command specified')
 const noKeys = commandError('ERR The command has no key arguments')
 const invalidWordCount = commandError('ERR Invalid number of arguments specified for command')
 const invalidWords = commandError('ERR Invalid arguments specified for command')
-
-const CATEGORY_OF_GROUP: Readonly<Record<CommandDef['group'], string | undefined>> = {
-  string: 'string',
-  bitmap: 'bitmap',
-  hash: 'hash',
-  set: 'set',
-  generic: 'keyspace',
-  connection: 'connection',
-  transactions: 'transaction',
-  server: undefined,
-  causeway: undefined,
-}
-
-/** Redis shows them in this order. */
-const CATEGORIES = [
-  'keyspace',
-  'read',
-  'write',
-  'set',
-  'hash',
-  'string',
-  'bitmap',
-  'admin',
-  'fast',
-  'slow',
-  'blocking',
-  'dangerous',
-  'connection',
-  'transaction',
-] as const
-
-function categoriesOf({ group, flags }: CommandDef): string[] {
-  const isAdmin = flags.includes('admin')
-  const applies: Partial<Record<string, boolean>> = {
-    read: flags.includes('readonly'),
-    write: flags.includes('write'),
-    admin: isAdmin,
-    fast: flags.includes('fast'),
-    slow: !flags.includes('fast'),
-    blocking: flags.includes('blocking'),
-    dangerous: isAdmin,
-  }
-  return CATEGORIES.filter((category) => applies[category] ?? CATEGORY_OF_GROUP[group] === category)
-}
 
 /** A top-level command, or `container|subcommand`. */
 function lookUp(table: CommandLookup, name: string): CommandDef | undefined {
@@ -95,11 +52,12 @@ function writeStatuses(out: ReplyWriter, words: readonly string[]): void {
 }
 
 /** One range says it all for the commands there are; where `keysOf` counts, it says what the range can. */
-function writeKeySpecification(out: ReplyWriter, { flags, keys }: CommandDef): void {
+function writeKeySpecification(out: ReplyWriter, command: CommandDef): void {
+  const { keys } = command
   out.set(1)
   out.map(3)
   out.bulk('flags')
-  writeStatuses(out, flags.includes('write') ? ['RW', 'update'] : ['RO', 'access'])
+  writeStatuses(out, command.channels === undefined ? specificationFlags(useOf(command, 0)) : ['not_key'])
   out.bulk('begin_search')
   out.map(2)
   out.bulk('type')
@@ -123,24 +81,64 @@ function writeKeySpecification(out: ReplyWriter, { flags, keys }: CommandDef): v
 }
 
 function writeDocs(out: ReplyWriter, command: CommandDef): void {
-  const { name, summary, since, group, complexity, subcommands } = command
+  const { name, summary, since, group, complexity, syntax, subcommands } = command
   out.bulk(name)
-  out.map(3 + (complexity === undefined ? 0 : 1) + (subcommands === undefined ? 0 : 1))
-  out.bulk('summary')
-  out.bulk(summary)
-  out.bulk('since')
-  out.bulk(since)
-  out.bulk('group')
-  out.bulk(group)
-  if (complexity !== undefined) {
-    out.bulk('complexity')
-    out.bulk(complexity)
+  out.map(3 + [complexity, syntax, subcommands].filter((field) => field !== undefined).length)
+  writeField(out, 'summary', summary)
+  writeField(out, 'since', since)
+  writeField(out, 'group', group)
+  if (complexity !== undefined) writeField(out, 'complexity', complexity)
+  if (syntax !== undefined) {
+    // One specification of keys is all that COMMAND INFO has, and it says nothing of keys that have to be counted.
+    writeArguments(out, parseSyntax(syntax), command.keys.first > 0 && command.keysOf === undefined)
   }
   if (subcommands !== undefined) {
     out.bulk('subcommands')
     out.map(subcommands.length)
     for (const subcommand of subcommands) writeDocs(out, subcommand)
   }
+}
+
+function writeField(out: ReplyWriter, name: string, text: string): void {
+  out.bulk(name)
+  out.bulk(text)
+}
+
+/** @param isSpecified  keys among them are those of the key specification */
+function writeArguments(out: ReplyWriter, parts: readonly Argument[], isSpecified: boolean): void {
+  out.bulk('arguments')
+  out.array(parts.length)
+  for (const part of parts) writeArgument(out, part, isSpecified)
+}
+
+function writeArgument(out: ReplyWriter, argument: Argument, isSpecified: boolean): void {
+  const { name, type, token, parts } = argument
+  const flags = flagsOf(argument)
+  const isComposed = parts.length > 0
+  const hasSpecification = isSpecified && type === 'key'
+  const more = [!isComposed, hasSpecification, token !== undefined, flags.length > 0, isComposed]
+  out.map(2 + more.filter(Boolean).length)
+  writeField(out, 'name', name)
+  writeField(out, 'type', type)
+  if (!isComposed) writeField(out, 'display_text', name)
+  if (hasSpecification) {
+    out.bulk('key_spec_index')
+    out.integer(0)
+  }
+  if (token !== undefined) writeField(out, 'token', token)
+  if (flags.length > 0) {
+    out.bulk('flags')
+    writeStatuses(out, flags)
+  }
+  if (isComposed) writeArguments(out, parts, isSpecified)
+}
+
+function flagsOf({ isOptional, isMultiple, isTokenRepeated }: Argument): string[] {
+  const flags: string[] = []
+  if (isOptional) flags.push('optional')
+  if (isMultiple) flags.push('multiple')
+  if (isTokenRepeated) flags.push('multiple_token')
+  return flags
 }
 
 function infoOfAll({ out, commands: { commands } }: CommandContext): void {
@@ -198,7 +196,8 @@ function list({ out, commands: { commands } }: CommandContext, words: readonly s
   out.words(names)
 }
 
-function getKeys({ out, commands }: CommandContext, words: readonly string[]): void {
+/** A command with its words, as GETKEYS and GETKEYSANDFLAGS are given it. @throws CommandError */
+function askedFor({ commands }: CommandContext, words: readonly string[]): CommandDef {
   const asked = words.slice(2)
   const command = commands.get(asked[0]!)
   const fullName = `${command?.name}|${asked[1]?.toLowerCase()}`
@@ -210,7 +209,37 @@ function getKeys({ out, commands }: CommandContext, words: readonly string[]): v
   if (found.keys.first === 0 && found.keysOf === undefined) throw noKeys
   const { arity } = found
   if (arity > 0 ? asked.length !== arity : asked.length < -arity) throw invalidWordCount
-  out.words(keysIn(found, asked))
+  return found
+}
+
+function getKeys(ctx: CommandContext, words: readonly string[]): void {
+  ctx.out.words(keysIn(askedFor(ctx, words), words.slice(2)))
+}
+
+function getKeysAndFlags(ctx: CommandContext, words: readonly string[]): void {
+  const { out } = ctx
+  const command = askedFor(ctx, words)
+  const keys = keysIn(command, words.slice(2))
+  out.array(keys.length)
+  keys.forEach((key, at) => {
+    out.array(2)
+    out.bulk(key)
+    writeStatuses(out, specificationFlags(useOf(command, at)))
+  })
+}
+
+/** A use of a key in the words of Redis's key specifications. */
+function specificationFlags(use: KeyUse): readonly string[] {
+  switch (use) {
+    case 'R':
+      return ['RO', 'access']
+    case 'W':
+      return ['OW', 'update']
+    case 'RW':
+      return ['RW', 'access', 'update']
+    default:
+      return ['RO']
+  }
 }
 
 function keysIn(command: CommandDef, words: readonly string[]): string[] {
@@ -240,11 +269,14 @@ const HELP = [
   '    commands are returned.',
   'GETKEYS <full-command>',
   '    Return the keys from a full Redis command.',
+  'GETKEYSANDFLAGS <full-command>',
+  '    Return the keys and the access flags from a full Redis command.',
 ]
 
 export const commandCommand: CommandDef = {
   name: 'command',
   arity: -1,
+  categories: ['connection'],
   flags: READ,
   keys: NO_KEYS,
   group: 'server',
@@ -256,6 +288,7 @@ export const commandCommand: CommandDef = {
     {
       name: 'command|count',
       arity: 2,
+      categories: ['connection'],
       flags: READ,
       keys: NO_KEYS,
       group: 'server',
@@ -267,47 +300,68 @@ export const commandCommand: CommandDef = {
     {
       name: 'command|info',
       arity: -2,
+      categories: ['connection'],
       flags: READ,
       keys: NO_KEYS,
       group: 'server',
       since: '2.8.13',
       summary: 'Returns information about one, multiple or all commands.',
+      syntax: '[command-name ...]',
       complexity: 'O(N) where N is the number of commands to look up',
       run: info,
     },
     {
       name: 'command|docs',
       arity: -2,
+      categories: ['connection'],
       flags: READ,
       keys: NO_KEYS,
       group: 'server',
       since: '7.0.0',
       summary: 'Returns documentary information about one, multiple or all commands.',
+      syntax: '[command-name ...]',
       complexity: 'O(N) where N is the number of commands to look up',
       run: docs,
     },
     {
       name: 'command|list',
       arity: -2,
+      categories: ['connection'],
       flags: READ,
       keys: NO_KEYS,
       group: 'server',
       since: '7.0.0',
       summary: 'Returns a list of command names.',
+      syntax: '[FILTERBY <MODULE module-name|ACLCAT category|PATTERN pattern>]',
       complexity: 'O(N) where N is the total number of Redis commands',
       run: list,
     },
     {
       name: 'command|getkeys',
       arity: -3,
+      categories: ['connection'],
       flags: READ,
       keys: NO_KEYS,
       group: 'server',
       since: '2.8.13',
       summary: 'Extracts the key names from an arbitrary command.',
+      syntax: 'command [arg ...]',
       complexity: 'O(N) where N is the number of arguments to the command',
       run: getKeys,
     },
-    helpOf('command', 'server', '5.0.0', HELP),
+    {
+      name: 'command|getkeysandflags',
+      arity: -3,
+      flags: READ,
+      categories: ['connection'],
+      keys: NO_KEYS,
+      group: 'server',
+      since: '7.0.0',
+      summary: 'Extracts the key names and access flags for an arbitrary command.',
+      syntax: 'command [arg ...]',
+      complexity: 'O(N) where N is the number of arguments to the command',
+      run: getKeysAndFlags,
+    },
+    helpOf('command', 'server', '5.0.0', HELP, ['connection']),
   ],
 }

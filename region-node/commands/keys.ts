@@ -8,14 +8,20 @@
 import { assert } from '../../crdt/assert.ts'
 import { cellText, ManyCell } from '../../crdt/cell.ts'
 import { HashState } from '../../crdt/hash-aw.ts'
+import { HllState } from '../../crdt/hll.ts'
 import { deadlineOf, type KeyEntry, visibleState } from '../../crdt/key.ts'
+import { ListState } from '../../crdt/list-fugue.ts'
 import { Register } from '../../crdt/register.ts'
 import { SetState } from '../../crdt/set-aw.ts'
+import type { TypedState } from '../../crdt/state.ts'
+import { StreamState } from '../../crdt/stream.ts'
+import { ZsetState } from '../../crdt/zset-aw.ts'
 import { type CommandError, errors } from '../errors.ts'
 import { type CommandContext, defineCommands, NO_KEYS, ONE_KEY } from './command.ts'
 import { globMatch } from './glob.ts'
 import { parseInt64, parseWithin } from './parse.ts'
 import { parseCursor, parseScanOptions, scanKeys, writeScanHead } from './scan.ts'
+import { type ShownStream, shownStream, streamBytes, writeStream } from './streams-moving.ts'
 
 function del(ctx: CommandContext, words: readonly string[]): void {
   let removed = 0
@@ -31,7 +37,13 @@ function exists(ctx: CommandContext, words: readonly string[]): void {
 }
 
 function type(ctx: CommandContext, words: readonly string[]): void {
-  ctx.out.simple(ctx.state(words[1]!)?.type ?? 'none')
+  const state = ctx.state(words[1]!)
+  ctx.out.simple(state === undefined ? 'none' : typeNameOf(state))
+}
+
+/** As clients know it: a HyperLogLog is a string to them. */
+function typeNameOf({ type }: TypedState): string {
+  return type === 'hll' ? 'string' : type
 }
 
 /** A stored entry is a key that reads can see. */
@@ -56,7 +68,7 @@ function scan(ctx: CommandContext, words: readonly string[]): void {
   const found = names.filter((key) => {
     if (match !== undefined && !globMatch(match, key)) return false
     const state = ctx.state(key)
-    return state !== undefined && (type === undefined || state.type === type)
+    return state !== undefined && (type === undefined || typeNameOf(state) === type)
   })
   writeScanHead(ctx.out, cursor, found.length)
   for (const key of found) ctx.out.bulk(key)
@@ -67,32 +79,75 @@ function randomkey(ctx: CommandContext): void {
   ctx.out.bulkOrNil(database.randomKey(ctx.nowMs, ctx.random, (entry) => isShown(ctx, entry)))
 }
 
-/** What a key shows, taken out of its state, which the writes to come may change in place. */
-type ShownValue =
-  | { readonly type: 'string'; readonly text: string }
-  | { readonly type: 'hash'; readonly pairs: readonly string[] }
-  | { readonly type: 'set'; readonly members: readonly string[] }
+const NEVER = Number.POSITIVE_INFINITY
 
-function shownValue(entry: KeyEntry): ShownValue {
+/** What a key shows, taken out of its state, which the writes to come may change in place. */
+export type ShownValue =
+  | { readonly type: 'string'; readonly text: string }
+  | { readonly type: 'hll'; readonly text: string }
+  | {
+      readonly type: 'hash'
+      readonly pairs: readonly string[]
+      /** Fields with a deadline of their own, by that. */
+      readonly deadlines?: ReadonlyMap<number, readonly string[]>
+    }
+  | { readonly type: 'set'; readonly members: readonly string[] }
+  | ShownStream
+  | { readonly type: 'list'; readonly elements: readonly string[] }
+  | { readonly type: 'zset'; readonly members: readonly string[]; readonly scores: readonly number[] }
+
+export function shownValue(entry: KeyEntry): ShownValue {
   const state = visibleState(entry)
   if (state instanceof Register || state instanceof ManyCell) return { type: 'string', text: cellText(state) }
   if (state instanceof SetState) return { type: 'set', members: [...state.members.keys()] }
+  if (state instanceof ZsetState) return { type: 'zset', ...state.order.slice(0, state.size) }
+  if (state instanceof ListState) return { type: 'list', elements: state.slice(0, state.size) }
+  if (state instanceof HllState) return { type: 'hll', text: state.text() }
+  if (state instanceof StreamState) return shownStream(state)
   assert(state instanceof HashState, 'a key that is shown is of a known type')
   const pairs: string[] = []
-  for (const [field, cell] of state.fields) pairs.push(field, cellText(cell))
-  return { type: 'hash', pairs }
+  const deadlines = new Map<number, string[]>()
+  for (const [field, cell] of state.fields) {
+    pairs.push(field, cellText(cell))
+    const deadlineMs = state.timed === undefined ? NEVER : state.deadlineOf(field)
+    if (deadlineMs === NEVER) continue
+    const alike = deadlines.get(deadlineMs)
+    if (alike === undefined) deadlines.set(deadlineMs, [field])
+    else alike.push(field)
+  }
+  return { type: 'hash', pairs, deadlines }
 }
 
 /** Puts a value and a deadline in place of whatever the key holds. */
-function replace(ctx: CommandContext, key: string, db: number, value: ShownValue, deadlineMs: number): void {
+export function replace(
+  ctx: CommandContext,
+  key: string,
+  db: number,
+  value: ShownValue,
+  deadlineMs: number,
+): void {
   if (value.type === 'string') {
     ctx.write.set(key, value.text, deadlineMs, db)
     return
   }
   ctx.write.clear(key, db)
-  if (value.type === 'hash') ctx.write.putFields(key, value.pairs, db)
+  if (value.type === 'hll') ctx.write.hll.join(key, value.text, db)
+  else if (value.type === 'stream') writeStream(ctx.write.stream, key, db, value)
+  else if (value.type === 'hash') writeHash(ctx, key, db, value)
+  else if (value.type === 'list') ctx.write.list.push(key, value.elements, false, db)
+  else if (value.type === 'zset') ctx.write.zset.add(key, value.members, value.scores, db)
   else ctx.write.addMembers(key, value.members, db)
   if (deadlineMs !== Number.POSITIVE_INFINITY) ctx.write.setDeadline(key, deadlineMs, db)
+}
+
+function writeHash(
+  { write }: CommandContext,
+  key: string,
+  db: number,
+  { pairs, deadlines }: Extract<ShownValue, { type: 'hash' }>,
+): void {
+  write.putFields(key, pairs, db)
+  for (const [deadlineMs, fields] of deadlines ?? []) write.setFieldDeadline(key, fields, deadlineMs, db)
 }
 
 function rename(ctx: CommandContext, words: readonly string[]): void {
@@ -191,8 +246,9 @@ function keysIn(ctx: CommandContext, db: number, bytesMax: number): { keys: Kept
 }
 
 function wordBytes(value: ShownValue): number {
-  if (value.type === 'string') return value.text.length
-  const words = value.type === 'hash' ? value.pairs : value.members
+  if (value.type === 'string' || value.type === 'hll') return value.text.length
+  if (value.type === 'stream') return streamBytes(value)
+  const words = value.type === 'hash' ? value.pairs : value.type === 'list' ? value.elements : value.members
   return words.reduce((bytes, word) => bytes + word.length, 0)
 }
 
@@ -233,9 +289,11 @@ export const keyCommands = defineCommands([
     arity: -2,
     flags: ['write'],
     keys: ALL_KEYS,
+    uses: ['W'],
     group: 'generic',
     since: '1.0.0',
     summary: 'Deletes one or more keys.',
+    syntax: 'key [key ...]',
     complexity:
       'O(N) where N is the number of keys that will be removed. When a key to remove holds a value other than a string, the individual complexity for this key is O(M) where M is the number of elements in the list, set, sorted set or hash. Removing a single key that holds a string value is O(1).',
     run: del,
@@ -245,9 +303,11 @@ export const keyCommands = defineCommands([
     arity: -2,
     flags: ['write', 'fast'],
     keys: ALL_KEYS,
+    uses: ['W'],
     group: 'generic',
     since: '4.0.0',
     summary: 'Asynchronously deletes one or more keys.',
+    syntax: 'key [key ...]',
     complexity:
       'O(1) for each key removed regardless of its size. Then the command does O(N) work in a different thread in order to reclaim memory, where N is the number of allocations the deleted objects where composed of.',
     run: del,
@@ -257,9 +317,11 @@ export const keyCommands = defineCommands([
     arity: -2,
     flags: ['readonly', 'fast'],
     keys: ALL_KEYS,
+    uses: [''],
     group: 'generic',
     since: '1.0.0',
     summary: 'Determines whether one or more keys exist.',
+    syntax: 'key [key ...]',
     complexity: 'O(N) where N is the number of keys to check.',
     run: exists,
   },
@@ -268,10 +330,12 @@ export const keyCommands = defineCommands([
     arity: -2,
     flags: ['readonly', 'fast'],
     keys: ALL_KEYS,
+    uses: [''],
     group: 'generic',
     since: '3.2.1',
     summary:
       'Returns the number of existing keys out of those specified after updating the time they were last accessed.',
+    syntax: 'key [key ...]',
     complexity: 'O(N) where N is the number of keys that will be touched.',
     run: exists,
   },
@@ -280,20 +344,24 @@ export const keyCommands = defineCommands([
     arity: 2,
     flags: ['readonly', 'fast'],
     keys: ONE_KEY,
+    uses: [''],
     group: 'generic',
     since: '1.0.0',
     summary: 'Determines the type of value stored at a key.',
+    syntax: 'key',
     complexity: 'O(1)',
     run: type,
   },
   {
     name: 'keys',
     arity: 2,
+    categories: ['keyspace', 'dangerous'],
     flags: ['readonly'],
     keys: NO_KEYS,
     group: 'generic',
     since: '1.0.0',
     summary: 'Returns all key names that match a pattern.',
+    syntax: 'pattern',
     complexity:
       'O(N) with N being the number of keys in the database, under the assumption that the key names in the database and the given pattern have limited length.',
     run: keys,
@@ -306,6 +374,7 @@ export const keyCommands = defineCommands([
     group: 'generic',
     since: '2.8.0',
     summary: 'Iterates over the key names in the database.',
+    syntax: 'cursor [MATCH pattern] [COUNT count] [TYPE type]',
     complexity:
       'O(1) for every call. O(N) for a complete iteration, including enough command calls for the cursor to return back to 0. N is the number of elements inside the collection.',
     run: scan,
@@ -326,9 +395,11 @@ export const keyCommands = defineCommands([
     arity: 3,
     flags: ['write'],
     keys: TWO_KEYS,
+    uses: ['RW', 'W'],
     group: 'generic',
     since: '1.0.0',
     summary: 'Renames a key and overwrites the destination.',
+    syntax: 'key newkey',
     complexity: 'O(1)',
     run: rename,
   },
@@ -337,9 +408,11 @@ export const keyCommands = defineCommands([
     arity: 3,
     flags: ['write', 'fast'],
     keys: TWO_KEYS,
+    uses: ['RW', 'W'],
     group: 'generic',
     since: '1.0.0',
     summary: "Renames a key only when the target key name doesn't exist.",
+    syntax: 'key newkey',
     complexity: 'O(1)',
     run: renamenx,
   },
@@ -348,9 +421,11 @@ export const keyCommands = defineCommands([
     arity: -3,
     flags: ['write', 'denyoom'],
     keys: TWO_KEYS,
+    uses: ['R', 'W'],
     group: 'generic',
     since: '6.2.0',
     summary: 'Copies the value of a key to a new key.',
+    syntax: 'source destination [DB destination-db] [REPLACE]',
     complexity:
       'O(N) worst case for collections, where N is the number of nested items. O(1) for string values.',
     run: copy,
@@ -363,18 +438,21 @@ export const keyCommands = defineCommands([
     group: 'generic',
     since: '1.0.0',
     summary: 'Moves a key to another database.',
+    syntax: 'key db',
     complexity: 'O(1)',
     run: moveToDb,
   },
   {
     name: 'swapdb',
     arity: 3,
+    categories: ['keyspace', 'dangerous'],
     flags: ['write', 'fast'],
     keys: NO_KEYS,
     group: 'server',
     since: '4.0.0',
     summary: 'Swaps two Redis databases.',
     // Redis's is O(1) but for its watchers. Here every key is written anew, in one op.
+    syntax: 'index1 index2',
     complexity: 'O(N) where N is the number of keys and elements in both databases.',
     run: swapdb,
   },

@@ -145,6 +145,7 @@ export const lcsCommands: readonly CommandDef[] = defineCommands([
     group: 'string',
     since: '7.0.0',
     summary: 'Finds the longest common substring.',
+    syntax: 'key1 key2 [LEN] [IDX] [MINMATCHLEN len] [WITHMATCHLEN]',
     complexity: 'O(N*M) where N and M are the lengths of s1 and s2, respectively',
     run: lcs,
   },

@@ -72,6 +72,7 @@ const slowLogCommand = container({
       group: 'server',
       since: '2.2.12',
       summary: "Returns the slow log's entries.",
+      syntax: '[count]',
       complexity: 'O(N) where N is the number of entries returned',
       run: slowLogGet,
     },
@@ -224,6 +225,7 @@ const latencyCommand = container({
       arity: 3,
       since: '2.8.13',
       summary: 'Returns timestamp-latency samples for an event.',
+      syntax: 'event',
       run: latencyHistory,
     }),
     latencySubcommand({
@@ -231,6 +233,7 @@ const latencyCommand = container({
       arity: -2,
       since: '2.8.13',
       summary: 'Resets the latency data for one or more events.',
+      syntax: '[event ...]',
       run: latencyReset,
     }),
     latencySubcommand({
@@ -245,6 +248,7 @@ const latencyCommand = container({
       arity: -2,
       since: '7.0.0',
       summary: 'Returns the cumulative distribution of latencies of a subset or all commands.',
+      syntax: '[command ...]',
       complexity: 'O(N) where N is the number of commands with latency information being retrieved.',
       run: latencyHistogram,
     }),
@@ -327,6 +331,7 @@ export const monitoringCommands = defineCommands([
   {
     name: 'role',
     arity: 1,
+    categories: ['admin', 'dangerous'],
     flags: ['noscript', 'loading', 'stale', 'fast'],
     keys: NO_KEYS,
     group: 'server',
@@ -343,6 +348,7 @@ export const monitoringCommands = defineCommands([
     group: 'server',
     since: '5.0.0',
     summary: 'Displays computer art and the Redis version',
+    syntax: '[VERSION version]',
     run: lolwut,
   },
   {
@@ -353,6 +359,7 @@ export const monitoringCommands = defineCommands([
     group: 'server',
     since: '1.0.0',
     summary: 'A container for debugging commands.',
+    syntax: 'subcommand [arg ...]',
     complexity: 'Depends on subcommand.',
     run: debug,
   },

@@ -10,7 +10,7 @@ import { type CommandContext, type CommandDef, defineCommands, NO_KEYS } from '.
 
 const saveInProgress = commandError('ERR Background save already in progress')
 
-const OPERATOR: CommandDef['flags'] = ['admin', 'noscript']
+const BACKGROUND: CommandDef['flags'] = ['admin', 'noscript', 'no_async_loading']
 
 function save({ session, services }: CommandContext): void {
   if (services.snapshots.isRunning) throw saveInProgress
@@ -40,11 +40,18 @@ function backgroundSave({ out, services, inTransaction }: CommandContext, words:
   out.simple(inTransaction ? 'Background saving scheduled' : 'Background saving started')
 }
 
+/** What makes the log shorter here is a snapshot. */
+function rewriteLog({ out, services }: CommandContext): void {
+  if (services.snapshots.isRunning) throw saveInProgress
+  services.snapshots.make()
+  out.simple('Background append only file rewriting started')
+}
+
 export const persistenceCommands = defineCommands([
   {
     name: 'save',
     arity: 1,
-    flags: [...OPERATOR, 'no_multi'],
+    flags: [...BACKGROUND, 'no_multi'],
     keys: NO_KEYS,
     group: 'server',
     since: '1.0.0',
@@ -55,17 +62,30 @@ export const persistenceCommands = defineCommands([
   {
     name: 'bgsave',
     arity: -1,
-    flags: OPERATOR,
+    flags: BACKGROUND,
     keys: NO_KEYS,
     group: 'server',
     since: '1.0.0',
     summary: 'Asynchronously saves the database(s) to disk.',
+    syntax: '[SCHEDULE]',
     complexity: 'O(1)',
     run: backgroundSave,
   },
   {
+    name: 'bgrewriteaof',
+    arity: 1,
+    flags: BACKGROUND,
+    keys: NO_KEYS,
+    group: 'server',
+    since: '1.0.0',
+    summary: 'Makes a snapshot, so that the log before it may go.',
+    complexity: 'O(1)',
+    run: rewriteLog,
+  },
+  {
     name: 'lastsave',
     arity: 1,
+    categories: ['admin', 'dangerous'],
     flags: ['loading', 'stale', 'fast'],
     keys: NO_KEYS,
     group: 'server',

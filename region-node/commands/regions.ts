@@ -141,6 +141,7 @@ export const regionCommands = defineCommands([
         group: 'causeway',
         since: '0.1.0',
         summary: 'Adds a region with its name, its id and the address of its sync port.',
+        syntax: 'name id:integer url',
         complexity: 'O(N) where N is the number of regions',
         run: add,
       },
@@ -153,6 +154,7 @@ export const regionCommands = defineCommands([
         since: '0.1.0',
         summary:
           'Removes a region for good: its origins are ended, its id and its name are never used again.',
+        syntax: 'name',
         complexity: 'O(N) where N is the number of regions and their origins',
         run: remove,
       },

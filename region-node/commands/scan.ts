@@ -41,7 +41,7 @@ export interface ScanStep {
 
 const COUNT_DEFAULT = 10
 /** Collections of at most this many names are returned whole, as Redis does with its compact encodings. */
-const WHOLE_SIZE_MAX = 128
+export const WHOLE_SIZE_MAX = 128
 
 const CURSOR = /^[+-]?[0-9]+$/
 const UINT64_MAX = 2n ** 64n - 1n

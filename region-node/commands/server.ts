@@ -67,11 +67,12 @@ function wait({ session, inTransaction, services, out }: CommandContext, words: 
     out.integer(0)
     return
   }
-  replyLater(session, (finish) => {
+  const begin = (finish: (replicas: number) => void): (() => void) => {
     // Without a timeout the wait ends with the connection, as in Redis.
     const timer = timeoutMs > 0 ? services.after(timeoutMs, () => finish(0)) : undefined
     return () => timer?.cancel()
-  })
+  }
+  replyLater(session, begin, 0)
 }
 
 /** Milliseconds. @throws CommandError */
@@ -110,6 +111,7 @@ const configCommand = container({
       group: 'server',
       since: '2.0.0',
       summary: 'Returns the effective values of configuration parameters.',
+      syntax: 'parameter [parameter ...]',
       complexity: 'O(N) when N is the number of configuration parameters provided',
       run: configGet,
     },
@@ -121,8 +123,23 @@ const configCommand = container({
       group: 'server',
       since: '2.0.0',
       summary: 'Sets configuration parameters in-flight.',
+      syntax: 'parameter value [parameter value ...]',
       complexity: 'O(N) when N is the number of configuration parameters provided',
       run: configSet,
+    },
+    {
+      name: 'config|rewrite',
+      arity: 2,
+      flags: ['admin', 'noscript', 'loading', 'stale'],
+      keys: NO_KEYS,
+      group: 'server',
+      since: '2.8.0',
+      summary: 'Writes what CONFIG SET has changed to the configuration file.',
+      complexity: 'O(1)',
+      run: ({ services, out }) => {
+        services.configRewrite()
+        out.ok()
+      },
     },
     {
       name: 'config|resetstat',
@@ -149,15 +166,39 @@ const configCommand = container({
   ],
 })
 
+const moduleCommand = container({
+  name: 'module',
+  group: 'server',
+  since: '4.0.0',
+  summary: 'A container for module commands.',
+  subcommands: [
+    {
+      name: 'module|list',
+      arity: 2,
+      flags: ['admin', 'noscript'],
+      keys: NO_KEYS,
+      group: 'server',
+      since: '4.0.0',
+      summary: 'Returns all loaded modules: there are none.',
+      complexity: 'O(1)',
+      run: ({ out }) => out.array(0),
+    },
+    helpOf('module', 'server', '5.0.0', ['LIST', '    Return a list of loaded modules.']),
+  ],
+})
+
 export const serverCommands = defineCommands([
+  moduleCommand,
   {
     name: 'info',
     arity: -1,
+    categories: ['dangerous'],
     flags: ['loading', 'stale'],
     keys: NO_KEYS,
     group: 'server',
     since: '1.0.0',
     summary: 'Returns information and statistics about the server.',
+    syntax: '[section ...]',
     complexity: 'O(1)',
     run: info,
   },
@@ -177,6 +218,7 @@ export const serverCommands = defineCommands([
   {
     name: 'dbsize',
     arity: 1,
+    categories: ['keyspace'],
     flags: ['readonly', 'fast'],
     keys: NO_KEYS,
     group: 'server',
@@ -191,11 +233,13 @@ export const serverCommands = defineCommands([
   {
     name: 'flushdb',
     arity: -1,
+    categories: ['keyspace', 'dangerous'],
     flags: ['write'],
     keys: NO_KEYS,
     group: 'server',
     since: '1.0.0',
     summary: 'Remove all keys from the current database.',
+    syntax: '[ASYNC|SYNC]',
     complexity: 'O(N) where N is the number of keys in the selected database',
     run: ({ out, write, db }, words) => {
       checkFlushMode(words)
@@ -206,11 +250,13 @@ export const serverCommands = defineCommands([
   {
     name: 'flushall',
     arity: -1,
+    categories: ['keyspace', 'dangerous'],
     flags: ['write'],
     keys: NO_KEYS,
     group: 'server',
     since: '1.0.0',
     summary: 'Removes all keys from all databases.',
+    syntax: '[ASYNC|SYNC]',
     complexity: 'O(N) where N is the total number of keys in all databases',
     run: ({ out, write }, words) => {
       checkFlushMode(words)
@@ -221,23 +267,26 @@ export const serverCommands = defineCommands([
   {
     name: 'wait',
     arity: 3,
+    categories: ['connection'],
     flags: ['noscript'],
     keys: NO_KEYS,
     group: 'generic',
     since: '3.0.0',
     summary:
       'Blocks until the asynchronous replication of all preceding write commands sent by the connection is completed.',
+    syntax: 'numreplicas timeout:integer',
     complexity: 'O(1)',
     run: wait,
   },
   {
     name: 'shutdown',
     arity: -1,
-    flags: ['admin', 'noscript', 'loading', 'stale', 'no_multi'],
+    flags: ['admin', 'noscript', 'loading', 'stale', 'no_multi', 'allow_busy'],
     keys: NO_KEYS,
     group: 'server',
     since: '1.0.0',
     summary: 'Synchronously saves the database(s) to disk and shuts down the Redis server.',
+    syntax: '[NOSAVE|SAVE] [NOW] [FORCE] [ABORT]',
     complexity:
       'O(N) when saving, where N is the total number of keys in all databases when saving data, otherwise O(1)',
     run: shutdown,

@@ -7,9 +7,13 @@
 import type { Latin1 } from '../../crdt/codec/bytes.ts'
 import type { RegionStatus } from '../../crdt/effects/horizon-effects.ts'
 import type { VersionVector } from '../../crdt/version-vector.ts'
+import type { ChannelKind } from '../../sync/publication.ts'
 import type { TransferProgress } from '../../sync/snapshot-progress.ts'
+import type { AclFile } from '../acl/acl-file.ts'
 import type { CommandWatch } from '../engine/command-watch.ts'
 import type { ConflictLog } from '../engine/conflict-log.ts'
+import type { MemoryFigures } from '../memory-figures.ts'
+import type { ScriptHost } from '../scripts/port.ts'
 import type { Session } from './session.ts'
 
 export interface LinkState {
@@ -98,18 +102,30 @@ export interface Services {
   /** Section names in Redis's order; `isDefault`: shown without asking. */
   readonly infoSections: readonly { readonly name: string; readonly isDefault: boolean }[]
 
+  /** Frees what nothing refers to, before it returns: a second for each gigabyte. */
+  collectGarbage(): void
+  /** Where the memory of the node is. */
+  memoryFigures(): MemoryFigures
+
   /** Name and value of every setting that matches a glob pattern. */
   configGet(patterns: readonly string[]): readonly (readonly [string, string])[]
   /** All or nothing. @throws CommandError */
   configSet(pairs: readonly (readonly [string, string])[]): void
+  /** Brings the configuration file up to what was changed. @throws CommandError */
+  configRewrite(): void
   /** Zeroes the statistics of INFO. */
   resetStatistics(): void
-  /** `requirepass`, or '' when none is set. */
-  readonly password: string
   /** `databases`. */
   readonly databaseCount: number
+  /** `stream-id-mode`: which ids XADD accepts (semantics.md, Stream). */
+  readonly streamIdMode: 'strict' | 'semi-strict' | 'liberal'
   /** `proto-max-bulk-len`: the longest string value, bytes. */
   readonly stringBytesMax: number
+
+  /** Runs Lua; made when it is first asked for. */
+  readonly scripts: ScriptHost
+  /** `busy-reply-threshold`, milliseconds; 0: no limit. */
+  readonly scriptLimitMs: number
 
   /** SLOWLOG, LATENCY and MONITOR. */
   readonly watch: CommandWatch
@@ -119,6 +135,7 @@ export interface Services {
   readonly logPosition: number
 
   readonly snapshots: SnapshotControl
+  readonly aclFile: AclFile
 
   readonly sessions: Iterable<Session>
   /** Ends the process in order; resolves nothing: the connection ends. */
@@ -135,6 +152,14 @@ export interface Services {
    * @returns a function that forgets about it
    */
   awaitDurable(target: VersionVector, timeoutMs: number, done: (peers: number) => void): () => void
+  /** Sends a published message to the regions that are connected. */
+  publish(kind: ChannelKind, channel: string, message: string): void
+  /**
+   * Calls back once with a fingerprint of all that reads can answer, exact at the vector of one moment, this one
+   * or a later one; before it returns where little is stored.
+   * @returns a function that forgets about it
+   */
+  digest(done: (digest: string) => void): () => void
   /** Runs once after `delayMs`. */
   after(delayMs: number, task: () => void): { cancel(): void }
   /** Stops the whole node for a while: DEBUG SLEEP. */

@@ -8,6 +8,8 @@
  * further command of this session runs. (3) `queue` is defined exactly between MULTI and EXEC,
  * DISCARD or RESET.
  */
+import type { User } from '../acl/user.ts'
+import type { Tracked } from '../engine/tracking.ts'
 import type { CommandError } from '../errors.ts'
 import { ReplyWriter } from '../resp/reply.ts'
 
@@ -27,7 +29,7 @@ export interface WatchedKey {
 
 export class Session {
   readonly id: number
-  readonly out: ReplyWriter = new ReplyWriter()
+  readonly out: ReplyWriter
   /** `host:port` of the client and of the listener, as CLIENT LIST shows them. */
   readonly address: string
   readonly localAddress: string
@@ -38,8 +40,11 @@ export class Session {
   name = ''
   libName = ''
   libVersion = ''
-  authenticated: boolean
+  /** Who the client is; undefined until it has said so, where that is asked for. */
+  user: User | undefined
   noEvict = false
+  /** What it reads counts as no use of a key: CLIENT NO-TOUCH. */
+  noTouch = false
   /** Sees all commands (MONITOR). */
   isMonitor = false
   replyMode: 'on' | 'off' | 'skip-next' | 'skip-this' = 'on'
@@ -55,8 +60,10 @@ export class Session {
   blocked: Blocked | undefined = undefined
   /** A command that has to wait for the end of a pause, to be run again then. */
   postponed: readonly string[] | undefined = undefined
-  /** Channels and patterns subscribed to: such a client may be silent for as long as it likes. */
+  /** Channels and patterns listened to: such a client may be silent for as long as it likes. */
   subscriptions = 0
+  /** CLIENT TRACKING is on. */
+  tracking: Tracked | undefined = undefined
   /** Close the connection once `out` has been sent. */
   closing = false
   /**
@@ -65,12 +72,20 @@ export class Session {
    */
   resume: () => void = () => {}
 
-  constructor(id: number, address: string, localAddress: string, nowMs: number, authenticated: boolean) {
+  constructor(
+    id: number,
+    address: string,
+    localAddress: string,
+    nowMs: number,
+    user?: User,
+    out = new ReplyWriter(),
+  ) {
     this.id = id
     this.address = address
     this.localAddress = localAddress
     this.createdMs = nowMs
     this.lastActiveMs = nowMs
-    this.authenticated = authenticated
+    this.user = user
+    this.out = out
   }
 }

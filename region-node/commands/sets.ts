@@ -9,7 +9,8 @@ import { errors } from '../errors.ts'
 import { type CommandContext, defineCommands, NO_KEYS, ONE_KEY } from './command.ts'
 import { drawDistinct, drawPosition, drawRepeated, parseDrawCount } from './draws.ts'
 import { globMatch } from './glob.ts'
-import { parseCount, readInt64 } from './parse.ts'
+import { numberedKeys } from './numbered-keys.ts'
+import { parseCount } from './parse.ts'
 import { parseCursor, parseScanOptions, scanNames, writeScanHead } from './scan.ts'
 import { difference, intersection, type MaybeSet, union } from './set-algebra.ts'
 
@@ -196,12 +197,6 @@ function sintercard(ctx: CommandContext, words: readonly string[]): void {
   ctx.out.integer(intersection(setsOf(ctx, words, 2, end), limit).length)
 }
 
-/** Keys behind a `numkeys`; none when it is no number of keys that are there. */
-function numberedKeys(words: readonly string[]): string[] {
-  const keyCount = Number(readInt64(words[1] ?? '') ?? 0)
-  return keyCount > 0 && keyCount <= words.length - 2 ? words.slice(2, 2 + keyCount) : []
-}
-
 function sscan(ctx: CommandContext, words: readonly string[]): void {
   const { out } = ctx
   const start = parseCursor(words[2]!)
@@ -228,9 +223,11 @@ export const setCommands = defineCommands([
     arity: -3,
     flags: ['write', 'denyoom', 'fast'],
     keys: ONE_KEY,
+    uses: ['W'],
     group: 'set',
     since: '1.0.0',
     summary: "Adds one or more members to a set. Creates the key if it doesn't exist.",
+    syntax: 'key member [member ...]',
     complexity:
       'O(1) for each element added, so O(N) to add N elements when the command is called with multiple arguments.',
     run: sadd,
@@ -240,9 +237,11 @@ export const setCommands = defineCommands([
     arity: -3,
     flags: ['write', 'fast'],
     keys: ONE_KEY,
+    uses: ['W'],
     group: 'set',
     since: '1.0.0',
     summary: 'Removes one or more members from a set. Deletes the set if the last member was removed.',
+    syntax: 'key member [member ...]',
     complexity: 'O(N) where N is the number of members to be removed.',
     run: srem,
   },
@@ -251,9 +250,11 @@ export const setCommands = defineCommands([
     arity: 3,
     flags: ['readonly', 'fast'],
     keys: ONE_KEY,
+    uses: [''],
     group: 'set',
     since: '1.0.0',
     summary: 'Determines whether a member belongs to a set.',
+    syntax: 'key member',
     complexity: 'O(1)',
     run: sismember,
   },
@@ -265,6 +266,7 @@ export const setCommands = defineCommands([
     group: 'set',
     since: '6.2.0',
     summary: 'Determines whether multiple members belong to a set.',
+    syntax: 'key member [member ...]',
     complexity: 'O(N) where N is the number of elements being checked for membership',
     run: smismember,
   },
@@ -276,6 +278,7 @@ export const setCommands = defineCommands([
     group: 'set',
     since: '1.0.0',
     summary: 'Returns all members of a set.',
+    syntax: 'key',
     complexity: 'O(N) where N is the set cardinality.',
     run: smembers,
   },
@@ -284,9 +287,11 @@ export const setCommands = defineCommands([
     arity: 2,
     flags: ['readonly', 'fast'],
     keys: ONE_KEY,
+    uses: [''],
     group: 'set',
     since: '1.0.0',
     summary: 'Returns the number of members in a set.',
+    syntax: 'key',
     complexity: 'O(1)',
     run: scard,
   },
@@ -299,6 +304,7 @@ export const setCommands = defineCommands([
     since: '1.0.0',
     summary:
       'Returns one or more random members from a set after removing them. Deletes the set if the last member was popped.',
+    syntax: 'key [count]',
     complexity: 'Without the count argument O(1), otherwise O(N) where N is the value of the passed count.',
     run: spop,
   },
@@ -310,6 +316,7 @@ export const setCommands = defineCommands([
     group: 'set',
     since: '1.0.0',
     summary: 'Get one or multiple random members from a set',
+    syntax: 'key [count]',
     complexity:
       'Without the count argument O(1), otherwise O(N) where N is the absolute value of the passed count.',
     run: srandmember,
@@ -319,9 +326,11 @@ export const setCommands = defineCommands([
     arity: 4,
     flags: ['write', 'fast'],
     keys: TWO_KEYS,
+    uses: ['RW', 'W'],
     group: 'set',
     since: '1.0.0',
     summary: 'Moves a member from one set to another.',
+    syntax: 'source destination member',
     complexity: 'O(1)',
     run: smove,
   },
@@ -333,6 +342,7 @@ export const setCommands = defineCommands([
     group: 'set',
     since: '1.0.0',
     summary: 'Returns the intersect of multiple sets.',
+    syntax: 'key [key ...]',
     complexity:
       'O(N*M) worst case where N is the cardinality of the smallest set and M is the number of sets.',
     run: sinter,
@@ -342,9 +352,11 @@ export const setCommands = defineCommands([
     arity: -3,
     flags: ['write', 'denyoom'],
     keys: ALL_KEYS,
+    uses: ['W', 'R'],
     group: 'set',
     since: '1.0.0',
     summary: 'Stores the intersect of multiple sets in a key.',
+    syntax: 'destination key [key ...]',
     complexity:
       'O(N*M) worst case where N is the cardinality of the smallest set and M is the number of sets.',
     run: sinterstore,
@@ -354,10 +366,11 @@ export const setCommands = defineCommands([
     arity: -3,
     flags: ['readonly', 'movablekeys'],
     keys: NO_KEYS,
-    keysOf: numberedKeys,
+    keysOf: (words) => numberedKeys(words),
     group: 'set',
     since: '7.0.0',
     summary: 'Returns the number of members of the intersect of multiple sets.',
+    syntax: 'numkeys key [key ...] [LIMIT limit]',
     complexity:
       'O(N*M) worst case where N is the cardinality of the smallest set and M is the number of sets.',
     run: sintercard,
@@ -370,6 +383,7 @@ export const setCommands = defineCommands([
     group: 'set',
     since: '1.0.0',
     summary: 'Returns the union of multiple sets.',
+    syntax: 'key [key ...]',
     complexity: 'O(N) where N is the total number of elements in all given sets.',
     run: sunion,
   },
@@ -378,9 +392,11 @@ export const setCommands = defineCommands([
     arity: -3,
     flags: ['write', 'denyoom'],
     keys: ALL_KEYS,
+    uses: ['W', 'R'],
     group: 'set',
     since: '1.0.0',
     summary: 'Stores the union of multiple sets in a key.',
+    syntax: 'destination key [key ...]',
     complexity: 'O(N) where N is the total number of elements in all given sets.',
     run: sunionstore,
   },
@@ -392,6 +408,7 @@ export const setCommands = defineCommands([
     group: 'set',
     since: '1.0.0',
     summary: 'Returns the difference of multiple sets.',
+    syntax: 'key [key ...]',
     complexity: 'O(N) where N is the total number of elements in all given sets.',
     run: sdiff,
   },
@@ -400,9 +417,11 @@ export const setCommands = defineCommands([
     arity: -3,
     flags: ['write', 'denyoom'],
     keys: ALL_KEYS,
+    uses: ['W', 'R'],
     group: 'set',
     since: '1.0.0',
     summary: 'Stores the difference of multiple sets in a key.',
+    syntax: 'destination key [key ...]',
     complexity: 'O(N) where N is the total number of elements in all given sets.',
     run: sdiffstore,
   },
@@ -414,6 +433,7 @@ export const setCommands = defineCommands([
     group: 'set',
     since: '2.8.0',
     summary: 'Iterates over members of a set.',
+    syntax: 'key cursor [MATCH pattern] [COUNT count]',
     complexity:
       'O(1) for every call. O(N) for a complete iteration, including enough command calls for the cursor to return back to 0. N is the number of elements inside the collection.',
     run: sscan,

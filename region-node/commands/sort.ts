@@ -1,14 +1,17 @@
 /**
- * sort.ts: SORT and SORT_RO, of sets in this version.
+ * sort.ts: SORT and SORT_RO, of sets and sorted sets in this version.
  *
  * Elements are compared as numbers or as bytes; equal numbers fall back to the bytes of the elements, so
  * the reply is the same in every region. With a constant BY nothing is sorted, and a set comes in whatever
- * order it is stored. GET and BY read other keys as they are now, one moment for all of them.
+ * order it is stored, a sorted set in its own. GET and BY read other keys as they are now, one moment for all of them.
  */
 import { cellText, ManyCell } from '../../crdt/cell.ts'
 import { HashState } from '../../crdt/hash-aw.ts'
+import { HllState } from '../../crdt/hll.ts'
+import { ListState } from '../../crdt/list-fugue.ts'
 import { Register } from '../../crdt/register.ts'
 import { SetState } from '../../crdt/set-aw.ts'
+import { ZsetState } from '../../crdt/zset-aw.ts'
 import { errors } from '../errors.ts'
 import { type CommandContext, type CommandDef, defineCommands, ONE_KEY } from './command.ts'
 import { parseCount } from './parse.ts'
@@ -80,9 +83,14 @@ function parseOptions(words: readonly string[], mayStore: boolean): Options {
 }
 
 /** @throws CommandError WRONGTYPE */
-function elementsOf(ctx: CommandContext, key: string): string[] {
+function elementsOf(ctx: CommandContext, key: string, options: Options): string[] {
   const state = ctx.state(key)
   if (state === undefined) return []
+  if (state instanceof ListState) return state.slice(0, state.size)
+  if (state instanceof ZsetState) {
+    const { members } = state.order.slice(0, state.size)
+    return options.isDescending && isUnsorted(options) ? members.reverse() : members
+  }
   if (!(state instanceof SetState)) throw errors.wrongType
   return [...state.members.keys()]
 }
@@ -97,6 +105,7 @@ function lookUp(
   if (key === undefined) return undefined
   const state = ctx.state(key[0] + element + key[1])
   if (field === undefined) {
+    if (state instanceof HllState) return state.text()
     return state instanceof Register || state instanceof ManyCell ? cellText(state) : undefined
   }
   const cell = state instanceof HashState ? state.fields.get(field) : undefined
@@ -149,8 +158,13 @@ function compareTexts(a: Weighed, b: Weighed): number {
   return b.text === undefined ? 1 : compareBytes(a.text, b.text)
 }
 
+/** BY a constant. */
+function isUnsorted({ by }: Options): boolean {
+  return by !== undefined && by.key === undefined
+}
+
 function sorted(ctx: CommandContext, elements: string[], options: Options): string[] {
-  if (options.by !== undefined && options.by.key === undefined) return elements
+  if (isUnsorted(options)) return elements
   const compare = options.isAlphabetic ? compareTexts : compareNumbers
   const weighed = elements.map((element) => weigh(ctx, element, options)).sort(compare)
   if (options.isDescending) weighed.reverse()
@@ -159,19 +173,34 @@ function sorted(ctx: CommandContext, elements: string[], options: Options): stri
 
 function sort(ctx: CommandContext, words: readonly string[], mayStore: boolean): void {
   const options = parseOptions(words, mayStore)
-  const elements = elementsOf(ctx, words[1]!)
-  if (options.storeKey !== undefined) throw errors.sortStore
+  const elements = elementsOf(ctx, words[1]!, options)
   const first = Math.max(0, options.offset)
   const shown = sorted(ctx, elements, options).slice(
     first,
     options.count < 0 ? undefined : first + options.count,
   )
-  const { gets } = options
+  const { gets, storeKey } = options
+  if (storeKey !== undefined) {
+    store(ctx, storeKey, shown, gets)
+    return
+  }
   ctx.out.array(shown.length * Math.max(1, gets.length))
   for (const element of shown) {
     if (gets.length === 0) ctx.out.bulk(element)
     for (const pattern of gets) ctx.out.bulkOrNil(lookUp(ctx, pattern, element))
   }
+}
+
+/** A list of what would be replied takes the place of the key; what GET does not find is empty. */
+function store(ctx: CommandContext, key: string, shown: readonly string[], gets: readonly Pattern[]): void {
+  const values: string[] = []
+  for (const element of shown) {
+    if (gets.length === 0) values.push(element)
+    for (const pattern of gets) values.push(lookUp(ctx, pattern, element) ?? '')
+  }
+  ctx.write.clear(key)
+  if (values.length > 0) ctx.write.list.push(key, values, false)
+  ctx.out.integer(values.length)
 }
 
 /** How many words stand behind an option and belong to it. */
@@ -195,23 +224,28 @@ export const sortCommands: readonly CommandDef[] = defineCommands([
   {
     name: 'sort',
     arity: -2,
+    categories: ['set', 'sortedset', 'list', 'dangerous'],
     flags: ['write', 'denyoom', 'movablekeys'],
     keys: ONE_KEY,
+    uses: ['R', 'R', 'W'],
     keysOf: sortKeys,
     group: 'generic',
     since: '1.0.0',
     summary: 'Sorts the elements in a list, a set, or a sorted set, optionally storing the result.',
+    syntax: 'key [BY pattern] [LIMIT offset count] [GET pattern ...] [ASC|DESC] [ALPHA] [STORE destination]',
     complexity: COMPLEXITY,
     run: (ctx, words) => sort(ctx, words, true),
   },
   {
     name: 'sort_ro',
     arity: -2,
+    categories: ['set', 'sortedset', 'list', 'dangerous'],
     flags: ['readonly', 'movablekeys'],
     keys: ONE_KEY,
     group: 'generic',
     since: '7.0.0',
     summary: 'Returns the sorted elements of a list, a set, or a sorted set.',
+    syntax: 'key [BY pattern] [LIMIT offset count] [GET pattern ...] [ASC|DESC] [ALPHA]',
     complexity: COMPLEXITY,
     run: (ctx, words) => sort(ctx, words, false),
   },

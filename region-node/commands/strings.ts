@@ -11,6 +11,7 @@
 import { integerAmount } from '../../crdt/amount.ts'
 import { cellText, ManyCell } from '../../crdt/cell.ts'
 import { sumOf } from '../../crdt/counter.ts'
+import { HllState } from '../../crdt/hll.ts'
 import { deadlineOf, type KeyEntry, KeyState } from '../../crdt/key.ts'
 import { Register } from '../../crdt/register.ts'
 import { errors } from '../errors.ts'
@@ -144,8 +145,8 @@ function mget(ctx: CommandContext, words: readonly string[]): void {
   for (let i = 1; i < words.length; i++) {
     const plain = ctx.keyspace.plainText(ctx.db, words[i]!)
     const state = plain === undefined ? ctx.state(words[i]!) : undefined
-    const isString = state instanceof Register || state instanceof ManyCell
-    out.bulkOrNil(isString ? cellText(state) : plain)
+    if (state instanceof HllState) out.bulk(state.text())
+    else out.bulkOrNil(state instanceof Register || state instanceof ManyCell ? cellText(state) : plain)
   }
 }
 
@@ -264,6 +265,7 @@ export const stringCommands = defineCommands([
     group: 'string',
     since: '1.0.0',
     summary: 'Returns the string value of a key.',
+    syntax: 'key',
     complexity: 'O(1)',
     run: (ctx, words) => ctx.out.bulkOrNil(ctx.text(words[1]!)),
   },
@@ -275,6 +277,8 @@ export const stringCommands = defineCommands([
     group: 'string',
     since: '1.0.0',
     summary: "Sets the string value of a key, ignoring its type. The key is created if it doesn't exist.",
+    syntax:
+      'key value [NX|XX] [GET] [EX seconds|PX milliseconds|EXAT unix-time-seconds|PXAT unix-time-milliseconds|KEEPTTL]',
     complexity: 'O(1)',
     run: set,
   },
@@ -283,9 +287,11 @@ export const stringCommands = defineCommands([
     arity: 3,
     flags: ['write', 'denyoom', 'fast'],
     keys: ONE_KEY,
+    uses: ['W'],
     group: 'string',
     since: '1.0.0',
     summary: "Sets the string value of a key only when the key doesn't exist.",
+    syntax: 'key value',
     complexity: 'O(1)',
     run: setNx,
   },
@@ -294,9 +300,11 @@ export const stringCommands = defineCommands([
     arity: 4,
     flags: ['write', 'denyoom'],
     keys: ONE_KEY,
+    uses: ['W'],
     group: 'string',
     since: '2.0.0',
     summary: "Sets the string value and expiration time of a key. Creates the key if it doesn't exist.",
+    syntax: 'key seconds value',
     complexity: 'O(1)',
     run: setWithExpiry(SECONDS, 'setex'),
   },
@@ -305,9 +313,11 @@ export const stringCommands = defineCommands([
     arity: 4,
     flags: ['write', 'denyoom'],
     keys: ONE_KEY,
+    uses: ['W'],
     group: 'string',
     since: '2.6.0',
     summary: 'Sets both string value and expiration time in milliseconds of a key.',
+    syntax: 'key milliseconds value',
     complexity: 'O(1)',
     run: setWithExpiry(MILLISECONDS, 'psetex'),
   },
@@ -319,6 +329,7 @@ export const stringCommands = defineCommands([
     group: 'string',
     since: '1.0.0',
     summary: 'Returns the previous string value of a key after setting it to a new value.',
+    syntax: 'key value',
     complexity: 'O(1)',
     run: (ctx, words) => {
       const old = ctx.text(words[1]!)
@@ -334,6 +345,7 @@ export const stringCommands = defineCommands([
     group: 'string',
     since: '6.2.0',
     summary: 'Returns the string value of a key after deleting the key.',
+    syntax: 'key',
     complexity: 'O(1)',
     run: (ctx, words) => {
       const old = ctx.text(words[1]!)
@@ -349,6 +361,7 @@ export const stringCommands = defineCommands([
     group: 'string',
     since: '6.2.0',
     summary: 'Returns the string value of a key after setting its expiration time.',
+    syntax: 'key [EX seconds|PX milliseconds|EXAT unix-time-seconds|PXAT unix-time-milliseconds|PERSIST]',
     complexity: 'O(1)',
     run: getEx,
   },
@@ -360,6 +373,7 @@ export const stringCommands = defineCommands([
     group: 'string',
     since: '1.0.0',
     summary: 'Atomically returns the string values of one or more keys.',
+    syntax: 'key [key ...]',
     complexity: 'O(N) where N is the number of keys to retrieve.',
     run: mget,
   },
@@ -368,9 +382,11 @@ export const stringCommands = defineCommands([
     arity: -3,
     flags: ['write', 'denyoom'],
     keys: EVERY_OTHER,
+    uses: ['W'],
     group: 'string',
     since: '1.0.1',
     summary: 'Atomically creates or modifies the string values of one or more keys.',
+    syntax: 'key value [key value ...]',
     complexity: 'O(N) where N is the number of keys to set.',
     run: (ctx, words) => {
       checkPairs(words, 'mset')
@@ -383,9 +399,11 @@ export const stringCommands = defineCommands([
     arity: -3,
     flags: ['write', 'denyoom'],
     keys: EVERY_OTHER,
+    uses: ['W'],
     group: 'string',
     since: '1.0.1',
     summary: "Atomically modifies the string values of one or more keys only when all keys don't exist.",
+    syntax: 'key value [key value ...]',
     complexity: 'O(N) where N is the number of keys to set.',
     run: msetNx,
   },
@@ -394,10 +412,12 @@ export const stringCommands = defineCommands([
     arity: 3,
     flags: ['write', 'denyoom', 'fast'],
     keys: ONE_KEY,
+    uses: ['W'],
     group: 'string',
     since: '2.0.0',
     summary: "Appends a string to the value of a key. Creates the key if it doesn't exist.",
     // Redis's is O(1): it grows in place. Here the whole value is written, to the log too.
+    syntax: 'key value',
     complexity: 'O(N) where N is the length of the resulting string.',
     run: append,
   },
@@ -406,9 +426,11 @@ export const stringCommands = defineCommands([
     arity: 2,
     flags: ['readonly', 'fast'],
     keys: ONE_KEY,
+    uses: [''],
     group: 'string',
     since: '2.2.0',
     summary: 'Returns the length of a string value.',
+    syntax: 'key',
     complexity: 'O(1)',
     run: (ctx, words) => ctx.out.integer((ctx.text(words[1]!) ?? '').length),
   },
@@ -420,6 +442,7 @@ export const stringCommands = defineCommands([
     group: 'string',
     since: '2.4.0',
     summary: 'Returns a substring of the string stored at a key.',
+    syntax: 'key start end',
     complexity: 'O(N) where N is the length of the returned string.',
     run: getRange,
   },
@@ -431,6 +454,7 @@ export const stringCommands = defineCommands([
     group: 'string',
     since: '1.0.0',
     summary: 'Returns a substring from a string value.',
+    syntax: 'key start end',
     complexity: 'O(N) where N is the length of the returned string.',
     run: getRange,
   },
@@ -439,10 +463,12 @@ export const stringCommands = defineCommands([
     arity: 4,
     flags: ['write', 'denyoom'],
     keys: ONE_KEY,
+    uses: ['W'],
     group: 'string',
     since: '2.2.0',
     summary:
       "Overwrites a part of a string value with another by an offset. Creates the key if it doesn't exist.",
+    syntax: 'key offset value',
     complexity: 'O(N) where N is the length of the resulting string.',
     run: setRange,
   },
@@ -455,6 +481,7 @@ export const stringCommands = defineCommands([
     since: '1.0.0',
     summary:
       "Increments the integer value of a key by one. Uses 0 as initial value if the key doesn't exist.",
+    syntax: 'key',
     complexity: 'O(1)',
     run: (ctx, words) => increment(ctx, words[1]!, 1),
   },
@@ -467,6 +494,7 @@ export const stringCommands = defineCommands([
     since: '1.0.0',
     summary:
       "Decrements the integer value of a key by one. Uses 0 as initial value if the key doesn't exist.",
+    syntax: 'key',
     complexity: 'O(1)',
     run: (ctx, words) => increment(ctx, words[1]!, -1),
   },
@@ -479,6 +507,7 @@ export const stringCommands = defineCommands([
     since: '1.0.0',
     summary:
       "Increments the integer value of a key by a number. Uses 0 as initial value if the key doesn't exist.",
+    syntax: 'key increment',
     complexity: 'O(1)',
     run: (ctx, words) => increment(ctx, words[1]!, parseInt64(words[2]!)),
   },
@@ -491,6 +520,7 @@ export const stringCommands = defineCommands([
     since: '1.0.0',
     summary:
       "Decrements a number from the integer value of a key. Uses 0 as initial value if the key doesn't exist.",
+    syntax: 'key decrement',
     complexity: 'O(1)',
     run: decrementBy,
   },
@@ -503,6 +533,7 @@ export const stringCommands = defineCommands([
     since: '2.6.0',
     summary:
       "Increment the floating point value of a key by a number. Uses 0 as initial value if the key doesn't exist.",
+    syntax: 'key increment:double',
     complexity: 'O(1)',
     run: incrementByFloat,
   },

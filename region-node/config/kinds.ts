@@ -8,6 +8,7 @@
  * Invariant: `parse(format(value))` gives `value` again.
  * Source: Redis's config.c (numericParseString, memtoull, boolConfigSet, enumConfigSet).
  */
+import { formatEventFlags, parseEventFlags } from '../engine/event-classes.ts'
 
 export type Parsed<T> = { readonly value: T } | { readonly refusal: string }
 
@@ -96,19 +97,17 @@ export function flag(): Kind<boolean> {
   }
 }
 
-/** Redis's policies by name; those that evict are known, and refused in words that say so. */
-export function evictionPolicy(): Kind<'noeviction'> {
-  const every = choice(...EVICTING_POLICIES, 'noeviction')
+/** The letters of `notify-keyspace-events`. */
+export function keyspaceEvents(): Kind<string> {
   return {
     words: 'one',
-    shape: 'noeviction',
-    parse(text, before) {
-      const parsed = every.parse(text, before)
-      if ('refusal' in parsed) return parsed
-      if (parsed.value === 'noeviction') return { value: parsed.value }
-      return { refusal: `this version evicts no keys, so '${parsed.value}' cannot be set: use noeviction` }
+    shape: 'letters of Ag$lshzxeKEtmdn',
+    parse(text) {
+      const value = parseEventFlags(text)
+      if (value !== undefined) return { value }
+      return { refusal: "Invalid event class character. Use 'Ag$lshzxeKEtmdn'." }
     },
-    format: (value) => value,
+    format: formatEventFlags,
   }
 }
 
@@ -118,13 +117,13 @@ export function word(shape = 'text'): Kind<string> {
 }
 
 /** Text for people and file systems: UTF-8 as a word, an ordinary string as a value. */
-export function text(shape: string): Kind<string> {
+export function text(shape: string, mayBeEmpty = false): Kind<string> {
   return {
     words: 'one',
     shape,
     parse(bytesOfText) {
       const value = wordToText(bytesOfText)
-      return value === '' ? { refusal: 'argument must not be empty' } : { value }
+      return value === '' && !mayBeEmpty ? { refusal: 'argument must not be empty' } : { value }
     },
     format: textToWord,
   }
@@ -223,11 +222,6 @@ export function saveRules(): Kind<readonly SaveRule[]> {
   }
 }
 
-/** A fact that clients ask for; it can be written only as it is. */
-export function fact(shape = ''): Kind<string> {
-  return { words: 'many', shape, parse: (value) => ({ value }), format: (value) => value }
-}
-
 export function textToWord(value: string): string {
   return Buffer.from(value, 'utf8').toString('latin1')
 }
@@ -235,16 +229,6 @@ export function textToWord(value: string): string {
 export function wordToText(value: string): string {
   return Buffer.from(value, 'latin1').toString('utf8')
 }
-
-const EVICTING_POLICIES = [
-  'volatile-lru',
-  'volatile-lfu',
-  'volatile-random',
-  'volatile-ttl',
-  'allkeys-lru',
-  'allkeys-lfu',
-  'allkeys-random',
-] as const
 
 const REGION_NAME = /^[A-Za-z0-9._-]{1,32}$/
 

@@ -11,15 +11,15 @@
  * printed nowhere. (3) A default is a value that may be written; only `region` and
  * `region-id` have none, and must be given.
  */
+import { EVICTING_POLICIES } from '../engine/eviction.ts'
 import { WORD_BYTES_MAX } from '../resp/word.ts'
 import {
   bytes,
   choice,
-  evictionPolicy,
-  fact,
   flag,
   integer,
   type Kind,
+  keyspaceEvents,
   outputLimits,
   peers,
   regionName,
@@ -102,7 +102,55 @@ export const SETTINGS = {
   ),
 
   bind: row('network', word('address'), '127.0.0.1', 'Address that all servers of this node listen on.'),
-  port: row('network', integer(0, 65535), 6379, 'Port for Redis clients; 0 takes any free port.'),
+  port: row(
+    'network',
+    integer(0, 65535),
+    6379,
+    'Port for Redis clients; 0 takes any free port, or none beside a tls-port.',
+  ),
+  'tls-port': row('network', integer(0, 65535), 0, 'Port for Redis clients that speak TLS; 0 is none.'),
+  'tls-cert-file': row('network', text('path', true), '', 'Certificate of the node, PEM.', runtime),
+  'tls-key-file': row('network', text('path', true), '', 'Private key of the certificate, PEM.', runtime),
+  'tls-key-file-pass': row('network', word(), '', 'Passphrase of the private key.', {
+    change: 'runtime',
+    secret: true,
+  }),
+  'tls-ca-cert-file': row(
+    'network',
+    text('path', true),
+    '',
+    'Who signs certificates of clients, PEM.',
+    runtime,
+  ),
+  'tls-ca-cert-dir': row(
+    'network',
+    text('folder', true),
+    '',
+    'Folder of such files: .pem, .crt, .cer.',
+    runtime,
+  ),
+  'tls-auth-clients': row(
+    'network',
+    choice('yes', 'no', 'optional'),
+    'yes',
+    'Whether a client has to show a certificate; optional: it may, and a wrong one is refused.',
+    runtime,
+  ),
+  'tls-protocols': row(
+    'network',
+    word('names'),
+    '',
+    'Such as: TLSv1.2 TLSv1.3, which is the default.',
+    runtime,
+  ),
+  'tls-ciphers': row(
+    'network',
+    word('names'),
+    '',
+    'Ciphers of TLS 1.2, OpenSSL names; empty: the default.',
+    runtime,
+  ),
+  'tls-ciphersuites': row('network', word('names'), '', 'Ciphers of TLS 1.3; empty: the default.', runtime),
   'sync-port': row('network', integer(0, 65535), 0, 'Port for the other regions; 0 is off.'),
   'admin-port': row(
     'network',
@@ -119,6 +167,34 @@ export const SETTINGS = {
     flag(),
     true,
     'Without a password, clients of other machines are refused.',
+    runtime,
+  ),
+  'notify-keyspace-events': row(
+    'network',
+    keyspaceEvents(),
+    '',
+    'Which keyspace events clients may listen to, as letters; empty is none. Effects of other regions count.',
+    runtime,
+  ),
+  'tracking-table-max-keys': row(
+    'limits',
+    integer(0, INT32_MAX),
+    1_000_000,
+    'Keys remembered for clients that track what they read (CLIENT TRACKING); 0 is no limit.',
+    runtime,
+  ),
+  aclfile: row(
+    'network',
+    text('path', true),
+    '',
+    'File that ACL LOAD and ACL SAVE read and write; empty is none.',
+  ),
+  'acllog-max-len': row('reports', integer(0, INT32_MAX), 128, 'Refusals that ACL LOG keeps.', runtime),
+  'acl-pubsub-default': row(
+    'network',
+    choice('allchannels', 'resetchannels'),
+    'resetchannels',
+    'Channels that a new user may use before he is given any.',
     runtime,
   ),
   maxclients: row('network', integer(1, 1_000_000), 10_000, 'Most clients connected at a time.', runtime),
@@ -145,7 +221,7 @@ export const SETTINGS = {
     'peers',
     integer(0, 1000),
     1,
-    'Milliseconds that ops wait for company before they are sent.',
+    'Milliseconds that ops wait for company before they are sent; four times that while the node is busy.',
     runtime,
   ),
   'sync-frame-bytes-max': row('peers', bytes(MB, 2 * GB), GB, 'Largest message taken from a peer, bytes.'),
@@ -209,9 +285,25 @@ export const SETTINGS = {
   ),
   'maxmemory-policy': row(
     'limits',
-    evictionPolicy(),
+    choice(...EVICTING_POLICIES, 'noeviction'),
     'noeviction',
-    'What goes when memory is used up; this version evicts nothing.',
+    'Which keys go when memory is used up: in all regions, but for what others wrote meanwhile.',
+    runtime,
+  ),
+  'maxmemory-samples': row('limits', integer(1, 64), 5, 'Keys drawn for each that goes.', runtime),
+  'lfu-log-factor': row('limits', integer(0, 1000), 10, 'How many uses make a step of the count.', runtime),
+  'lfu-decay-time': row(
+    'limits',
+    integer(0, INT32_MAX),
+    1,
+    'Minutes without a use that take a step of the count back; 0: none do.',
+    runtime,
+  ),
+  'busy-reply-threshold': row(
+    'limits',
+    integer(0, INT32_MAX),
+    5000,
+    'How long a script may run that has written nothing, about, milliseconds; 0: no limit.',
     runtime,
   ),
   'proto-max-bulk-len': row(
@@ -314,7 +406,6 @@ export const SETTINGS = {
 
   appendonly: row('redis', flag(), true, 'The log is always on.'),
   'cluster-enabled': row('redis', flag(), false, 'All slots are served here.'),
-  'notify-keyspace-events': row('redis', fact(), '', 'Keyspace events are not published.'),
   hz: row('redis', integer(1, 500), 10, 'Background work per second, as Redis reports it.'),
 } as const
 

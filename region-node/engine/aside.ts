@@ -7,10 +7,13 @@
  * for every key k at once. The order is a causal one: what an op of the own log depends on is in the log
  * before it or was never in this log, and then the snapshot has to cover it.
  *
+ * A region that was suspended and is back takes the snapshot as it is. What it holds beyond it, nobody was asked
+ * about, and the cut went on without it: the members have what counts, and its own late tail is minted again.
+ *
  * Until it takes the place of the engine's keyspace, memory holds both.
  *
  * Invariants: (1) `applied` names exactly the ops that `keyspace` is the sum of. (2) An op behind the seal
- * of its origin, as the snapshot knows it, is never applied under its old dot.
+ * of its origin, as the snapshot knows it, is never applied under its old dot, nor one that has seen it.
  * Source: algorithms.md, A snapshot received into a live region.
  */
 import type { BatchReader } from '../../crdt/codec/batch.ts'
@@ -28,26 +31,14 @@ export class Aside extends StoredState implements EntrySink, ConflictSink {
   /** The latest reading known where the snapshot was made. */
   readonly hlc: Hlc
   readonly #at: OpPoint
-  readonly #snapshotVector: VersionVector
-  readonly #returning: number | undefined
 
   /**
    * @param vector  what the snapshot holds
    * @param membership  as the snapshot knows it; kept and changed
    * @param origin  any: the point of application has to begin somewhere
-   * @param returning  the own region, when the snapshot says that it was suspended and is back
    */
-  constructor(
-    vector: VersionVector,
-    hlc: Hlc,
-    membership: Membership,
-    origin: Origin,
-    latin1: Latin1,
-    returning: number | undefined,
-  ) {
-    super(new Keyspace(vector.origins, latin1), membership, vector.copy())
-    this.#snapshotVector = vector
-    this.#returning = returning
+  constructor(vector: VersionVector, hlc: Hlc, membership: Membership, origin: Origin, latin1: Latin1) {
+    super(new Keyspace(vector.origins, latin1), membership, vector.copy(), origin.region)
     this.hlc = hlc
     this.#at = new OpPoint(origin, this.applied, this)
   }
@@ -57,10 +48,13 @@ export class Aside extends StoredState implements EntrySink, ConflictSink {
    * @param live  what this node has applied: a record may hold ops behind that, which were never taken
    */
   replay(batch: BatchReader, live: VersionVector): void {
-    const { origin, deps } = batch.header
-    const last = Math.min(this.endOf(origin), live.get(origin))
+    const { origin, firstSeq, deps } = batch.header
+    const end = this.membership.sealOf(origin)?.end ?? Number.POSITIVE_INFINITY
+    const last = Math.min(end, live.get(origin))
     if (last <= this.applied.get(origin)) return
     if (this.applied.get(origin) === 0 && !this.membership.admits(origin, deps)) return
+    // It has seen an op that does not count, or stands behind one: nobody who holds the snapshot could take it.
+    if (firstSeq > this.applied.get(origin) + 1 || !this.applied.covers(deps)) return
     const at = this.#at
     for (const { seq, hlc, effects } of batch.ops()) {
       if (seq <= this.applied.get(origin)) continue
@@ -71,22 +65,6 @@ export class Aside extends StoredState implements EntrySink, ConflictSink {
         at.index++
       }
       this.applied.advance(origin, seq)
-    }
-  }
-
-  /** The last op of an origin that counts under its own dot. */
-  endOf(origin: Origin): number {
-    const seal = this.membership.sealOf(origin)
-    if (seal !== undefined) return seal.end
-    // What a region minted while it was suspended, nobody has seen.
-    const isDark = origin.region === this.#returning && this.#snapshotVector.get(origin) === 0
-    return isDark ? 0 : Number.POSITIVE_INFINITY
-  }
-
-  /** Lowers a vector of this node to what still counts of it under its dots. */
-  clip(vector: VersionVector): void {
-    for (const [origin, seq] of vector.entries()) {
-      if (seq > this.endOf(origin)) vector.retreat(origin, this.endOf(origin))
     }
   }
 

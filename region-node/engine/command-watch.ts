@@ -125,6 +125,12 @@ export class CommandWatch implements CommandObserver {
     }
   }
 
+  called(session: Session, command: ObservedCommand, words: readonly string[]): void {
+    if (this.#hasMonitors && isShown(command)) {
+      this.monitors.feed(session, this.#redacted(command, words), this.#clock.wallMs())
+    }
+  }
+
   turnEnded(): void {
     this.#settle()
     this.monitors.flush()
@@ -187,5 +193,6 @@ const REDACTED = '(redacted)'
 
 /** Redis does not show what administrators do. */
 function isShown({ flags }: ObservedCommand): boolean {
-  return !flags.includes('admin') && !flags.includes('skip_monitor')
+  // Scripts carry skip_monitor because Redis shows them on a way of their own, before what they call.
+  return !flags.includes('admin') && (!flags.includes('skip_monitor') || flags.includes('no_mandatory_keys'))
 }

@@ -37,6 +37,7 @@ export const CONFLICT_RULES: readonly ConflictRule[] = [
   'deadline',
   'hidden-increment',
   'saturation',
+  'lost-set',
 ]
 
 export class ConflictLog {
@@ -46,6 +47,7 @@ export class ConflictLog {
     deadline: 0,
     'hidden-increment': 0,
     saturation: 0,
+    'lost-set': 0,
   }
   readonly #events: ConflictEvent[] = []
   readonly #lengthMax: () => number

@@ -15,12 +15,22 @@
  */
 import type { OpPoint } from '../../crdt/dot.ts'
 import { TAG } from '../../crdt/effects/effect.ts'
+import { hashOf } from '../../crdt/effects/hash-effects.ts'
 import type { IncrementEffect, SetEffect } from '../../crdt/effects/string-effects.ts'
-import { collectSeen, deadlineOf, type KeyEntry, KeyState, visibleState } from '../../crdt/key.ts'
+import type { HashState } from '../../crdt/hash-aw.ts'
+import {
+  collectSeen,
+  deadlineOf,
+  type KeyEntry,
+  KeyState,
+  stateOfType,
+  visibleState,
+} from '../../crdt/key.ts'
 import { Register } from '../../crdt/register.ts'
 import { applyEffect, type KeyEffect } from '../../crdt/registry.ts'
-import { NOTHING_SEEN, type SeenCounter } from '../../crdt/state.ts'
-import { DueKeys } from './due-keys.ts'
+import { NOTHING_SEEN, type SeenCounter, type TypeName } from '../../crdt/state.ts'
+import { DueFields, type FieldName } from './due-fields.ts'
+import { DueKeys, type Waiting } from './due-keys.ts'
 import { SLOT_COUNT } from './slot.ts'
 import { KeyProbe } from './table/key-probe.ts'
 import { COUNTER, OBJECT, REGISTER } from './table/record.ts'
@@ -43,11 +53,20 @@ interface WalkPlace {
   inPart: string | undefined
 }
 
+/** The hash of a key, if fields of it have deadlines. */
+function timedHash(entry: KeyEntry | undefined): HashState | undefined {
+  if (!(entry instanceof KeyState)) return undefined
+  const hash = hashOf(entry)
+  return hash?.timed === undefined ? undefined : hash
+}
+
 export class Database implements WalkedDatabase {
   readonly index: number
   readonly #context: TableContext
   readonly #groups: (SlotGroup | undefined)[] = new Array<SlotGroup | undefined>(GROUP_COUNT).fill(undefined)
   readonly #due = new DueKeys()
+  /** Made when a field is first given a deadline. */
+  #dueFields: DueFields | undefined = undefined
   /** Keys that exist, due ones included. */
   size = 0
   /** Of them, those with a finite deadline. */
@@ -74,6 +93,9 @@ export class Database implements WalkedDatabase {
     this.#lastKey = key
     this.#lastGroup = group
     this.#lastPlace = group === undefined ? ABSENT : group.find(this.#probe)
+    const { access, looksAreUses } = this.#context
+    if (access !== undefined && looksAreUses && this.#lastPlace !== ABSENT)
+      group!.use(this.#lastPlace, access)
     return this.#lastPlace
   }
 
@@ -142,6 +164,68 @@ export class Database implements WalkedDatabase {
     return undefined
   }
 
+  /** Any key, or any with a deadline, and how it was used; undefined when the draw found none. */
+  draw(
+    isVolatile: boolean,
+    random: () => number,
+  ): { readonly key: string; readonly access: number } | undefined {
+    if (isVolatile) {
+      const drawn = this.#due.any(random)
+      if (drawn === undefined || !this.isVolatile(drawn.key)) return undefined
+      return { key: drawn.key, access: this.accessOf(drawn.key) ?? 0 }
+    }
+    for (let left = DRAWS_MAX; left > 0; left--) {
+      const group = this.#groups[Math.floor(random() * GROUP_COUNT)]
+      if (group === undefined || group.count === 0) continue
+      const place = group.place(Math.floor(random() * group.count))
+      return { key: group.key(place), access: group.usesOf(place) ?? 0 }
+    }
+    return undefined
+  }
+
+  /** What follows is another command: it uses the key anew that the last one used. */
+  beginUse(): void {
+    this.#lastKey = undefined
+  }
+
+  /** How a key was used; undefined when it is not there. Asking is no use. */
+  accessOf(key: string): number | undefined {
+    return this.#unused(() => {
+      const place = this.#find(key)
+      return place === ABSENT ? undefined : (this.#lastGroup!.usesOf(place) ?? 0)
+    })
+  }
+
+  /** The key has a deadline. */
+  isVolatile(key: string): boolean {
+    return this.#unused(() => this.#deadlineNow(key) !== NEVER)
+  }
+
+  /** The deadline that comes first, due or not; undefined when no key has one. */
+  nextDeadline(): Waiting | undefined {
+    const [due] = this.#due.keys
+    if (due !== undefined) return { key: due, atMs: Number.NEGATIVE_INFINITY }
+    for (let first = this.#due.first; first !== undefined; first = this.#due.first) {
+      if (this.#deadlineNow(first.key) === first.atMs) return first
+      this.#due.dropFirst()
+    }
+    return undefined
+  }
+
+  /** Nobody asks for uses any more, or they are written down in another way. */
+  forgetUses(): void {
+    for (const group of this.#groups) group?.forgetUses()
+  }
+
+  /** Runs a look that is no use of a key. */
+  #unused<Result>(look: () => Result): Result {
+    const before = this.#context.looksAreUses
+    this.#context.looksAreUses = false
+    const result = look()
+    this.#context.looksAreUses = before
+    return result
+  }
+
   readonly #deadlineNow = (key: string): number => {
     const place = this.#find(key)
     if (place === ABSENT || this.#lastGroup!.kind(place) !== OBJECT) return NEVER
@@ -201,7 +285,41 @@ export class Database implements WalkedDatabase {
     // Applying may change the entry in place, so what counts is looked at first.
     const existed = visibleState(before) !== undefined
     const deadline = existed ? deadlineOf(before!) : NEVER
-    this.#replace(key, existed, deadline, applyEffect(effect, before, at))
+    const hash = timedHash(before)
+    const after = applyEffect(effect, before, at)
+    this.#replace(key, existed, deadline, after)
+    // One that is gone has to be asked, too: it knows which fields went with it.
+    if (hash !== undefined) this.#takeFields(key, hash)
+    const afterwards = timedHash(after)
+    if (afterwards !== undefined && afterwards !== hash) this.#takeFields(key, afterwards)
+  }
+
+  #takeFields(key: string, hash: HashState): void {
+    this.#dueFields ??= new DueFields()
+    this.#dueFields.take(key, hash)
+  }
+
+  /** No field becomes due before this, milliseconds since the Unix epoch. */
+  get nextFieldDueMs(): number {
+    return this.#dueFields === undefined ? NEVER : this.#dueFields.nextMs
+  }
+
+  /** Hides the fields that are past their deadline. */
+  hideDueFields(nowMs: number): void {
+    this.#dueFields?.advance(nowMs, ({ key, field }) => {
+      const entry = this.#unused(() => this.get(key))
+      if (entry === undefined) return
+      const existed = visibleState(entry) !== undefined
+      const deadline = existed ? deadlineOf(entry) : NEVER
+      timedHash(entry)?.hide(field)
+      // With its last field a hash is no key any more.
+      this.#replace(key, existed, deadline, entry)
+    })
+  }
+
+  /** Hash fields past their deadline that are still stored. */
+  *dueFields(): IterableIterator<FieldName> {
+    if (this.#dueFields !== undefined) yield* this.#dueFields.due()
   }
 
   /** @param oldDeadline  Infinity when the key did not exist */
@@ -231,9 +349,11 @@ export class Database implements WalkedDatabase {
   forget(key: string, forget: (entry: KeyState) => KeyEntry | undefined): void {
     const before = this.get(key)
     if (!(before instanceof KeyState)) return
-    const existed = before.state !== undefined
+    const existed = visibleState(before) !== undefined
     const deadline = existed ? deadlineOf(before) : NEVER
+    const hash = timedHash(before)
     this.#replace(key, existed, deadline, forget(before))
+    if (hash !== undefined) this.#takeFields(key, hash)
   }
 
   /** Stores an entry that a snapshot holds. The key is not here yet. */
@@ -244,6 +364,8 @@ export class Database implements WalkedDatabase {
       if (this.#added(this.#group().addRegister(this.#probe, entry.value, entry))) return
     }
     this.#replace(key, false, NEVER, entry)
+    const hash = timedHash(entry)
+    if (hash !== undefined) this.#takeFields(key, hash)
   }
 
   /** Takes away what the op at `at` had seen of every key. */
@@ -286,6 +408,18 @@ export class Database implements WalkedDatabase {
         const seen: SeenCounter[] = []
         collectSeen(group.entry(place), seen)
         if (seen.length > 0) yield { key: group.key(place), seen }
+      }
+    }
+  }
+
+  /** Keys that hold a state of that type, or what is left of one that is gone. Not for strings. */
+  *keysOf(type: TypeName): IterableIterator<string> {
+    for (const group of this.#groups) {
+      if (group === undefined) continue
+      for (let row = group.count - 1; row >= 0; row--) {
+        const place = group.place(row)
+        if (group.kind(place) === OBJECT && stateOfType(group.entry(place), type) !== undefined)
+          yield group.key(place)
       }
     }
   }

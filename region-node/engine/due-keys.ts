@@ -13,7 +13,7 @@
  * Invariants: (1) every key with a finite deadline is in the heap with that deadline, or in `due`.
  * (2) The heap is at most twice as long as there are such keys, but for a fixed number of entries.
  */
-interface Waiting {
+export interface Waiting {
   readonly atMs: number
   readonly key: string
 }
@@ -28,6 +28,11 @@ export class DueKeys {
   /** Entries that wait, out of date or not. */
   get waiting(): number {
     return this.#heap.length
+  }
+
+  /** The earliest deadline that waits, out of date or not; Infinity when none does. */
+  get nextMs(): number {
+    return this.#heap[0]?.atMs ?? Number.POSITIVE_INFINITY
   }
 
   /** Drops the entries that are out of date. */
@@ -54,12 +59,30 @@ export class DueKeys {
   /**
    * Moves all that is past `nowMs` to `keys`.
    * @param deadlineOf  the deadline a key has now; Infinity when none
+   * @param onDue  called with each key that surfaces
    */
-  advance(nowMs: number, deadlineOf: (key: string) => number): void {
+  advance(nowMs: number, deadlineOf: (key: string) => number, onDue?: (key: string) => void): void {
     for (let first = this.#heap[0]; first !== undefined && first.atMs < nowMs; first = this.#heap[0]) {
       this.#pop()
-      if (deadlineOf(first.key) === first.atMs) this.#due.add(first.key)
+      if (deadlineOf(first.key) !== first.atMs) continue
+      this.#due.add(first.key)
+      onDue?.(first.key)
     }
+  }
+
+  /** The entry that would surface first; it may be out of date. */
+  get first(): Waiting | undefined {
+    return this.#heap[0]
+  }
+
+  /** Drops the first entry, which is out of date. */
+  dropFirst(): void {
+    this.#pop()
+  }
+
+  /** Any entry, all equally likely; it may be out of date. */
+  any(random: () => number): Waiting | undefined {
+    return this.#heap[Math.floor(random() * this.#heap.length)]
   }
 
   clear(): void {

@@ -3,9 +3,13 @@
  *
  * It is read once at the start of each command or step and stands still in between, so one command, or
  * one EXEC, sees one moment. It never goes back: what was hidden as due stays hidden.
+ *
+ * The stamps of ops come from the same reading: a second one per write showed in the throughput.
  */
 export class ExpiryClock {
   nowMs = 0
+  /** What the wall clock said at the last `read`, for stamps; may jump. */
+  readingMs = 0
   readonly #wallMs: () => number
 
   constructor(wallMs: () => number) {
@@ -15,11 +19,12 @@ export class ExpiryClock {
   /** Moves on to the present. */
   read(): number {
     const wall = this.#wallMs()
+    this.readingMs = wall
     if (wall > this.nowMs) this.nowMs = wall
     return this.nowMs
   }
 
-  /** The wall clock itself, for stamps; may jump. */
+  /** The wall clock itself, as of now; may jump. */
   wallMs(): number {
     return this.#wallMs()
   }

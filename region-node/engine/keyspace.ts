@@ -9,21 +9,35 @@ import type { Latin1 } from '../../crdt/codec/bytes.ts'
 import { Fingerprint } from '../../crdt/digest.ts'
 import type { OpPoint } from '../../crdt/dot.ts'
 import { TAG } from '../../crdt/effects/effect.ts'
-import { EVERY_DB, type FlushEffect } from '../../crdt/effects/key-effects.ts'
-import { fingerprintKey, type KeyEntry, type KeyState, visibleState } from '../../crdt/key.ts'
+import { EVERY_DB, type FlushEffect, LIBRARY_DB } from '../../crdt/effects/key-effects.ts'
+import { listOf } from '../../crdt/effects/list-effects.ts'
+import { concerns, isOfReaders } from '../../crdt/effects/stream-effects.ts'
+import { fingerprintKey, type KeyEntry, KeyState, visibleState } from '../../crdt/key.ts'
 import type { OriginTable } from '../../crdt/origin.ts'
 import type { KeyspaceEffect } from '../../crdt/registry.ts'
-import type { SeenCounter } from '../../crdt/state.ts'
+import { NOTHING_SEEN, type SeenCounter, type TypeName } from '../../crdt/state.ts'
 import { Database } from './database.ts'
+import type { AccessClock } from './table/access.ts'
 import { type PlainCounter, TableContext } from './table/slot-group.ts'
 import { KeyspaceWalk, type Walk, type WalkVisitor } from './walk.ts'
+
+/** Hears of effects while they are applied; must not change anything. */
+export interface KeyspaceObserver {
+  touching(effect: KeyspaceEffect): void
+  touched(effect: KeyspaceEffect): void
+}
 
 export class Keyspace {
   readonly #context: TableContext
   #databases: (Database | undefined)[] = []
   #walk: Walk | undefined = undefined
   /** Keys that somebody WATCHes: called for every effect on one of them, and for a flush with no key. */
-  onTouch: ((db: number, key: string | undefined) => void) | undefined = undefined
+  onTouch: ((db: number, key: string | undefined, isChange: boolean) => void) | undefined = undefined
+
+  /** Grows whenever the function libraries may have changed. */
+  libraryVersion = 0
+  /** Who hears of every effect, before and after. */
+  observer: KeyspaceObserver | undefined = undefined
 
   /** @param origins  the table that the origins of all entries and ops are from */
   constructor(origins: OriginTable, latin1: Latin1) {
@@ -38,6 +52,28 @@ export class Keyspace {
     const made = new Database(index, this.#context)
     this.#databases[index] = made
     return made
+  }
+
+  /** How uses of keys are written down; undefined when they are not. */
+  get uses(): AccessClock | undefined {
+    return this.#context.access
+  }
+
+  /** How uses of keys are written down from now on; undefined: not at all. */
+  recordUses(access: AccessClock | undefined): void {
+    this.#context.access = access
+    for (const database of this.databases()) database.forgetUses()
+  }
+
+  /** Runs a look at keys that is no use of them: CLIENT NO-TOUCH, OBJECT. */
+  unused<Result>(look: () => Result): Result {
+    const before = this.#context.looksAreUses
+    this.#context.looksAreUses = false
+    try {
+      return look()
+    } finally {
+      this.#context.looksAreUses = before
+    }
   }
 
   /** Bytes of its arrays that new keys take before more memory is taken. */
@@ -75,18 +111,32 @@ export class Keyspace {
 
   /** @param coversAll  for a FLUSH: its origin had seen all that is applied here */
   apply(effect: KeyspaceEffect, at: OpPoint, coversAll = false): void {
+    // What another region knows of itself alone changes nothing here, and is nobody's event.
+    if (!concerns(effect, at)) return
+    // No client can listen to what is no key of theirs.
+    const observer = effect.db === LIBRARY_DB ? undefined : this.observer
+    if (effect.db === LIBRARY_DB) this.libraryVersion++
+    if (observer !== undefined) observer.touching(effect)
     if (effect.tag === TAG.FLUSH) this.#flush(effect, at, coversAll)
     else this.db(effect.db).apply(effect, at)
-    if (this.onTouch !== undefined) this.onTouch(effect.db, effect.tag === TAG.FLUSH ? undefined : effect.key)
+    if (observer !== undefined) observer.touched(effect)
+    if (this.onTouch === undefined) return
+    if (effect.tag === TAG.FLUSH) this.onTouch(effect.db, undefined, true)
+    else this.onTouch(effect.db, effect.key, !isOfReaders(effect))
   }
 
   #flush({ db, seen }: FlushEffect, at: OpPoint, coversAll: boolean): void {
     for (const database of this.databases()) {
-      if (db !== EVERY_DB && db !== database.index) continue
+      if (!isMeant(db, database.index)) continue
       if (coversAll) {
         // The old one is left to the walk, if one goes on, and to nobody else.
-        this.#databases[database.index] = new Database(database.index, this.#context)
-        continue
+        const emptied = new Database(database.index, this.#context)
+        const lists = [...database.keysOf('list')]
+        if (lists.length === 0 || this.#walk === undefined) {
+          for (const key of lists) restoreMarkers(emptied, key, database.get(key)!, at)
+          this.#databases[database.index] = emptied
+          continue
+        }
       }
       const mine = seen.filter((one) => one.db === database.index)
       database.flush(new Map(mine.map((one) => [one.key, one.seen])), at)
@@ -99,7 +149,7 @@ export class Keyspace {
    */
   *orphans(which: number): IterableIterator<{ readonly db: number; readonly key: string }> {
     for (const database of this.databases()) {
-      if (which !== EVERY_DB && which !== database.index) continue
+      if (!isMeant(which, database.index)) continue
       for (const [key, entry] of database.entries())
         if (visibleState(entry) === undefined) yield { db: database.index, key }
     }
@@ -127,6 +177,7 @@ export class Keyspace {
 
   /** Stores an entry that a snapshot holds. The key is not here yet. */
   restore(db: number, key: string, entry: KeyEntry): void {
+    if (db === LIBRARY_DB) this.libraryVersion++
     this.db(db).restore(key, entry)
   }
 
@@ -137,15 +188,32 @@ export class Keyspace {
     assert(other.#context.origins === this.#context.origins, 'both speak of the same origins')
     this.#databases = other.#databases
     other.#databases = []
-    this.onTouch?.(EVERY_DB, undefined)
+    this.libraryVersion++
+    this.onTouch?.(EVERY_DB, undefined, true)
   }
 
   /** The counter entries in one database or in all: what a flush must carry. */
   seenForFlush(db: number): FlushEffect['seen'] {
     const all: { db: number; key: string; seen: SeenCounter[] }[] = []
     for (const database of this.databases()) {
-      if (db !== EVERY_DB && db !== database.index) continue
+      if (!isMeant(db, database.index)) continue
       for (const { key, seen } of database.counters()) all.push({ db: database.index, key, seen })
+    }
+    return all
+  }
+
+  /** Hides the hash fields that are past their deadline. Cheap when there are none. */
+  hideDueFields(nowMs: number): void {
+    for (const database of this.#databases)
+      if (database !== undefined && database.nextFieldDueMs < nowMs) database.hideDueFields(nowMs)
+  }
+
+  /** Keys of one database or of all that hold such a state, or what is left of one: a flush names them. */
+  keysOf(type: TypeName, db: number): { readonly db: number; readonly key: string }[] {
+    const all: { db: number; key: string }[] = []
+    for (const database of this.databases()) {
+      if (!isMeant(db, database.index)) continue
+      for (const key of database.keysOf(type)) all.push({ db: database.index, key })
     }
     return all
   }
@@ -161,4 +229,15 @@ export class Keyspace {
     }
     return whole.hex()
   }
+}
+
+/** @param which  a database index, or EVERY_DB */
+function isMeant(which: number, index: number): boolean {
+  return which === index || (which === EVERY_DB && index !== LIBRARY_DB)
+}
+
+/** What a list leaves when all of it is removed: inserts on their way may name its markers. */
+function restoreMarkers(into: Database, key: string, entry: KeyEntry, at: OpPoint): void {
+  const left = listOf(entry)?.withoutSeen(NOTHING_SEEN, at)
+  if (left !== undefined) into.restore(key, new KeyState(left, undefined))
 }

@@ -13,9 +13,13 @@
 import { assert } from '../../crdt/assert.ts'
 import type { OpPoint } from '../../crdt/dot.ts'
 import { TAG } from '../../crdt/effects/effect.ts'
+import { hllOf } from '../../crdt/effects/hll-effects.ts'
 import type { HorizonEffect, WasEffect } from '../../crdt/effects/horizon-effects.ts'
+import { listOf } from '../../crdt/effects/list-effects.ts'
+import { streamOf } from '../../crdt/effects/stream-entry-effects.ts'
+import type { HashState } from '../../crdt/hash-aw.ts'
 import { type Hlc, receive, tick } from '../../crdt/hlc.ts'
-import { collectSeen, deadlineOf, type KeyEntry, KeyState, visibleState } from '../../crdt/key.ts'
+import { collectSeen, deadlineOf, isLive, type KeyEntry, KeyState, visibleState } from '../../crdt/key.ts'
 import type { Membership } from '../../crdt/membership.ts'
 import type { Origin } from '../../crdt/origin.ts'
 import { Register } from '../../crdt/register.ts'
@@ -44,12 +48,11 @@ export class Minter {
   origin: Origin
   #hlc: Hlc = 0
   #opOpen = false
-  /** The open op was minted before. */
   #isAgain = false
   /** Why nothing may be minted now: thrown before an op begins, so before anything has changed. */
   refusal: CommandError | undefined = undefined
-  /** Told of keys of which only deadlines are left. */
-  onEmptied: ((db: number, key: string) => void) | undefined = undefined
+  /** Told of keys, and of fields, of which only deadlines or marks are left. */
+  onEmptied: ((db: number, key: string, field?: string) => void) | undefined = undefined
   /** Ops minted since the start. */
   opCount = 0
 
@@ -88,9 +91,19 @@ export class Minter {
     if (hlc > this.#hlc) this.#hlc = hlc
   }
 
+  /** The open op was minted before. */
+  get isAgain(): boolean {
+    return this.#isAgain
+  }
+
   /** Seq of the op that is open or would be opened next. */
   get seq(): number {
     return this.#applied.get(this.origin) + 1
+  }
+
+  /** The dot of the effect that was emitted last, while its op is open. */
+  get lastDot(): { readonly seq: number; readonly index: number } {
+    return { seq: this.#at.seq, index: this.#at.index - 1 }
   }
 
   /** Adds an effect to the open op, or to a new one, and applies it. @throws CommandError when nothing may be minted */
@@ -106,7 +119,7 @@ export class Minter {
   #beginOp(): void {
     if (this.refusal !== undefined) throw this.refusal
     const { writer } = this.#journal
-    this.#hlc = tick(this.#hlc, this.#clock.wallMs())
+    this.#hlc = tick(this.#hlc, this.#clock.readingMs)
     const seq = this.seq
     if (!writer.isOpen) writer.begin(PARTITION, this.origin, seq, this.#applied, this.#hlc)
     writer.beginOp(this.#hlc)
@@ -164,22 +177,73 @@ export class Minter {
   live(db: number, key: string): KeyEntry | undefined {
     const entry = this.#keyspace.get(db, key)
     if (!(entry instanceof KeyState)) return entry
-    if (visibleState(entry) === undefined) return undefined
+    if (!isLive(entry)) return undefined
     // What is due now may not have been when the op was minted first; it goes on to be due.
-    if (this.#isAgain || deadlineOf(entry) >= this.#clock.nowMs) return entry
+    if (this.#isAgain) return entry
+    const isShown = visibleState(entry) !== undefined
+    if (isShown && deadlineOf(entry) >= this.#clock.nowMs) return entry
     this.clear(db, key, entry)
     return undefined
+  }
+
+  /** Removes fields, shown or due, and what is seen of their counters and deadlines. */
+  removeFields(db: number, key: string, hash: HashState, fields: readonly string[]): void {
+    const seen: SeenCounter[] = []
+    for (const field of fields) hash.cellOf(field)?.collectSeen(seen, field)
+    this.emit({ tag: TAG.HASH_REMOVE, db, key, fields, seen })
+    this.noteEmptied(db, key)
   }
 
   /** What went by its last member leaves its deadline behind, until that is below the stable cut. */
   noteEmptied(db: number, key: string): void {
     const entry = this.#keyspace.get(db, key)
-    if (entry instanceof KeyState && entry.state === undefined) this.onEmptied?.(db, key)
+    if (entry instanceof KeyState && !isLive(entry)) this.onEmptied?.(db, key)
+  }
+
+  /** The part of a removal that is about a HyperLogLog, where there is one: a mark, until that is stable. */
+  removeHll(db: number, key: string, entry: KeyEntry): void {
+    if (hllOf(entry)?.isGone === false) this.markHll(db, key)
+  }
+
+  /** Removes the HyperLogLog of a key, or what is left of one, and leaves a mark of that. */
+  markHll(db: number, key: string): void {
+    this.emit({ tag: TAG.HLL_REMOVE, db, key })
+    this.onEmptied?.(db, key)
+  }
+
+  /** The part of a removal that is about consumer groups, where there is a stream: a mark, until that is stable. */
+  removeGroups(db: number, key: string, entry: KeyEntry): void {
+    if (streamOf(entry)?.isGone === false) this.barGroups(db, key)
+  }
+
+  /** Removes the groups of a key's stream, or of what is left of one, and leaves a mark of that. */
+  barGroups(db: number, key: string): void {
+    this.emit({ tag: TAG.STREAM_BAR, db, key })
+    this.noteMarked(db, key)
+  }
+
+  /** The key holds a mark, until that is below the stable cut. */
+  noteMarked(db: number, key: string): void {
+    this.onEmptied?.(db, key)
+  }
+
+  /** What was written over or removed may have been a list, which leaves markers. */
+  noteMarkers(db: number, key: string): void {
+    const entry = this.#keyspace.get(db, key)
+    if (entry instanceof KeyState && listOf(entry)?.isReclaimable) this.onEmptied?.(db, key)
+  }
+
+  /** Up to where this region has announced the stable cut; undefined when it has not. */
+  get announced(): VersionVector | undefined {
+    return this.#membership.announcedBy(this.origin.region)
   }
 
   /** Removes all that is seen of the key, deadlines included. */
   clear(db: number, key: string, entry: KeyEntry): void {
+    this.removeHll(db, key, entry)
+    this.removeGroups(db, key, entry)
     this.emit({ tag: TAG.CLEAR, db, key, seen: seenIn(entry) })
+    this.noteMarkers(db, key)
   }
 }
 

@@ -23,6 +23,8 @@ export interface CommandObserver {
   began(session: Session, command: ObservedCommand, words: readonly string[], nowMs: number): number
   /** It has ended, with an error perhaps, or it has begun to wait. */
   ended(session: Session, command: ObservedCommand, words: readonly string[], began: number): void
+  /** A script calls a command, which counts as part of the script's time. */
+  called(session: Session, command: ObservedCommand, words: readonly string[]): void
   /** The last command has ended, and what comes next is none. */
   turnEnded(): void
 }

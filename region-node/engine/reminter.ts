@@ -10,7 +10,12 @@
  *
  *   value of a string or field   competes by stamp with those it had not seen; of a loser nothing is minted,
  *                                but it takes back the increments of its own tail that it had replaced
+ *   score of a sorted set        likewise (`remint/zset.ts`)
  *   increment, member            always
+ *   HyperLogLog                  unless it was removed by what it had not seen
+ *   stream entry                 always
+ *   consumer group               unless it, or the key, was removed by what it had not seen
+ *   acknowledgement              where the group is still there
  *   deadline                     the longest of it and of those it had not seen; nothing on a key without value
  *   removal                      never: others have built upon what it would take away
  *
@@ -32,9 +37,14 @@ import { type CounterEntry, entryOf, removeSeenIncrements, sumOf } from '../../c
 import { Deadline, type Deadlines, momentOf } from '../../crdt/deadline.ts'
 import { type ConflictSink, compareStamps, Dot, OpPoint } from '../../crdt/dot.ts'
 import { type OnKey, TAG } from '../../crdt/effects/effect.ts'
+import type { FieldDeadlineEffect } from '../../crdt/effects/field-deadline-effects.ts'
 import { type HashIncrementEffect, type HashPutEffect, hashOf } from '../../crdt/effects/hash-effects.ts'
+import { type HllJoinEffect, type HllRaiseEffect, hllOf } from '../../crdt/effects/hll-effects.ts'
 import type { WasEffect } from '../../crdt/effects/horizon-effects.ts'
 import { type SetAddEffect, setOf } from '../../crdt/effects/set-effects.ts'
+import { isRegional } from '../../crdt/effects/stream-effects.ts'
+import { streamOf } from '../../crdt/effects/stream-entry-effects.ts'
+import type { StreamAckEffect, StreamGroupEffect } from '../../crdt/effects/stream-group-effects.ts'
 import {
   type IncrementEffect,
   type PutEffect,
@@ -42,17 +52,25 @@ import {
   stringOf,
 } from '../../crdt/effects/string-effects.ts'
 import { HashState, seenByField } from '../../crdt/hash-aw.ts'
+import { HllState } from '../../crdt/hll.ts'
 import { deadlineOf, type KeyEntry, openKey, visibleState } from '../../crdt/key.ts'
+import { ListState } from '../../crdt/list-fugue.ts'
 import type { Membership } from '../../crdt/membership.ts'
 import type { Origin } from '../../crdt/origin.ts'
 import { Register } from '../../crdt/register.ts'
 import { type Effect, isKeyEffect, type KeyEffect } from '../../crdt/registry.ts'
 import { SetState } from '../../crdt/set-aw.ts'
 import type { SeenCounter, TypedState } from '../../crdt/state.ts'
+import { StreamState } from '../../crdt/stream.ts'
 import type { VersionVector } from '../../crdt/version-vector.ts'
+import { ZsetState } from '../../crdt/zset-aw.ts'
+import { ManyScore, type Score, type ScoreEntry } from '../../crdt/zset-score.ts'
 import type { Writes } from '../commands/command.ts'
 import type { Keyspace } from './keyspace.ts'
 import type { Minter } from './minter.ts'
+import { RenamedNodes, remintListInsert, remintListSet } from './remint/list.ts'
+import type { TailRules } from './remint/tail-rules.ts'
+import { remintZsetAdd, remintZsetIncrement } from './remint/zset.ts'
 
 const NEVER = Number.POSITIVE_INFINITY
 
@@ -69,7 +87,11 @@ export interface Reminted {
 interface Replaced {
   /** By hash field; undefined for a string. Taken out of the key, and reset by what the old writes had seen. */
   readonly counters: Map<string | undefined, CounterEntry[]>
+  /** The same by member of a sorted set. */
+  readonly scores: Map<string, ScoreEntry[]>
   readonly deadlines: Dot[]
+  /** By hash field. */
+  readonly fieldDeadlines: Map<string, Dot[]>
   /** Values and members. */
   readonly others: Dot[]
 }
@@ -87,10 +109,13 @@ export class Reminter {
   #overwritten = 0
   /** By database and key. */
   readonly #replaced = new Map<string, Replaced>()
+  /** Elements of lists have new names. */
+  readonly #nodes = new RenamedNodes()
   /** By origin, the last op that holds what was minted again: later old ops had seen all of that. */
   readonly #again = new Map<Origin, number>()
   /** By origin, the last op, where nothing was left of it to mint. */
   readonly #unnamed = new Map<Origin, WasEffect>()
+  readonly #rules: TailRules
   /** What is being minted again, for conflict events. */
   current: KeyEffect | undefined = undefined
 
@@ -109,6 +134,25 @@ export class Reminter {
     this.#writes = writes
     this.#then = new OpPoint(origin, applied, conflicts)
     this.#was = { tag: TAG.WAS, origin, seq: 0, hlc: 0 }
+    this.#rules = this.#rulesOf(minter)
+  }
+
+  #rulesOf(minter: Minter): TailRules {
+    return {
+      old: this.#then,
+      get origin() {
+        return minter.origin
+      },
+      hadSeen: (dot) => this.#hadSeen(dot),
+      entry: (on) => this.#entry(on),
+      begin: (on, created) => this.#begin(on, created),
+      write: (on) => this.#write(on),
+      overwritten: () => {
+        this.#overwritten++
+      },
+      keep: (on, dot) => this.#kept(on).others.push(dot),
+      keptScores: (on) => this.#kept(on).scores,
+    }
   }
 
   /** The own log holds an op that was minted again. */
@@ -149,6 +193,7 @@ export class Reminter {
     }
     this.#unnamed.clear()
     this.#replaced.clear()
+    this.#nodes.clear()
   }
 
   #effect(effect: Effect): void {
@@ -174,11 +219,41 @@ export class Reminter {
       case TAG.SET_ADD:
         this.#members(effect)
         break
+      case TAG.ZSET_ADD:
+        remintZsetAdd(effect, this.#rules)
+        break
+      case TAG.ZSET_INCREMENT:
+        remintZsetIncrement(effect, this.#rules)
+        break
+      case TAG.LIST_INSERT:
+        remintListInsert(effect, this.#rules, this.#nodes, () => this.#minter.lastDot)
+        break
+      case TAG.LIST_SET:
+        remintListSet(effect, this.#rules, this.#nodes)
+        break
+      case TAG.FIELD_DEADLINE:
+        this.#fieldDeadline(effect)
+        break
+      case TAG.HLL_RAISE:
+      case TAG.HLL_JOIN:
+        this.#hll(effect)
+        break
+      case TAG.STREAM_ADD:
+        this.#begin(effect, effect.creates)
+        this.#write(effect).stream.add(effect.key, effect.id, effect.fields)
+        break
+      case TAG.STREAM_GROUP:
+        this.#streamGroup(effect)
+        break
+      case TAG.STREAM_ACK:
+        this.#ack(effect)
+        break
       case TAG.DEADLINE:
         this.#deadline(effect, effect.deadlineMs)
         break
       default:
-        this.#dropped++
+        // What readers here had done is kept, and written again as a whole (`group-readers.ts`).
+        if (!isRegional(effect.tag)) this.#dropped++
     }
   }
 
@@ -212,18 +287,19 @@ export class Reminter {
     const { key, pairs } = effect
     const seen = seenByField(effect.seen)
     const entry = this.#entry(effect)
-    const cells = entry === undefined ? undefined : hashOf(entry)?.fields
+    const hash = entry === undefined ? undefined : hashOf(entry)
     const winning: string[] = []
     for (let i = 0; i + 1 < pairs.length; i += 2) {
       const field = pairs[i]!
       const value = pairs[i + 1]!
-      const cell = cells?.get(field)
+      const cell = hash?.cellOf(field)
       if (this.#isBeaten(cell, value, field)) {
         const counted = this.#countedAgain(cell)
         if (counted !== undefined) this.#write(effect).incrementField(key, field, negateAmount(counted))
         continue
       }
       this.#keepCell(effect, cell, field)
+      this.#keepFieldDeadlines(effect, hash, field)
       winning.push(field, value)
     }
     if (winning.length === 0) return
@@ -249,6 +325,81 @@ export class Reminter {
     }
     this.#begin(effect, effect.creates)
     this.#write(effect).addMembers(effect.key, effect.members)
+  }
+
+  /** As of a key, field by field. */
+  #fieldDeadline(effect: FieldDeadlineEffect): void {
+    const { db, key, fields, deadlineMs } = effect
+    const entry = this.#entry(effect)
+    const hash = entry === undefined ? undefined : hashOf(entry)
+    for (const field of fields) {
+      if (hash?.cellOf(field) === undefined) {
+        this.#overwritten++
+        continue
+      }
+      const longestMs = this.#longestUnseenOfField(effect, hash, field)
+      if (longestMs > deadlineMs) this.#overwritten++
+      const moment = Math.max(deadlineMs, longestMs)
+      if (hash.deadlineOf(field) !== moment) this.#write(effect).setFieldDeadline(key, [field], moment, db)
+    }
+  }
+
+  /** @returns its moment; -Infinity when there is none that the old op had not seen */
+  #longestUnseenOfField(on: OnKey, hash: HashState, field: string): number {
+    const known = hash.timed?.byField.get(field)
+    const kept = this.#replaced.get(nameOf(on))?.fieldDeadlines.get(field) ?? []
+    // Where nothing is said of a field, each of its registers stands for "never".
+    const all = known === undefined ? registersOf(hash.cellOf(field)) : listOf(known)
+    const unseen = [...kept, ...all].filter((one) => !this.#hadSeen(one))
+    return unseen.reduce((longest, one) => Math.max(longest, momentOf(one)), Number.NEGATIVE_INFINITY)
+  }
+
+  /** A write of the field replaces them; a deadline that the old op gave it next has to stand against them. */
+  #keepFieldDeadlines(on: OnKey, hash: HashState | undefined, field: string): void {
+    const unseen = listOf(hash?.timed?.byField.get(field)).filter((one) => !this.#hadSeen(one))
+    if (unseen.length === 0) return
+    const { fieldDeadlines } = this.#kept(on)
+    fieldDeadlines.set(field, [...(fieldDeadlines.get(field) ?? []), ...unseen])
+  }
+
+  /** A removal that it had not seen stands against it; once its mark is forgotten, that nothing is there. */
+  #hll(effect: HllRaiseEffect | HllJoinEffect): void {
+    const { db, key, creates } = effect
+    const entry = this.#entry(effect)
+    const hll = entry === undefined ? undefined : hllOf(entry)
+    const isRemoved = !creates && (hll === undefined || hll.isGone)
+    if (isRemoved || hll?.marks.some((mark) => !this.#hadSeen(mark))) {
+      this.#overwritten++
+      return
+    }
+    this.#begin(effect, creates)
+    const { hll: writes } = this.#write(effect)
+    if (effect.tag === TAG.HLL_JOIN) writes.join(key, effect.text, db)
+    else writes.raise(key, effect.raises, effect.isDense)
+  }
+
+  /** As for a HyperLogLog: the destruction of the group, or of all, that it had not seen stands against it. */
+  #streamGroup(effect: StreamGroupEffect): void {
+    const { key, group, start, entriesRead, creates } = effect
+    const entry = this.#entry(effect)
+    const stream = entry === undefined ? undefined : streamOf(entry)
+    const isRemoved = !creates && (stream === undefined || stream.isGone)
+    const isBarred = stream?.marks.some(
+      (mark) => (mark.group === undefined || mark.group === group) && !this.#hadSeen(mark),
+    )
+    if (isRemoved || isBarred) {
+      this.#overwritten++
+      return
+    }
+    this.#begin(effect, creates)
+    this.#write(effect).stream.createGroup(key, group, start, entriesRead)
+  }
+
+  /** Nothing can have been built upon what it takes away: it was this region's, or nobody's. */
+  #ack(effect: StreamAckEffect): void {
+    const entry = this.#entry(effect)
+    if (entry === undefined || streamOf(entry)?.groups.get(effect.group) === undefined) return
+    this.#write(effect).stream.ack(effect.key, effect.group, effect.ids)
   }
 
   /** Writes the longest of a deadline and of those it had not seen, unless that one stands already. */
@@ -343,7 +494,13 @@ export class Reminter {
     const name = nameOf(on)
     const known = this.#replaced.get(name)
     if (known !== undefined) return known
-    const made: Replaced = { counters: new Map(), deadlines: [], others: [] }
+    const made: Replaced = {
+      counters: new Map(),
+      scores: new Map(),
+      deadlines: [],
+      fieldDeadlines: new Map(),
+      others: [],
+    }
     this.#replaced.set(name, made)
     return made
   }
@@ -352,8 +509,9 @@ export class Reminter {
   #holdsUnseen(on: OnKey, entry: KeyEntry | undefined): boolean {
     const replaced = this.#replaced.get(nameOf(on))
     if (replaced !== undefined) {
-      for (const entries of replaced.counters.values())
-        for (const entry of entries) if (!this.#hadSeen(entry)) return true
+      for (const counted of [replaced.counters, replaced.scores])
+        for (const entries of counted.values())
+          for (const entry of entries) if (!this.#hadSeen(entry)) return true
       for (const dot of replaced.deadlines) if (!this.#hadSeen(dot)) return true
       for (const dot of replaced.others) if (!this.#hadSeen(dot)) return true
     }
@@ -415,8 +573,26 @@ function* dotsOf(entry: KeyEntry): Iterable<Dot> {
 
 function* dotsOfState(state: TypedState): Iterable<Dot> {
   if (state instanceof Register || state instanceof ManyCell) yield* dotsOfCell(state)
-  else if (state instanceof HashState) for (const cell of state.fields.values()) yield* dotsOfCell(cell)
+  else if (state instanceof HashState) yield* dotsOfHash(state)
+  else if (state instanceof ZsetState) for (const score of state.scores.values()) yield* dotsOfScore(score)
+  else if (state instanceof HllState && !state.isGone) yield state.latest()
+  else if (state instanceof StreamState) yield* state.dots()
+  else if (state instanceof ListState) yield* state.dots()
   else if (state instanceof SetState) for (const dots of state.members.values()) yield* listOf(dots)
+}
+
+function* dotsOfScore(score: Score): Iterable<Dot> {
+  if (!(score instanceof ManyScore)) {
+    yield score
+    return
+  }
+  yield* score.registers
+  yield* score.counter
+}
+
+function* dotsOfHash(hash: HashState): Iterable<Dot> {
+  for (const [, cell] of hash.cells()) yield* dotsOfCell(cell)
+  for (const deadlines of hash.timed?.byField.values() ?? []) yield* listOf(deadlines)
 }
 
 function* dotsOfCell(cell: Cell): Iterable<Dot> {

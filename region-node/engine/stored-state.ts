@@ -7,7 +7,10 @@
  */
 import type { ConflictRule, OpPoint } from '../../crdt/dot.ts'
 import { TAG } from '../../crdt/effects/effect.ts'
-import { type KeyEntry, KeyState } from '../../crdt/key.ts'
+import { hashOf } from '../../crdt/effects/hash-effects.ts'
+import { listOf } from '../../crdt/effects/list-effects.ts'
+import { streamOf } from '../../crdt/effects/stream-entry-effects.ts'
+import { isLive, type KeyEntry, KeyState } from '../../crdt/key.ts'
 import type { Membership } from '../../crdt/membership.ts'
 import { isReclaimable, reclaimableFields } from '../../crdt/reclaim.ts'
 import { type Effect, isKeyEffect, type KeyEffect } from '../../crdt/registry.ts'
@@ -15,16 +18,35 @@ import type { VersionVector } from '../../crdt/version-vector.ts'
 import type { Keyspace } from './keyspace.ts'
 import { Reclaimer } from './reclaimer.ts'
 
+/** Effects after which a key may hold a deadline and nothing that it is for, or markers of a list. */
+const CAN_LEAVE_ORPHANS: ReadonlySet<number> = new Set([
+  TAG.HASH_REMOVE,
+  TAG.SET_REMOVE,
+  TAG.ZSET_REMOVE,
+  TAG.SET,
+  TAG.CLEAR,
+  TAG.DEADLINE,
+  // A mark may keep the write from counting, and not the deadline of it.
+  TAG.HLL_RAISE,
+  TAG.HLL_JOIN,
+  TAG.STREAM_REMOVE,
+  TAG.STREAM_TRIM,
+  TAG.STREAM_GROUP,
+])
+
 export class StoredState {
   readonly keyspace: Keyspace
   readonly membership: Membership
   readonly applied: VersionVector
+  readonly #region: number
   /** What of it may be forgotten once the cut is stable. */
   reclaimer: Reclaimer = new Reclaimer()
   /** The effect on a key that was applied last; undefined between records. */
   effect: KeyEffect | undefined = undefined
 
-  constructor(keyspace: Keyspace, membership: Membership, applied: VersionVector) {
+  /** @param region  the node's own: what others know of theirs alone is not kept */
+  constructor(keyspace: Keyspace, membership: Membership, applied: VersionVector, region: number) {
+    this.#region = region
     this.keyspace = keyspace
     this.membership = membership
     this.applied = applied
@@ -32,6 +54,7 @@ export class StoredState {
 
   /** An entry of a snapshot. */
   restore(db: number, key: string, entry: KeyEntry): void {
+    if (entry instanceof KeyState) streamOf(entry)?.settleIn(this.#region)
     this.keyspace.restore(db, key, entry)
     if (isReclaimable(entry)) this.reclaimer.note(db, key)
     for (const field of reclaimableFields(entry)) this.reclaimer.note(db, key, field)
@@ -49,6 +72,7 @@ export class StoredState {
       case TAG.FLUSH:
         this.keyspace.apply(effect, at, at.coversAll(this.applied))
         for (const { db, key } of this.keyspace.orphans(effect.db)) this.reclaimer.note(db, key)
+        for (const { db, key } of this.keyspace.keysOf('hash', effect.db)) this.#noteFields(db, key)
         return true
       case TAG.WAS:
         if (!this.membership.remint(effect)) return false
@@ -63,13 +87,32 @@ export class StoredState {
   /** A conflict leaves a loser behind, or a deadline. */
   noteConflict({ db, key }: KeyEffect, rule: ConflictRule, field: string | undefined): void {
     if (rule === 'register') this.reclaimer.note(db, key, field)
-    if (rule === 'deadline') this.reclaimer.note(db, key)
+    if (rule === 'deadline') this.reclaimer.note(db, key, field)
   }
 
-  /** An effect that can leave a key without a value may leave its deadlines behind. */
+  /** An effect that can leave a key without a value may leave its deadlines behind, or a mark. */
   #noteOrphan({ tag, db, key }: KeyEffect): void {
-    if (tag !== TAG.HASH_REMOVE && tag !== TAG.SET_REMOVE && tag !== TAG.CLEAR && tag !== TAG.DEADLINE) return
+    if (
+      tag === TAG.HLL_REMOVE ||
+      tag === TAG.LIST_REMOVE ||
+      tag === TAG.STREAM_BAR ||
+      tag === TAG.STREAM_UNGROUP
+    ) {
+      this.reclaimer.note(db, key)
+      return
+    }
+    if (tag === TAG.FIELD_DEADLINE || tag === TAG.HASH_REMOVE || tag === TAG.CLEAR || tag === TAG.SET)
+      this.#noteFields(db, key)
+    if (!CAN_LEAVE_ORPHANS.has(tag)) return
     const entry = this.keyspace.get(db, key)
-    if (entry instanceof KeyState && entry.state === undefined) this.reclaimer.note(db, key)
+    if (entry instanceof KeyState && (!isLive(entry) || listOf(entry)?.isReclaimable))
+      this.reclaimer.note(db, key)
+  }
+
+  /** Deadlines of fields that are gone, or that say nothing any more. */
+  #noteFields(db: number, key: string): void {
+    const entry = this.keyspace.get(db, key)
+    if (!(entry instanceof KeyState) || hashOf(entry)?.timed === undefined) return
+    for (const field of reclaimableFields(entry)) this.reclaimer.note(db, key, field)
   }
 }

@@ -1,6 +1,6 @@
 /**
- * walk.ts: a walk through all keys as they stood when it began, while they change: what snapshots are
- * made with.
+ * walk.ts: a walk through all keys as they stood when it began, while they change: what snapshots and
+ * digests are made with.
  *
  * The walk goes through the databases in small steps. Between the steps commands and received ops run: a
  * key that is about to change before the walk is done with it is shown to the visitor first. So the visitor
@@ -29,6 +29,8 @@ export interface WalkVisitor {
    *   the walk reaches it
    */
   changing(db: number, key: string, entry: KeyEntry, effect: KeyEffect): boolean
+  /** The walk is over, or was abandoned: nothing more is called. */
+  ended?(): void
 }
 
 export interface Walk {
@@ -36,6 +38,8 @@ export interface Walk {
   step(entries: number): boolean
   /** Share done, 0 to 1. */
   readonly progress: number
+  /** It was ended before every key was written. */
+  readonly isAbandoned: boolean
   /** Ends it early: nothing more is called. */
   abandon(): void
 }
@@ -57,10 +61,12 @@ export class KeyspaceWalk implements Walk {
   readonly #counts: readonly number[]
   readonly #total: number
   readonly #ended: () => void
+  readonly #visitor: WalkVisitor
   /** The database the walk is in. */
   #at = 0
   #behind = 0
   #isOver = false
+  isAbandoned = false
 
   /** @param ended  called once, when all is written or the walk is abandoned */
   constructor(databases: readonly WalkedDatabase[], visitor: WalkVisitor, ended: () => void) {
@@ -68,6 +74,7 @@ export class KeyspaceWalk implements Walk {
     this.#counts = databases.map(({ entryCount }) => entryCount)
     this.#total = this.#counts.reduce((sum, count) => sum + count, 0)
     this.#ended = ended
+    this.#visitor = visitor
     for (const database of databases) database.beginWalk(visitor)
   }
 
@@ -76,7 +83,7 @@ export class KeyspaceWalk implements Walk {
     while (left > 0 && !this.#isOver) {
       const database = this.#databases[this.#at]
       if (database === undefined) {
-        this.abandon()
+        this.#end()
         break
       }
       const reached = database.walkOn(left)
@@ -98,8 +105,14 @@ export class KeyspaceWalk implements Walk {
 
   abandon(): void {
     if (this.#isOver) return
+    this.isAbandoned = true
+    this.#end()
+  }
+
+  #end(): void {
     this.#isOver = true
     for (const database of this.#databases) database.endWalk()
+    this.#visitor.ended?.()
     this.#ended()
   }
 }

@@ -29,6 +29,11 @@ export class LogTail {
     this.#bytesMax = bytesMax
   }
 
+  /** Bytes in memory. */
+  get bytes(): number {
+    return this.#bytes
+  }
+
   push(position: number, bytes: Uint8Array, span: BatchSpan): void {
     this.#records.push({ position, bytes, span })
     this.#bytes += bytes.length + RECORD_OVERHEAD_BYTES

@@ -40,8 +40,12 @@ const REPLAY_STEP_BYTES = 256 * 1024
 export interface RecoveryTarget extends EntrySink {
   /** Everything a snapshot holds was restored: its vector is applied now. */
   adopted(header: SnapshotHeader): void
-  /** Applies what of a record of the log is new. @throws DecodeError */
-  replay(batch: BatchReader): void
+  /**
+   * Applies what of a record of the log is new.
+   * @param held  what counted of it when a later segment was begun; undefined for all
+   * @throws DecodeError
+   */
+  replay(batch: BatchReader, held: VersionVector | undefined): void
 }
 
 export interface RecoveryOptions {
@@ -199,9 +203,12 @@ function gapBehind(
   if (endOf(newest) < position) return 'the log ends before the place where it would have to go on'
   if (firstIndexFrom(segments, position) === undefined)
     return 'the log begins behind the place where it would have to go on'
-  for (const { header } of segments) {
+  const held = heldLater(segments, origins)
+  for (const [i, { header }] of segments.entries()) {
     if (header.firstPosition < position) continue
-    if (!vector.covers(VersionVector.fromWire(origins, header.base)))
+    const base = VersionVector.fromWire(origins, header.base)
+    // What counted no more when a later segment was begun need not be there.
+    if (!vector.covers(held[i] === undefined ? base : base.meet(held[i])))
       return 'the log does not go on from it: a snapshot from another region came in between'
   }
   return undefined
@@ -276,6 +283,7 @@ function* replay(
   const bytesTotal = segments.reduce((sum, segment) => sum + Math.max(0, endOf(segment) - from), 0)
   let position = segments[0]?.header.firstPosition ?? from
   let bytesDone = 0
+  const held = heldLater(segments, options.origins)
   for (const [i, segment] of segments.entries()) {
     const { header, path } = segment
     if (header.firstPosition !== position) throw missingBefore(path, position, header.firstPosition)
@@ -287,7 +295,7 @@ function* replay(
     }
     const start = Math.max(from, header.firstPosition)
     const isLast = i === segments.length - 1
-    position = yield* replaySegment(segment, start, isLast, options, checkpoints, (at) => ({
+    position = yield* replaySegment(segment, start, isLast, options, held[i], checkpoints, (at) => ({
       phase: 'replaying',
       bytesDone: bytesDone + at - start,
       bytesTotal,
@@ -297,11 +305,27 @@ function* replay(
   return position
 }
 
+/**
+ * For each segment what still counted of it when those behind it were begun: an adoption may have left out ops
+ * that are in the log before it. Undefined for the newest.
+ */
+function heldLater(segments: readonly Segment[], origins: OriginTable): (VersionVector | undefined)[] {
+  const held: (VersionVector | undefined)[] = []
+  let least: VersionVector | undefined
+  for (let i = segments.length - 1; i >= 0; i--) {
+    held[i] = least
+    const start = VersionVector.fromWire(origins, segments[i]!.header.startVector)
+    least = least === undefined ? start : start.meet(least)
+  }
+  return held
+}
+
 function* replaySegment(
   segment: Segment,
   from: number,
   isLast: boolean,
   options: RecoveryOptions,
+  held: VersionVector | undefined,
   checkpoints: Checkpoints,
   progress: (position: number) => RecoveryProgress,
 ): Generator<RecoveryProgress, number> {
@@ -328,7 +352,7 @@ function* replaySegment(
       return positionOf(offset)
     }
     if (piece.kind === 'record') {
-      replayRecord(path, offset, piece.bytes, options)
+      replayRecord(path, offset, piece.bytes, held, options)
       checkpoints.note(positionOf(piece.end), () => options.applied.copy())
     }
     offset = piece.end
@@ -342,10 +366,11 @@ function replayRecord(
   path: string,
   offset: number,
   bytes: Uint8Array,
+  held: VersionVector | undefined,
   { origins, latin1, target }: RecoveryOptions,
 ): void {
   try {
-    target.replay(openRecord(bytes, origins, latin1))
+    target.replay(openRecord(bytes, origins, latin1), held)
   } catch (error) {
     if (!(error instanceof DecodeError)) throw error
     throw damaged(path, offset, `a record that this version cannot read: ${error.message}`)

@@ -1,7 +1,7 @@
 /**
  * snapshotter.ts: makes snapshots while the node serves, when somebody asks or the rules say so.
  *
- *   begin ─→ walk, a millisecond at a time ─→ footer ─→ fsync ─→ log durable up to here ─→ rename
+ *   begin ─→ walk, a millisecond at a time, and a rest ─→ footer ─→ fsync ─→ log durable up to here ─→ rename
  *
  * It begins with no batch open, so the file is exact at the vector of that moment, and the log goes on from
  * the position of that moment. The walk waits while the disk is behind; commands never wait. The name is
@@ -17,6 +17,7 @@
 import type { Latin1 } from '../../crdt/codec/bytes.ts'
 import type { OriginTable } from '../../crdt/origin.ts'
 import type { VersionVector } from '../../crdt/version-vector.ts'
+import { restMs, SLICE_MS } from '../../sync/pace.ts'
 import type { LogPosition } from '../../sync/ports.ts'
 import type { SaveRule } from '../config/kinds.ts'
 import type { Keyspace } from '../engine/keyspace.ts'
@@ -26,19 +27,24 @@ import { SnapshotEncoder, type SnapshotHeader } from './snapshot-file.ts'
 import type { SnapshotStore } from './snapshot-store.ts'
 import { SnapshotWriter } from './snapshot-writer.ts'
 
-/** The walk goes on for this long, then everybody else has a turn. */
-const SLICE_MS = 1
 /** Entries between two looks at the clock. */
 const STEP_ENTRIES = 8
 /** After a step that wrote this much, the next one is a single entry. */
 const LARGE_STEP_BYTES = 64 * 1024
 /** Handed to the disk at once, at least. */
 const WRITE_BYTES = 256 * 1024
+/**
+ * Made durable at once, at least: one sync of the whole file at its end would keep the disk, and the log's own
+ * syncs behind it, busy for long.
+ */
+const SYNC_BYTES = 8 * 1024 * 1024
 /** The walk waits for the disk while this much is waiting. */
 const WAITING_BYTES_MAX = 4 * 1024 * 1024
 const RULES_INTERVAL_MS = 1000
 /** After a failure the rules wait this long. */
 const RETRY_MS = 5000
+/** Between two looks at whether another walk is over. */
+const WALK_LOOK_MS = 10
 const REPORT_INTERVAL_MS = 5000
 const HOUR_MS = 3_600_000
 
@@ -93,6 +99,10 @@ interface Making {
   isWriting: boolean
   isScheduled: boolean
   isAbandoned: boolean
+  /** Bytes of the file that were synced. */
+  syncedBytes: number
+  /** What the last slice took, milliseconds. */
+  sliceMs: number
   reportMs: number
 }
 
@@ -181,6 +191,11 @@ export class Snapshotter {
       this.#finished('the node stops')
       return
     }
+    if (keyspace.isWalked) {
+      // A digest is being made, and no other begins before this.
+      env.after(WALK_LOOK_MS, () => this.#begin())
+      return
+    }
     this.#lastTryMs = env.monoMs()
     let file: DiskFile
     try {
@@ -204,6 +219,8 @@ export class Snapshotter {
       isWriting: false,
       isScheduled: false,
       isAbandoned: false,
+      syncedBytes: 0,
+      sliceMs: 0,
       reportMs: env.monoMs(),
     }
     this.#goOn(this.#making)
@@ -217,7 +234,7 @@ export class Snapshotter {
     // A write that is under way goes on here when it is done.
     if (making.isWriting && making.encoder.readyBytes > WAITING_BYTES_MAX) return
     making.isScheduled = true
-    this.#options.env.after(0, () => {
+    this.#options.env.after(restMs(making.sliceMs), () => {
       making.isScheduled = false
       if (making.isAbandoned) return
       this.#walkOn(making)
@@ -240,7 +257,8 @@ export class Snapshotter {
       }
       left -= entries
       entries = encoder.at - before > LARGE_STEP_BYTES ? 1 : Math.min(STEP_ENTRIES, left)
-    } while (left > 0 && env.monoMs() - startMs < SLICE_MS)
+      making.sliceMs = env.monoMs() - startMs
+    } while (left > 0 && making.sliceMs < SLICE_MS)
     this.#report(making, startMs)
   }
 
@@ -255,8 +273,9 @@ export class Snapshotter {
     const { encoder, file } = making
     if (making.isWriting || making.isDurable) return
     const ready = encoder.readyBytes
-    if (ready === 0 && making.isWhole) {
-      this.#sync(making)
+    const isWritten = ready === 0 && making.isWhole
+    if (isWritten || file.size - making.syncedBytes >= SYNC_BYTES) {
+      this.#sync(making, isWritten)
       return
     }
     if (ready < (making.isWhole ? 1 : WRITE_BYTES)) return
@@ -274,13 +293,19 @@ export class Snapshotter {
     })
   }
 
-  #sync(making: Making): void {
+  /** @param isWritten  nothing follows */
+  #sync(making: Making, isWritten: boolean): void {
     making.isWriting = true
+    making.syncedBytes = making.file.size
     making.file.sync((error) => {
       making.isWriting = false
       if (making.isAbandoned) return
       if (error !== undefined) {
         this.#fail(making, error.message)
+        return
+      }
+      if (!isWritten) {
+        this.#goOn(making)
         return
       }
       making.isDurable = true

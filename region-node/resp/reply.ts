@@ -32,7 +32,8 @@ export interface ReplyMark {
 
 export class ReplyWriter {
   protocol: 2 | 3 = 2
-  private text = ''
+  /** What waits. */
+  protected text = ''
 
   /** Characters waiting, which is bytes. */
   get length(): number {
@@ -97,8 +98,13 @@ export class ReplyWriter {
   }
 
   double(x: number): void {
-    if (this.protocol === 2) this.bulk(doubleText(x))
-    else this.text += `,${doubleText(x)}\r\n`
+    this.doubleAs(doubleText(x))
+  }
+
+  /** A double whose digits were chosen by the caller. */
+  doubleAs(digits: string): void {
+    if (this.protocol === 2) this.bulk(digits)
+    else this.text += `,${digits}\r\n`
   }
 
   boolean(b: boolean): void {
@@ -106,8 +112,9 @@ export class ReplyWriter {
     else this.text += b ? '#t\r\n' : '#f\r\n'
   }
 
-  bigNumber(n: bigint): void {
-    if (this.protocol === 2) this.bulk(n.toString())
+  /** @param n  a text is its digits */
+  bigNumber(n: bigint | string): void {
+    if (this.protocol === 2) this.bulk(String(n))
     else this.text += `(${n}\r\n`
   }
 

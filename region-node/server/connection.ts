@@ -23,7 +23,7 @@ import { type DecoderLimits, RequestDecoder } from '../resp/decoder.ts'
 
 /** Who runs commands: the engine. */
 export interface CommandSink {
-  /** A client came: decides whether `session.authenticated` may be true without AUTH. */
+  /** A client came: says in `session.user` who it is without AUTH. */
   open(session: Session): void
   /** Runs one command: writes its replies to `session.out`, or sets `session.blocked`. Never throws for a client's mistake. */
   execute(session: Session, words: readonly string[]): void
@@ -247,7 +247,7 @@ export class Connection implements Waiting {
           this.runLater()
           break
         }
-        decoder.authenticated = session.authenticated
+        decoder.authenticated = session.user !== undefined
         const words = this.takePostponed() ?? decoder.next()
         if (words === undefined) {
           this.starved = true

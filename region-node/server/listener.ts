@@ -1,5 +1,5 @@
 /**
- * listener.ts: the TCP server for Redis clients, the only place that opens their sockets.
+ * listener.ts: the doors for Redis clients, plain and TLS: the only place that opens their sockets.
  *
  * It wires each socket to a Connection and counts; everything that can go wrong with a socket ends in
  * its `close` event and never in an exception.
@@ -9,6 +9,12 @@
  * reaches the engine.
  */
 import { createServer, type Server, type Socket } from 'node:net'
+import {
+  createServer as createTlsServer,
+  type TLSSocket,
+  type TlsOptions,
+  type Server as TlsServer,
+} from 'node:tls'
 import { Session } from '../commands/session.ts'
 import type { Env, Timer } from '../env.ts'
 import { type CommandError, errors } from '../errors.ts'
@@ -32,6 +38,14 @@ export interface ListenerLimits extends ClientLimits {
   readonly keepaliveSeconds: number
 }
 
+/** Where clients come in. */
+export interface Doors {
+  readonly host: string
+  /** 0 takes any free port; undefined: no plain door. */
+  readonly port: number | undefined
+  readonly tls: { readonly port: number; readonly options: TlsOptions } | undefined
+}
+
 export interface ListenerPorts {
   readonly env: Pick<Env, 'after' | 'defer' | 'wallMs'>
   readonly sink: CommandSink
@@ -42,37 +56,71 @@ export interface ListenerPorts {
 
 /** Connections that the system completes before we accept them, as Redis's `tcp-backlog`. */
 const BACKLOG = 511
+/** A TLS handshake that takes longer is given up. */
+const HANDSHAKE_MS_MAX = 10_000
 
 export class ClientListener {
   readonly traffic: Traffic = { inputBytes: 0, outputBytes: 0 }
   totalConnectionsReceived = 0
   rejectedConnections = 0
 
-  private readonly host: string
-  private readonly wantedPort: number
+  private readonly doors: Doors
   private readonly ports: ListenerPorts
   private readonly connectionPorts: ConnectionPorts
-  private readonly server: Server
+  private readonly plain: Server | undefined
+  private readonly tls: TlsServer | undefined
   private readonly open = new Set<Connection>()
+  /** Sockets below TLS, those with which a handshake is still going on included. */
+  private readonly sockets = new Set<Socket>()
   private lastId = 0
   private second: Timer | undefined = undefined
   /** Tells `close` that no client is left. */
   private lastGone: () => void = () => {}
 
-  /** @param port  0 takes any free port */
-  constructor(host: string, port: number, ports: ListenerPorts) {
-    this.host = host
-    this.wantedPort = port
+  constructor(doors: Doors, ports: ListenerPorts) {
+    this.doors = doors
     this.ports = ports
     this.connectionPorts = { ...ports, traffic: this.traffic }
+    const accept = (socket: Socket): void => this.accept(socket)
     // Half open: a client may send its commands, close its side, and still wants the replies.
-    this.server = createServer({ allowHalfOpen: true, noDelay: true }, (socket) => this.accept(socket))
+    const options = { allowHalfOpen: true, noDelay: true }
+    if (doors.port !== undefined) this.plain = createServer(options, accept)
+    if (doors.tls === undefined) return
+    this.tls = createTlsServer(
+      { ...options, ...doors.tls.options, handshakeTimeout: HANDSHAKE_MS_MAX },
+      (socket) => {
+        if (showsWrongCertificate(socket)) {
+          this.rejectedConnections++
+          socket.destroy()
+        } else {
+          this.accept(socket)
+        }
+      },
+    )
+    this.tls.on('connection', (socket: Socket) => {
+      this.sockets.add(socket)
+      socket.on('close', () => this.sockets.delete(socket))
+    })
+    // Somebody who speaks no TLS, or shows no certificate that counts, is no client yet.
+    this.tls.on('tlsClientError', (_error, socket) => {
+      this.rejectedConnections++
+      socket.destroy()
+    })
   }
 
-  /** The port it listens on, once `listen` has resolved. */
+  /** The plain port, once `listen` has resolved; 0 without a plain door. */
   get port(): number {
-    const address = this.server.address()
-    return address !== null && typeof address === 'object' ? address.port : this.wantedPort
+    return this.plain === undefined ? 0 : portOf(this.plain, this.doors.port ?? 0)
+  }
+
+  /** The TLS port; 0 without one. */
+  get tlsPort(): number {
+    return this.tls === undefined ? 0 : portOf(this.tls, this.doors.tls?.port ?? 0)
+  }
+
+  /** New connections are met with other certificates. */
+  renewTls(options: TlsOptions): void {
+    this.tls?.setSecureContext(options)
   }
 
   get connections(): Iterable<Connection> {
@@ -84,20 +132,26 @@ export class ClientListener {
   }
 
   /** @throws StartError when the address cannot be had */
-  listen(): Promise<void> {
+  async listen(): Promise<void> {
+    const { port, tls } = this.doors
+    if (this.plain !== undefined) await this.openDoor(this.plain, port ?? 0)
+    if (this.tls !== undefined) await this.openDoor(this.tls, tls?.port ?? 0)
+    this.everySecond()
+  }
+
+  private openDoor(server: Server, port: number): Promise<void> {
+    const { host } = this.doors
     return new Promise((resolve, reject) => {
-      const refuse = (error: NodeJS.ErrnoException): void => {
-        reject(new StartError(refusal(error, this.host, this.wantedPort)))
-      }
-      this.server.once('error', refuse)
-      this.server.listen({ host: this.host, port: this.wantedPort, backlog: BACKLOG }, () => {
-        this.server.off('error', refuse)
+      const refuse = (error: NodeJS.ErrnoException): void =>
+        reject(new StartError(refusal(error, host, port)))
+      server.once('error', refuse)
+      server.listen({ host, port, backlog: BACKLOG }, () => {
+        server.off('error', refuse)
         // From here on an error is a client that could not be accepted, usually for want of file descriptors.
-        this.server.on('error', (error) => {
+        server.on('error', (error) => {
           this.rejectedConnections++
           this.ports.log.warn(`a client could not be accepted: ${error.message}`)
         })
-        this.everySecond()
         resolve()
       })
     })
@@ -112,12 +166,10 @@ export class ClientListener {
         : new Promise<void>((resolve) => {
             this.lastGone = resolve
           })
-    // It calls back with an error, which is none to us, when it does not listen.
-    const serverClosed = new Promise<void>((resolve) => {
-      this.server.close(() => resolve())
-    })
+    const closed = [this.plain, this.tls].map(closeServer)
     for (const connection of this.open) connection.drop()
-    await serverClosed
+    for (const socket of this.sockets) socket.destroy()
+    await Promise.all(closed)
     // The server may be closed before its last socket has said so.
     await lastGone
   }
@@ -139,7 +191,6 @@ export class ClientListener {
       hostAndPort(socket.remoteAddress, socket.remotePort),
       hostAndPort(socket.localAddress, socket.localPort),
       this.ports.env.wallMs(),
-      false,
     )
     const connection = new Connection(socket, session, this.connectionPorts)
     this.open.add(connection)
@@ -176,6 +227,24 @@ export function isLoopback(address = ''): boolean {
 /** As CLIENT LIST shows it; both are undefined for a socket that was reset before it was accepted. */
 function hostAndPort(host = '?', port = 0): string {
   return host.includes(':') ? `[${host}]:${port}` : `${host}:${port}`
+}
+
+/** Where a certificate is optional: none is fine, and one that nobody trusts is not. */
+function showsWrongCertificate(socket: TLSSocket): boolean {
+  return !socket.authorized && Object.keys(socket.getPeerCertificate() ?? {}).length > 0
+}
+
+function portOf(server: Server, wanted: number): number {
+  const address = server.address()
+  return address !== null && typeof address === 'object' ? address.port : wanted
+}
+
+function closeServer(server: Server | undefined): Promise<void> {
+  // It calls back with an error, which is none to us, when it does not listen.
+  return new Promise((resolve) => {
+    if (server === undefined) resolve()
+    else server.close(() => resolve())
+  })
 }
 
 function refusal(error: NodeJS.ErrnoException, host: string, port: number): string {

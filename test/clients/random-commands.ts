@@ -8,122 +8,77 @@
  * what only Causeway calls a write keeps away from watched keys.
  */
 import { Prng } from '../harness/prng.ts'
-
-const STRING_KEYS = ['k1', 'k2', 'k3', '{t}k', '']
-const HASH_KEYS = ['h1', 'h2', '{t}h', '\x00\xff\r\n']
-const SET_KEYS = ['s1', 's2', 's3', '{t}s', 'a set with a longer name']
-const KEYS = [...STRING_KEYS, ...HASH_KEYS, ...SET_KEYS]
-const FLOAT_KEYS = ['f1', 'f2', 'f3']
-/** A set of numbers, which SORT can sort. */
-const NUMBER_SET = 'n1'
-const MEMBERS = ['a', 'b', 'c', 'd', '1', '2', '-7', '', '\x00', 'a\r\nb', '\xe9\xff', 'x'.repeat(100)]
-const VALUES = ['', 'v', 'hello world', '\x00\x01\xff', '10', '-3', '3.5', ' 7', '007', '+1', 'y'.repeat(200)]
-const EDGES = [
-  '9223372036854775807',
-  '-9223372036854775808',
-  '9223372036854775808',
-  '-9223372036854775809',
-  '9007199254740993',
-  '-9007199254740993',
-]
-const NO_INTEGERS = ['abc', '', '1.5', ' 1', '1 ', '+1', '-0', '01', '0x10', '1e3', 'nan', '\x00']
-const FRACTIONS = ['0.5', '-0.25', '3', '1.5e2', '-2.75', '0', '-0.0', '1e0', '.5', '5.', '+4']
-const NO_FLOATS = ['abc', '', ' 1', '1 ', 'nan', '1e5000', 'inf', '-infinity', '1.2.3', '1e']
-/** Seconds and milliseconds that do not end while a test runs, and that have ended long ago. */
-const FAR_MOMENTS = { seconds: '32503680000', milliseconds: '32503680000123' }
-const PAST_MOMENTS = ['1', '0', '-1', '1000000']
-const PATTERNS = ['*', 'k*', 's?', '[hks]1', '{t}*', '[^k]*', '\\k1', 'nothing', '', '*\xff*', 'h[1-3]']
-const JUNK = ['', 'junk', 'NX', 'withvalues', '0', '-1', '\xff']
-
-type Make = (r: Prng) => string[]
-
-/** `min` to `max` results of `make`. */
-function some<T>(r: Prng, min: number, max: number, make: () => T): T[] {
-  return Array.from({ length: r.between(min, max) }, make)
-}
-
-const key = (r: Prng): string => r.pick(KEYS)
-/** Mostly a key of the right type: nothing comes of commands that only meet wrong ones. */
-const mostly = (r: Prng, own: readonly string[]): string => (r.chance(0.93) ? r.pick(own) : key(r))
-const stringKey = (r: Prng): string => mostly(r, STRING_KEYS)
-const hashKey = (r: Prng): string => mostly(r, HASH_KEYS)
-const setKey = (r: Prng): string => mostly(r, SET_KEYS)
-const setKeys = (r: Prng): string[] => some(r, 1, 4, () => setKey(r))
-const member = (r: Prng): string => r.pick(MEMBERS)
-const value = (r: Prng): string => (r.chance(0.1) ? r.pick(EDGES) : r.pick(VALUES))
-const integer = (r: Prng): string => {
-  if (r.chance(0.8)) return String(r.below(21) - 10)
-  return r.chance(0.6) ? r.pick(EDGES) : r.pick(NO_INTEGERS)
-}
-const float = (r: Prng): string => (r.chance(0.85) ? r.pick(FRACTIONS) : r.pick(NO_FLOATS))
-/** A count of random draws: never so far below zero that all the memory of the world would not do. */
-const drawCount = (r: Prng): string => {
-  if (r.chance(0.85)) return String(r.below(30) - 10)
-  return r.pick(['9223372036854775807', '-9223372036854775808', '4611686018427387904', ...NO_INTEGERS])
-}
-const cased = (r: Prng, word: string): string => (r.chance(0.5) ? word : word.toLowerCase())
-const keys = (r: Prng): string[] => some(r, 1, 4, () => key(r))
-const members = (r: Prng): string[] => some(r, 1, 5, () => member(r))
-const options = (r: Prng, from: readonly string[][]): string[] =>
-  r.chance(0.5) ? [] : some(r, 1, 3, () => r.pick(from).map((word) => cased(r, word))).flat()
-const moment = (r: Prng, unit: 'seconds' | 'milliseconds', isRelative: boolean): string => {
-  if (r.chance(0.1)) return r.pick([...EDGES, ...NO_INTEGERS])
-  if (r.chance(0.15)) return r.pick(isRelative ? ['0', '-1', '-100000'] : PAST_MOMENTS)
-  if (!isRelative) return FAR_MOMENTS[unit]
-  // Never twice the same, nor nearly: which one is later must not hang on the clock.
-  const seconds = 1000 * r.between(5, 1_000_000)
-  return String(unit === 'seconds' ? seconds : 1000 * seconds)
-}
-const EXPIRY_OPTIONS = (r: Prng): string[][] => [
-  ['EX', moment(r, 'seconds', true)],
-  ['PX', moment(r, 'milliseconds', true)],
-  ['EXAT', moment(r, 'seconds', false)],
-  ['PXAT', moment(r, 'milliseconds', false)],
-]
-const scanOptions = (r: Prng): string[] =>
-  options(r, [
-    ['COUNT', r.pick(['1000', '1000', '3', '1', '0', '-1', 'x', '9223372036854775807'])],
-    ['MATCH', r.pick(PATTERNS)],
-  ])
-const bit = (r: Prng): string =>
-  r.chance(0.95) ? r.pick(['0', '1']) : r.pick([...EDGES, ...NO_INTEGERS, '2'])
-const bitOffset = (r: Prng): string => {
-  if (r.chance(0.9)) return String(r.below(400))
-  return r.pick([...EDGES, ...NO_INTEGERS, '-1', '4294967296', '#1', '#'])
-}
-const bitRange = (r: Prng): string[] => [
-  integer(r),
-  integer(r),
-  ...options(r, [['BIT'], ['BYTE'], ['BIT', 'x']]),
-]
-const fieldType = (r: Prng): string => {
-  if (r.chance(0.95)) return r.chance(0.5) ? `u${r.between(1, 63)}` : `i${r.between(1, 64)}`
-  return r.pick(['u64', 'i65', 'u0', 'i', 'U8', 'x8', '', 'u+8', 'i08'])
-}
-const field = (r: Prng): string[] => [fieldType(r), r.chance(0.3) ? `#${r.below(20)}` : bitOffset(r)]
-const bitGet = (r: Prng): string[] => [cased(r, 'GET'), ...field(r)]
-const bitOperand = (r: Prng): string => (r.chance(0.5) ? String(r.below(2 ** 32) - 2 ** 31) : integer(r))
-const bitfieldPart = (r: Prng): string[] => {
-  if (r.chance(0.3)) return bitGet(r)
-  if (r.chance(0.3))
-    return [cased(r, 'OVERFLOW'), cased(r, r.pick(['WRAP', 'SAT', 'FAIL', 'SAT', 'FAIL', 'x']))]
-  return [cased(r, r.pick(['SET', 'INCRBY'])), ...field(r), bitOperand(r)]
-}
-const sortGets = (r: Prng): string[] =>
-  some(r, 0, 2, () => ['GET', r.pick(['#', 'k*', '{t}*', 'h*->a', 'h1->*', 'none', 'h*->'])]).flat()
-/** Where Redis leaves the order open (ALPHA stops at a byte 0, BY may weigh alike) nothing is cut off. */
-const sortWords = (r: Prng): string[] => {
-  const order = options(r, [['ASC'], ['DESC']])
-  if (r.chance(0.3))
-    return [...order, ...options(r, [['ALPHA'], ['BY', r.pick(['k*', 'none', 'h*->b'])]]), ...sortGets(r)]
-  const by = r.chance(0.3) ? ['BY', r.pick(['k*', 'h*->a', 'f*'])] : []
-  return [...order, ...by, ...options(r, [['LIMIT', integer(r), integer(r)]]), ...sortGets(r)]
-}
-const sortKey = (r: Prng): string => (r.chance(0.6) ? NUMBER_SET : setKey(r))
-const cursor = (r: Prng): string =>
-  r.chance(0.8)
-    ? '0'
-    : r.pick(['', '+0', '-1', '00', '7', 'x', ' 0', '0 ', '18446744073709551615', '18446744073709551616'])
+import {
+  bit,
+  bitfieldPart,
+  bitGet,
+  bitOffset,
+  bitRange,
+  bound,
+  cased,
+  combine,
+  consumer,
+  cursor,
+  distance,
+  drawCount,
+  EDGES,
+  EXPIRY_OPTIONS,
+  FLOAT_KEYS,
+  FRACTIONS,
+  float,
+  geoAnswer,
+  geoExtras,
+  geoKey,
+  geoShape,
+  geoStore,
+  hashKey,
+  hllKey,
+  idleTime,
+  integer,
+  JUNK,
+  key,
+  keys,
+  lexBound,
+  lexKey,
+  limit,
+  listKey,
+  type Make,
+  member,
+  members,
+  moment,
+  NO_FLOATS,
+  NO_INTEGERS,
+  NUMBER_SET,
+  numbered,
+  options,
+  PATTERNS,
+  PAYLOADS,
+  place,
+  placed,
+  SCRIPTS,
+  scanOptions,
+  scoreAndMember,
+  scoreBound,
+  setKey,
+  setKeys,
+  side,
+  some,
+  someId,
+  sortKey,
+  sortWords,
+  streamGroup,
+  streamKey,
+  streamsOf,
+  streamTrim,
+  stringKey,
+  unit,
+  value,
+  withScores,
+  zaddWords,
+  zrangeWords,
+  zsetKey,
+  zsetOrSetKeys,
+} from './random-words.ts'
 
 /** One maker per command. Those of commands that are not there yet are left out by the caller. */
 const MAKERS: Readonly<Record<string, Make>> = {
@@ -177,6 +132,42 @@ const MAKERS: Readonly<Record<string, Make>> = {
     stringKey(r),
     ...some(r, 0, 3, () => (r.chance(0.95) ? bitGet(r) : bitfieldPart(r))).flat(),
   ],
+  // Lists
+  lpush: (r) => [listKey(r), ...listValues(r)],
+  rpush: (r) => [listKey(r), ...listValues(r)],
+  lpushx: (r) => [listKey(r), ...listValues(r)],
+  rpushx: (r) => [listKey(r), ...listValues(r)],
+  llen: (r) => [listKey(r)],
+  lrange: (r) => [listKey(r), integer(r), integer(r)],
+  lindex: (r) => [listKey(r), integer(r)],
+  lset: (r) => [listKey(r), integer(r), value(r)],
+  linsert: (r) => [
+    listKey(r),
+    cased(r, r.pick(['BEFORE', 'AFTER', 'AFTER', 'BEFORE', 'x'])),
+    member(r),
+    member(r),
+  ],
+  lrem: (r) => [listKey(r), integer(r), member(r)],
+  ltrim: (r) => [listKey(r), integer(r), integer(r)],
+  lpos: (r) => [
+    listKey(r),
+    member(r),
+    ...options(r, [
+      ['RANK', integer(r)],
+      ['COUNT', integer(r)],
+      ['MAXLEN', integer(r)],
+    ]),
+  ],
+  lpop: (r) => [listKey(r), ...some(r, 0, 1, () => integer(r))],
+  rpop: (r) => [listKey(r), ...some(r, 0, 1, () => integer(r))],
+  lmove: (r) => [listKey(r), listKey(r), side(r), side(r)],
+  rpoplpush: (r) => [listKey(r), listKey(r)],
+  lmpop: (r) => [...numbered(r, listKeys(r)), side(r), ...options(r, [['COUNT', integer(r)]])],
+  blpop: (r) => [...listKeys(r), WAIT],
+  brpop: (r) => [...listKeys(r), WAIT],
+  blmove: (r) => [listKey(r), listKey(r), side(r), side(r), WAIT],
+  brpoplpush: (r) => [listKey(r), listKey(r), WAIT],
+  blmpop: (r) => [WAIT, ...numbered(r, listKeys(r)), side(r), ...options(r, [['COUNT', integer(r)]])],
   // Hashes
   hset: (r) => [hashKey(r), ...some(r, 1, 4, () => [member(r), value(r)]).flat()],
   hmset: (r) => [hashKey(r), ...some(r, 1, 4, () => [member(r), value(r)]).flat()],
@@ -224,6 +215,129 @@ const MAKERS: Readonly<Record<string, Make>> = {
   sort: (r) => [sortKey(r), ...sortWords(r)],
   sort_ro: (r) => [sortKey(r), ...sortWords(r)],
   sscan: (r) => [setKey(r), cursor(r), ...scanOptions(r)],
+  // Sorted sets
+  zadd: zaddWords,
+  zincrby: (r) => [zsetKey(r), ...scoreAndMember(r)],
+  zrem: (r) => [zsetKey(r), ...members(r)],
+  zscore: (r) => [zsetKey(r), member(r)],
+  zmscore: (r) => [zsetKey(r), ...members(r)],
+  zcard: (r) => [zsetKey(r)],
+  zrank: (r) => [zsetKey(r), member(r)],
+  zrevrank: (r) => [zsetKey(r), member(r)],
+  zrandmember: (r) => [zsetKey(r), ...(r.chance(0.3) ? [] : [drawCount(r), ...withScores(r)])],
+  zscan: (r) => [zsetKey(r), cursor(r), ...scanOptions(r)],
+  zrange: (r) => [...zrangeWords(r, false), ...withScores(r)],
+  zrevrange: (r) => [zsetKey(r), integer(r), integer(r), ...withScores(r)],
+  zrangebyscore: (r) => [zsetKey(r), scoreBound(r), scoreBound(r), ...options(r, [['WITHSCORES'], limit(r)])],
+  zrevrangebyscore: (r) => [
+    zsetKey(r),
+    scoreBound(r),
+    scoreBound(r),
+    ...options(r, [['WITHSCORES'], limit(r)]),
+  ],
+  zrangebylex: (r) => [lexKey(r), lexBound(r), lexBound(r), ...options(r, [limit(r)])],
+  zrevrangebylex: (r) => [lexKey(r), lexBound(r), lexBound(r), ...options(r, [limit(r)])],
+  zrangestore: (r) => zrangeWords(r, true),
+  zcount: (r) => [zsetKey(r), scoreBound(r), scoreBound(r)],
+  zlexcount: (r) => [lexKey(r), lexBound(r), lexBound(r)],
+  zremrangebyrank: (r) => [zsetKey(r), integer(r), integer(r)],
+  zremrangebyscore: (r) => [zsetKey(r), scoreBound(r), scoreBound(r)],
+  zremrangebylex: (r) => [lexKey(r), lexBound(r), lexBound(r)],
+  zpopmin: (r) => [zsetKey(r), ...some(r, 0, 1, () => integer(r))],
+  zpopmax: (r) => [zsetKey(r), ...some(r, 0, 1, () => integer(r))],
+  zmpop: (r) => [
+    ...numbered(
+      r,
+      some(r, 1, 3, () => zsetKey(r)),
+    ),
+    cased(r, r.pick(['MIN', 'MAX'])),
+    ...options(r, [['COUNT', integer(r)]]),
+  ],
+  bzpopmin: (r) => [...some(r, 1, 3, () => zsetKey(r)), WAIT],
+  bzpopmax: (r) => [...some(r, 1, 3, () => zsetKey(r)), WAIT],
+  bzmpop: (r) => [
+    WAIT,
+    ...numbered(
+      r,
+      some(r, 1, 3, () => zsetKey(r)),
+    ),
+    cased(r, r.pick(['MIN', 'MAX'])),
+    ...options(r, [['COUNT', integer(r)]]),
+  ],
+  zunion: (r) => [...combine(r), ...withScores(r)],
+  zinter: (r) => [...combine(r), ...withScores(r)],
+  zdiff: (r) => [...numbered(r, zsetOrSetKeys(r)), ...withScores(r)],
+  zunionstore: (r) => [zsetKey(r), ...combine(r)],
+  zinterstore: (r) => [zsetKey(r), ...combine(r)],
+  zdiffstore: (r) => [zsetKey(r), ...numbered(r, zsetOrSetKeys(r))],
+  zintercard: (r) => [...numbered(r, zsetOrSetKeys(r)), ...options(r, [['LIMIT', integer(r)]])],
+  // Geo
+  geoadd: (r) => [
+    geoKey(r),
+    ...options(r, [['NX'], ['XX'], ['CH']]),
+    ...some(r, 1, 3, () => placed(r)).flat(),
+  ],
+  geopos: (r) => [geoKey(r), ...members(r)],
+  geohash: (r) => [geoKey(r), ...members(r)],
+  geodist: (r) => [geoKey(r), member(r), member(r), ...some(r, 0, 1, () => unit(r))],
+  geosearch: (r) => [geoKey(r), ...geoShape(r), ...geoAnswer(r), ...geoExtras(r)],
+  geosearchstore: (r) => [geoKey(r), geoKey(r), ...geoShape(r), ...geoAnswer(r)],
+  georadius: (r) => [geoKey(r), ...place(r), distance(r), unit(r), ...geoAnswer(r), ...geoStore(r)],
+  georadius_ro: (r) => [geoKey(r), ...place(r), distance(r), unit(r), ...geoAnswer(r), ...geoExtras(r)],
+  georadiusbymember: (r) => [geoKey(r), member(r), distance(r), unit(r), ...geoAnswer(r), ...geoStore(r)],
+  georadiusbymember_ro: (r) => [geoKey(r), member(r), distance(r), unit(r), ...geoAnswer(r), ...geoExtras(r)],
+  // Streams
+  xadd: (r) => [
+    streamKey(r),
+    cased(r, 'NOMKSTREAM'),
+    ...(r.chance(0.2) ? streamTrim(r) : []),
+    r.chance(0.8) ? `${r.between(1, 5)}-*` : someId(r),
+    ...some(r, 1, 3, () => [member(r), value(r)]).flat(),
+  ],
+  xlen: (r) => [streamKey(r)],
+  xrange: (r) => [streamKey(r), bound(r), bound(r), ...options(r, [['COUNT', integer(r)]])],
+  xrevrange: (r) => [streamKey(r), bound(r), bound(r), ...options(r, [['COUNT', integer(r)]])],
+  xdel: (r) => [streamKey(r), ...some(r, 1, 4, () => someId(r))],
+  xtrim: (r) => [streamKey(r), ...streamTrim(r)],
+  xread: (r) => [...options(r, [['COUNT', integer(r)]]), ...streamsOf(r, () => someId(r))],
+  xreadgroup: (r) => [
+    ...['GROUP', streamGroup(r), consumer(r)],
+    ...options(r, [['COUNT', integer(r)], ['NOACK']]),
+    ...streamsOf(r, () => (r.chance(0.8) ? '>' : someId(r))),
+  ],
+  xgroup: (r) =>
+    r.pick<() => string[]>([
+      () => ['CREATE', streamKey(r), 'keeper', r.pick(['0', '$']), 'MKSTREAM'],
+      () => ['CREATE', streamKey(r), streamGroup(r), r.pick(['0', '$', someId(r)])],
+      () => ['SETID', streamKey(r), streamGroup(r), r.pick(['0', '$', someId(r)])],
+      () => ['DESTROY', streamKey(r), r.pick(['g', '\xe9\xff', 'none'])],
+      () => ['DELCONSUMER', streamKey(r), streamGroup(r), consumer(r)],
+    ])(),
+  xack: (r) => [streamKey(r), streamGroup(r), ...some(r, 1, 4, () => someId(r))],
+  xpending: (r) => [
+    streamKey(r),
+    streamGroup(r),
+    ...(r.chance(0.8) ? [] : ['IDLE', '1000000', bound(r), bound(r), integer(r)]),
+  ],
+  xclaim: (r) => [
+    ...[streamKey(r), streamGroup(r), consumer(r), idleTime(r)],
+    ...some(r, 1, 3, () => someId(r)),
+    ...options(r, [['FORCE'], ['JUSTID'], ['IDLE', '5'], ['RETRYCOUNT', integer(r)], ['LASTID', someId(r)]]),
+  ],
+  xautoclaim: (r) => [
+    ...[streamKey(r), streamGroup(r), consumer(r), idleTime(r), bound(r)],
+    // Redis takes memory for a large COUNT at once, or has none.
+    ...options(r, [['COUNT', r.chance(0.9) ? String(r.below(12)) : r.pick(NO_INTEGERS)], ['JUSTID']]),
+  ],
+  // HyperLogLogs
+  pfadd: (r) => [
+    hllKey(r),
+    ...some(r, 0, 5, () => member(r)),
+    ...some(r, 0, r.pick([0, 0, 9, 200]), () => value(r)),
+  ],
+  pfcount: (r) => some(r, 1, 3, () => hllKey(r)),
+  pfmerge: (r) => some(r, 1, 3, () => hllKey(r)),
+  pfdebug: (r) => [cased(r, r.pick(['ENCODING', 'DECODE', 'TODENSE', 'x'])), hllKey(r)],
   // Keys and deadlines
   del: keys,
   unlink: keys,
@@ -254,7 +368,22 @@ const MAKERS: Readonly<Record<string, Make>> = {
   pexpiretime: (r) => [key(r)],
   persist: (r) => [key(r)],
   move: (r) => [key(r), r.pick(['1', '1', '2', '0', '16', '-1', 'x', ...EDGES])],
+  restore: (r) => [
+    key(r),
+    r.chance(0.9) ? '0' : r.pick(['100000000', '-1', ...NO_INTEGERS]),
+    r.chance(0.9) ? r.pick(PAYLOADS) : value(r),
+    ...options(r, [['REPLACE'], ['REPLACE'], ['ABSTTL'], ['IDLETIME', integer(r)], ['FREQ', integer(r)]]),
+  ],
+  // Scripts
+  eval: (r) => [r.pick(SCRIPTS), ...scriptWords(r)],
+  eval_ro: (r) => [r.pick(SCRIPTS), ...scriptWords(r)],
+  evalsha: (r) => ['0'.repeat(40), ...scriptWords(r)],
   // The rest that touches keys
+  swapdb: (r) => some(r, 2, 2, () => r.pick(['0', '1', '2', '16', '-1', 'x'])),
+  publish: (r) => [member(r), value(r)],
+  spublish: (r) => [member(r), value(r)],
+  echo: (r) => [value(r)],
+  ping: (r) => some(r, 0, 2, () => value(r)),
   dbsize: () => [],
   flushdb: (r) => options(r, [['ASYNC'], ['SYNC'], ['NOW']]),
   select: (r) => [r.pick(['0', '0', '0', '1', '16', '-1', 'x', ...EDGES])],
@@ -263,10 +392,34 @@ const MAKERS: Readonly<Record<string, Make>> = {
   discard: () => [],
 }
 
+/** How long a command waits that finds nothing, seconds. */
+const WAIT = '0.001'
+const listKeys = (r: Prng): string[] => some(r, 1, 3, () => listKey(r))
+const listValues = (r: Prng): string[] => some(r, 1, 4, () => (r.chance(0.7) ? member(r) : value(r)))
+const scriptWords = (r: Prng): string[] => {
+  const names = keys(r)
+  const count = r.chance(0.9) ? r.below(names.length + 1) : integer(r)
+  return [String(count), ...names, ...some(r, 0, 3, () => value(r))]
+}
+
 const expireOptions = (r: Prng): string[] => options(r, [['NX'], ['XX'], ['GT'], ['LT'], ['junk']])
 
 /** Commands that come less often than others, and how much less. */
 const RARE: Readonly<Record<string, number>> = {
+  swapdb: 0.1,
+  spublish: 0.1,
+  publish: 0.1,
+  echo: 0.1,
+  ping: 0.1,
+  evalsha: 0.1,
+  blpop: 0.2,
+  brpop: 0.2,
+  blmove: 0.2,
+  brpoplpush: 0.2,
+  blmpop: 0.2,
+  bzpopmin: 0.2,
+  bzpopmax: 0.2,
+  bzmpop: 0.2,
   flushdb: 0.1,
   select: 0.3,
   exec: 0.3,
@@ -282,13 +435,36 @@ const NEVER_CHANGED: ReadonlySet<string> = new Set([
   'hincrbyfloat',
   'hrandfield',
   'srandmember',
+  'zrandmember',
+  'zadd',
   'select',
   'setbit',
   'bitfield',
+  'xautoclaim',
 ])
 
-/** Adding a member that is there is a write here and none in Redis, which a watcher of the key notices. */
-const ADDS_AGAIN: ReadonlySet<string> = new Set(['sadd', 'smove'])
+/**
+ * Adding a member that is there is a write here and none in Redis, which a watcher of the key notices. And in
+ * Redis one notices PFCOUNT, which remembers what it counted, and does not notice PFDEBUG TODENSE.
+ */
+const NOT_WATCHED_ALIKE: ReadonlySet<string> = new Set([
+  'sadd',
+  'smove',
+  'pfcount',
+  'pfdebug',
+  'zadd',
+  'zincrby',
+  'geoadd',
+])
+/**
+ * Never changed: Redis 7.2 knows an option more of the first two, which turns a wrong number of words into
+ * another error; and an XADD that loses its NOMKSTREAM makes a stream without a group.
+ */
+const KEPT_WHOLE: ReadonlySet<string> = new Set(['zrank', 'zrevrank', 'xadd'])
+/** They wait for a millisecond at most, and are never changed: a wrong word could make it for ever. */
+export const BLOCKING: ReadonlySet<string> = new Set([
+  ...['bzpopmin', 'bzpopmax', 'bzmpop', 'blpop', 'brpop', 'blmove', 'brpoplpush', 'blmpop'],
+])
 const NOTHING: ReadonlySet<string> = new Set()
 const WRONG = [['nothing', 'a', 'b'], ['NOTHING'], ['get'], ['multi', 'x'], ['MULTI'], ['WATCH']]
 
@@ -305,11 +481,12 @@ export class RandomCommands {
   /** One command, or a few that belong together. */
   next(): string[][] {
     const r = this.#random
+    if (r.chance(0.05)) return this.#one().map((words) => (words.length > 1 ? scripted(r, words) : words))
     if (r.chance(0.98)) return this.#one()
     const block = some(r, 0, 5, () => this.#one()).flat()
     const transaction = [['MULTI'], ...block, [r.chance(0.9) ? 'EXEC' : 'DISCARD']]
     if (r.chance(0.5)) return transaction
-    const watched = some(r, 0, 3, () => this.#one(ADDS_AGAIN)).flat()
+    const watched = some(r, 0, 3, () => this.#one(NOT_WATCHED_ALIKE)).flat()
     return [['WATCH', ...keys(r)], ...watched, ...transaction, ['UNWATCH']]
   }
 
@@ -319,9 +496,15 @@ export class RandomCommands {
     const name = r.pick(this.#names)
     if (except.has(name) || !r.chance(RARE[name] ?? 1)) return this.#one(except)
     const words = [r.chance(0.5) ? name : name.toUpperCase(), ...MAKERS[name]!(r)]
-    if (r.chance(0.04)) change(r, words, name)
+    if (r.chance(0.04) && !KEPT_WHOLE.has(name) && !BLOCKING.has(name)) change(r, words, name)
     return name === 'spop' && words.length > 1 ? [words, ['DEL', words[1]!]] : [words]
   }
+}
+
+/** The same command from a script. */
+function scripted(r: Prng, words: readonly string[]): string[] {
+  const call = r.pick(['redis.call', 'redis.call', 'redis.pcall'])
+  return ['EVAL', `${r.pick(['', '', 'redis.setresp(3) '])}return ${call}(unpack(ARGV))`, '0', ...words]
 }
 
 /** Makes a command wrong, more often than not. */

@@ -125,12 +125,44 @@ describe('redis-cli', () => {
 })
 
 describe('redis-benchmark', () => {
-  const TESTS = 'set,get,incr,hset,sadd,spop,mset'
-  itUnless(NO_BENCHMARK, `runs ${TESTS} without an error`, async () => {
-    const done = await run('redis-benchmark', ['-t', TESTS, '-n', '20000', '-P', '16', '-q'])
-    expect(done.code).toBe(0)
+  /** What it runs when nothing is chosen, in its words and its order. */
+  const DEFAULTS = [
+    'PING_INLINE',
+    'PING_MBULK',
+    'SET',
+    'GET',
+    'INCR',
+    'LPUSH',
+    'RPUSH',
+    'LPOP',
+    'RPOP',
+    'SADD',
+    'HSET',
+    'SPOP',
+    'ZADD',
+    'ZPOPMIN',
+    'LPUSH (needed to benchmark LRANGE)',
+    'LRANGE_100 (first 100 elements)',
+    'LRANGE_300 (first 300 elements)',
+    'LRANGE_500 (first 500 elements)',
+    'LRANGE_600 (first 600 elements)',
+    'MSET (10 keys)',
+  ]
+
+  itUnless(NO_BENCHMARK, 'runs its full default list without an error', async () => {
+    const done = await run('redis-benchmark', ['-n', '2000', '-P', '16', '--csv'])
     expect(done.errors).toBe('')
-    expect(done.out).not.toMatch(/error|warning/i)
-    expect(done.out.match(/requests per second/g)).toHaveLength(TESTS.split(',').length)
+    const [, ...lines] = done.out.trimEnd().split('\n')
+    expect(lines.map((line) => /^"([^"]*)","([\d.]+)"/.exec(line)?.[1])).toEqual(DEFAULTS)
+    for (const line of lines) expect(Number(/","([\d.]+)"/.exec(line)![1])).toBeGreaterThan(0)
+    expect(done.code).toBe(0)
+  })
+
+  itUnless(NO_BENCHMARK, 'runs a command of its own with random keys, by RESP3 too', async () => {
+    const words = ['-n', '2000', '-r', '1000', '-3', '--csv', 'SET', 'k:__rand_int__', 'v']
+    const done = await run('redis-benchmark', words)
+    expect(done.errors).toBe('')
+    expect(done.out).toContain('"SET k:__rand_int__ v"')
+    expect(done.code).toBe(0)
   })
 })

@@ -14,7 +14,7 @@ import { SimClient } from '../harness/sim-client.ts'
 import { SimClock } from '../harness/sim-clock.ts'
 import { SimDisk } from '../harness/sim-disk.ts'
 import { SimWallClock } from '../harness/sim-env.ts'
-import { SimNode, type SimNodeObserver } from '../harness/sim-node.ts'
+import { quietObserver, SimNode } from '../harness/sim-node.ts'
 import { REGION_NAMES, type RegionName } from '../harness/three-regions.ts'
 import type { ConflictCase } from './case.ts'
 import type { CaseRegions } from './run-case.ts'
@@ -30,20 +30,6 @@ const HEAL_PAUSES_MS = [0, 0, 5, 300] as const
 
 /** What the simulator can do that a case may ask for. */
 export const SIMULATED_ABILITIES: ReadonlySet<string> = new Set(['partial-sync', 'sleep', 'same-timestamp'])
-
-/** Nothing is watched here: the answers are what is judged. */
-const observer: SimNodeObserver = {
-  recovered() {},
-  minted() {},
-  received() {},
-  adopted() {},
-  stopping() {},
-  ended() {},
-  lostPower() {},
-  broke(_node, error) {
-    throw error
-  },
-}
 
 /** Lets the node's log serve nobody who lacks anything: it is as if all of it had been trimmed. */
 function withholdOps({ log, applied, snapshots: { shelf } }: NodeCore): void {
@@ -127,7 +113,7 @@ export class SimulatedRegions implements CaseRegions {
         wall: new SimWallClock(clock, 0, rate),
         prng: prng.fork('process'),
       }
-      const counting = { ...observer, adopted: () => this.adoptions++ }
+      const counting = { ...quietObserver, adopted: () => this.adoptions++ }
       const node = new SimNode(settings, machine, counting)
       this.#nodes.set(name, node)
       this.#clients.set(name, new SimClient(node, () => {}))
@@ -252,8 +238,11 @@ export class SimulatedRegions implements CaseRegions {
     this.#clock.advance(ms)
   }
 
-  /** Every machine loses its power, and what it had not synced; then all start again. */
+  /** Every machine loses its power once it has synced what a case may read; then all start again. */
   async losePower(): Promise<void> {
+    const isDurable = (name: RegionName) =>
+      this.#nodes.get(name)!.core!.durable.covers(this.#nodes.get(name)!.core!.applied)
+    for (const name of this.#names) while (!isDurable(name)) this.#clock.advance(SYNC_STEP_MS)
     for (const name of this.#names) {
       this.#nodes.get(name)!.crash('power')
       this.#clients.get(name)!.lose()

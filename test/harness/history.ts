@@ -13,18 +13,25 @@ import fc from 'fast-check'
 import { type Amount, Decimal, parseAmount } from '../../crdt/amount.ts'
 import { openRecord } from '../../crdt/codec/batch.ts'
 import { portableLatin1 } from '../../crdt/codec/bytes.ts'
+import { raiseOf } from '../../crdt/hll-hash.ts'
+import { CARD_ZERO, HllRegisters } from '../../crdt/hll-registers.ts'
 import { OriginTable, originId } from '../../crdt/origin.ts'
 import type { TypeName } from '../../crdt/state.ts'
+import { compareIds, ID_MIN } from '../../crdt/stream-id.ts'
 import { type CommandContext, defineCommands, NO_KEYS } from '../../region-node/commands/command.ts'
 import type { Services } from '../../region-node/commands/services.ts'
 import { Session } from '../../region-node/commands/session.ts'
+import { newsOf } from '../../region-node/commands/streams-read.ts'
 import { CommandTable } from '../../region-node/commands/table.ts'
 import { ConflictLog } from '../../region-node/engine/conflict-log.ts'
 import { Engine } from '../../region-node/engine/engine.ts'
 import { oracleOps } from './observe.ts'
 import type { OracleOp } from './oracle.ts'
+import { NO_EVICTION, openAccess } from './plain-node.ts'
 import { Prng } from './prng.ts'
 import { KeptJournal, START_MS } from './test-engine.ts'
+
+const ACCESS = openAccess()
 
 export type Write =
   | { readonly kind: 'set'; readonly key: string; readonly value: string; readonly deadlineMs: number }
@@ -32,9 +39,25 @@ export type Write =
   | { readonly kind: 'increment'; readonly key: string; readonly delta: Amount }
   | { readonly kind: 'hset'; readonly key: string; readonly pairs: readonly string[] }
   | { readonly kind: 'hincrement'; readonly key: string; readonly field: string; readonly delta: Amount }
+  | {
+      readonly kind: 'hexpire'
+      readonly key: string
+      readonly fields: readonly string[]
+      readonly deadlineMs: number
+    }
   | { readonly kind: 'hdel'; readonly key: string; readonly fields: readonly string[] }
   | { readonly kind: 'sadd'; readonly key: string; readonly members: readonly string[] }
   | { readonly kind: 'srem'; readonly key: string; readonly members: readonly string[] }
+  | { readonly kind: 'pfadd' | 'pfjoin'; readonly key: string; readonly elements: readonly string[] }
+  | { readonly kind: 'zadd'; readonly key: string; readonly pairs: readonly (readonly [string, number])[] }
+  | { readonly kind: 'zincrement'; readonly key: string; readonly member: string; readonly delta: number }
+  | { readonly kind: 'zrem'; readonly key: string; readonly members: readonly string[] }
+  | { readonly kind: 'xadd' | 'xdel'; readonly key: string; readonly ms: number }
+  | { readonly kind: 'xtrim'; readonly key: string; readonly count: number }
+  | { readonly kind: 'xgroup'; readonly key: string; readonly group: string; readonly ms: number }
+  | { readonly kind: 'xungroup'; readonly key: string; readonly group: string }
+  | { readonly kind: 'xread'; readonly key: string; readonly group: string; readonly count: number }
+  | { readonly kind: 'xack'; readonly key: string; readonly group: string; readonly ms: number }
   | { readonly kind: 'deadline'; readonly key: string; readonly deadlineMs: number }
   | { readonly kind: 'del'; readonly key: string }
   | { readonly kind: 'flush'; readonly all: boolean }
@@ -62,7 +85,7 @@ export class Writer {
   readonly origins = new OriginTable()
   readonly journal = new KeptJournal()
   readonly engine: Engine
-  readonly #session = new Session(1, '', '', START_MS, true)
+  readonly #session = new Session(1, '', '', START_MS, ACCESS.first)
   #wallMs = START_MS
   #task: (ctx: CommandContext) => void = () => {}
 
@@ -90,6 +113,9 @@ export class Writer {
       wallMs: () => this.#wallMs,
       random: () => 0,
       driftMaxMs: () => 60_000,
+      trackedKeysMax: () => 0,
+      access: ACCESS,
+      eviction: NO_EVICTION,
     })
   }
 
@@ -155,6 +181,11 @@ function perform(write: Write, ctx: CommandContext): void {
     case 'hincrement':
       if (isNumber(ctx.hash(key)?.get(write.field))) writes.incrementField(key, write.field, write.delta)
       break
+    case 'hexpire': {
+      const fields = write.fields.filter((field) => ctx.hash(key)?.get(field) !== undefined)
+      if (fields.length > 0) writes.setFieldDeadline(key, fields, write.deadlineMs)
+      break
+    }
     case 'hdel': {
       const fields = write.fields.filter((field) => ctx.hash(key)?.get(field) !== undefined)
       if (fields.length > 0) writes.removeFields(key, fields)
@@ -168,11 +199,87 @@ function perform(write: Write, ctx: CommandContext): void {
       if (members.length > 0) writes.removeMembers(key, members)
       break
     }
+    case 'pfadd':
+      writes.hll.raise(key, write.elements.map(raiseOf), false)
+      break
+    case 'pfjoin':
+      writes.hll.join(key, hllTextOf(write.elements))
+      break
+    case 'zadd':
+      writes.zset.add(
+        key,
+        write.pairs.map(([member]) => member),
+        write.pairs.map(([, score]) => score),
+      )
+      break
+    case 'zincrement': {
+      const score = ctx.zset(key)?.get(write.member) ?? 0
+      if (!Number.isNaN(score + write.delta)) writes.zset.increment(key, write.member, write.delta)
+      break
+    }
+    case 'zrem': {
+      const members = write.members.filter((member) => ctx.zset(key)?.has(member))
+      if (members.length > 0) writes.zset.remove(key, members)
+      break
+    }
+    case 'xadd':
+    case 'xdel':
+    case 'xtrim':
+      writeEntries(write, ctx)
+      break
+    case 'xgroup':
+    case 'xungroup':
+    case 'xread':
+    case 'xack':
+      writeGroup(write, ctx)
+      break
     case 'deadline':
       if (state !== undefined) writes.setDeadline(key, write.deadlineMs)
       break
     case 'del':
       writes.clear(key)
+  }
+}
+
+/** Ids are few, so that regions meet on them; what a group is to read is in order all the same. */
+function writeEntries(
+  write: Extract<Write, { readonly kind: 'xadd' | 'xdel' | 'xtrim' }>,
+  ctx: CommandContext,
+): void {
+  const { key } = write
+  const writes = ctx.write.stream
+  const stream = ctx.stream(key)
+  if (write.kind === 'xtrim') {
+    const last = stream?.entries.nth(Math.min(write.count, stream.size) - 1)
+    if (last !== undefined) writes.trim(key, last)
+    return
+  }
+  const id = { ms: write.ms, sequence: 0 }
+  if (write.kind === 'xdel') {
+    if (stream?.entries.at(id) !== undefined) writes.remove(key, [id])
+  } else if (compareIds(id, stream?.lastId ?? ID_MIN) > 0) {
+    writes.add(key, id, ['at', String(ctx.nowMs)])
+  }
+}
+
+function writeGroup(
+  write: Extract<Write, { readonly kind: 'xgroup' | 'xungroup' | 'xread' | 'xack' }>,
+  ctx: CommandContext,
+): void {
+  const { key, group: name } = write
+  const writes = ctx.write.stream
+  const group = ctx.stream(key)?.groups.get(name)
+  if (write.kind === 'xgroup') {
+    if (group === undefined) writes.createGroup(key, name, { ms: write.ms, sequence: 0 }, undefined)
+  } else if (group === undefined) {
+    return
+  } else if (write.kind === 'xungroup') {
+    writes.destroyGroup(key, name)
+  } else if (write.kind === 'xack') {
+    writes.ack(key, name, [{ ms: write.ms, sequence: 0 }])
+  } else {
+    const entries = newsOf(ctx.stream(key)!, group, write.count)
+    if (entries.length > 0) writes.deliver(key, name, 'reader', START_MS, true, entries)
   }
 }
 
@@ -183,8 +290,27 @@ const TYPE_OF: Partial<Record<Write['kind'], TypeName>> = {
   hset: 'hash',
   hincrement: 'hash',
   hdel: 'hash',
+  hexpire: 'hash',
   sadd: 'set',
   srem: 'set',
+  zadd: 'zset',
+  zincrement: 'zset',
+  zrem: 'zset',
+  pfadd: 'hll',
+  pfjoin: 'hll',
+  xadd: 'stream',
+  xdel: 'stream',
+  xtrim: 'stream',
+  xgroup: 'stream',
+  xungroup: 'stream',
+  xread: 'stream',
+  xack: 'stream',
+}
+
+function hllTextOf(elements: readonly string[]): string {
+  const registers = new HllRegisters()
+  for (const element of elements) registers.raise(raiseOf(element))
+  return registers.text(CARD_ZERO)
 }
 
 function isNumber(text: string | undefined): boolean {
@@ -262,11 +388,19 @@ const DELTAS: Amount[] = [
   new Decimal(-25n, 2, true),
 ]
 
+/** Sums of these round, cancel and pass the range of doubles. */
+const SCORES = [0, 1, 2, -3, 0.1, 0.2, 0.3, 4.1, 1e16, 1e308, -1e308, 5e-324, Number.POSITIVE_INFINITY]
+const SCORE_DELTAS = [1, 1, -2, 0, 0.1, 0.2, 0.7, -0.3, 1e16, 9e307, -1e308, 5e-324, Number.NEGATIVE_INFINITY]
+
 const key = fc.constantFrom(...KEYS)
 const name = fc.constantFrom(...NAMES)
 const names = fc.uniqueArray(name, { minLength: 1, maxLength: 2 })
 const word = fc.constantFrom(...WORDS)
+/** Of a HyperLogLog: few, so that writers raise the same registers. */
+const elements = fc.array(fc.constantFrom('a', 'b', 'c', 'd', 'e'), { maxLength: 3 })
 const delta = fc.constantFrom(...DELTAS)
+const entryMs = fc.integer({ min: 1, max: 9 })
+const groupStartMs = fc.constantFrom(0, 0, 2, 5)
 const deadlineMs = fc.oneof(
   { weight: 1, arbitrary: fc.constant(Number.POSITIVE_INFINITY) },
   { weight: 3, arbitrary: fc.integer({ min: -50, max: 200 }).map((ms) => START_MS + ms) },
@@ -288,9 +422,38 @@ export const writeOf = {
   increment: fc.record({ kind: fc.constant('increment' as const), key, delta }),
   hset: fc.record({ kind: fc.constant('hset' as const), key, pairs }),
   hincrement: fc.record({ kind: fc.constant('hincrement' as const), key, field: name, delta }),
+  hexpire: fc.record({ kind: fc.constant('hexpire' as const), key, fields: names, deadlineMs }),
   hdel: fc.record({ kind: fc.constant('hdel' as const), key, fields: names }),
   sadd: fc.record({ kind: fc.constant('sadd' as const), key, members: names }),
   srem: fc.record({ kind: fc.constant('srem' as const), key, members: names }),
+  pfadd: fc.record({ kind: fc.constant('pfadd' as const), key, elements }),
+  pfjoin: fc.record({ kind: fc.constant('pfjoin' as const), key, elements }),
+  zadd: fc.record({
+    kind: fc.constant('zadd' as const),
+    key,
+    pairs: names.chain((members) =>
+      fc.tuple(...members.map((member) => fc.tuple(fc.constant(member), fc.constantFrom(...SCORES)))),
+    ),
+  }),
+  zincrement: fc.record({
+    kind: fc.constant('zincrement' as const),
+    key,
+    member: name,
+    delta: fc.constantFrom(...SCORE_DELTAS),
+  }),
+  zrem: fc.record({ kind: fc.constant('zrem' as const), key, members: names }),
+  xadd: fc.record({ kind: fc.constant('xadd' as const), key, ms: entryMs }),
+  xdel: fc.record({ kind: fc.constant('xdel' as const), key, ms: entryMs }),
+  xtrim: fc.record({ kind: fc.constant('xtrim' as const), key, count: fc.integer({ min: 1, max: 3 }) }),
+  xgroup: fc.record({ kind: fc.constant('xgroup' as const), key, group: name, ms: groupStartMs }),
+  xungroup: fc.record({ kind: fc.constant('xungroup' as const), key, group: name }),
+  xread: fc.record({
+    kind: fc.constant('xread' as const),
+    key,
+    group: name,
+    count: fc.integer({ min: 1, max: 4 }),
+  }),
+  xack: fc.record({ kind: fc.constant('xack' as const), key, group: name, ms: entryMs }),
   deadline: fc.record({ kind: fc.constant('deadline' as const), key, deadlineMs }),
   del: fc.record({ kind: fc.constant('del' as const), key }),
   flush: fc.record({ kind: fc.constant('flush' as const), all: fc.boolean() }),

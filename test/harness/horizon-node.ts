@@ -19,6 +19,9 @@ import type { Unheard } from '../../sync/ports.ts'
 import type { ManualClock } from './manual-clock.ts'
 import { MemoryHost, memoryNode } from './memory-host.ts'
 import type { MemoryNetwork } from './memory-transport.ts'
+import { NO_EVICTION, openAccess } from './plain-node.ts'
+
+const ACCESS = openAccess()
 
 const BEAT_MS = 1000
 const SYNC_MS = 50
@@ -41,7 +44,7 @@ export class HorizonNode extends MemoryHost {
   hasLateTail = false
   /** The node has not crashed. */
   isRunning = true
-  readonly #session = new Session(1, '', '', 0, true)
+  readonly #session = new Session(1, '', '', 0, ACCESS.first)
   readonly #clock: ManualClock
 
   /** @param log  of an earlier run, whose ops are read first */
@@ -102,6 +105,9 @@ export class HorizonNode extends MemoryHost {
       wallMs: () => clock.wallMs(),
       random: () => clock.random(),
       driftMaxMs: () => 60_000,
+      trackedKeysMax: () => 0,
+      access: ACCESS,
+      eviction: NO_EVICTION,
     })
   }
 

@@ -14,6 +14,7 @@ import { VersionVector } from '../../crdt/version-vector.ts'
 import { LogTrimmed } from '../../sync/log-trimmed.ts'
 import { Mesh } from '../../sync/mesh.ts'
 import type { Identity, LogPosition, LogRecord, LogStream, SyncHost, Unheard } from '../../sync/ports.ts'
+import type { Publication } from '../../sync/publication.ts'
 import { SYNC_DEFAULTS, type SyncSettings } from '../../sync/settings.ts'
 import type { ManualClock } from './manual-clock.ts'
 import { MemorySnapshots } from './memory-snapshots.ts'
@@ -80,6 +81,7 @@ export class MemoryHost implements SyncHost {
   origin: Origin
   readonly membership: Membership = new Membership()
   readonly snapshots: MemorySnapshots
+  readonly publications: Publication[] = []
   hurries = 0
   /** Told after the log grew and after `sync`. */
   onLog: () => void = () => {}
@@ -126,6 +128,10 @@ export class MemoryHost implements SyncHost {
 
   unheard(): readonly Unheard[] {
     return []
+  }
+
+  published(publication: Publication): void {
+    this.publications.push(publication)
   }
 
   stood(): void {}

@@ -30,6 +30,8 @@ export class MemorySnapshots implements SnapshotHost, SnapshotShelf, SnapshotSta
   adoptMs = 10
   /** Why none can be made, while none can. */
   failure: string | undefined = undefined
+  /** Why none can be adopted, while none can. */
+  refusal: string | undefined = undefined
   made = 0
   adopted = 0
   /** Results of adoptions, in order. */
@@ -126,7 +128,8 @@ export class MemorySnapshots implements SnapshotHost, SnapshotShelf, SnapshotSta
     this.#clock.after(this.adoptMs, () => {
       this.adoption = undefined
       this.staged = []
-      const result = this.#become(bytes, isRebuilt)
+      const { refusal } = this
+      const result = refusal === undefined ? this.#become(bytes, isRebuilt) : { failure: refusal }
       this.results.push(result)
       done(result)
     })

@@ -4,13 +4,19 @@
 import { type Cell, cellText, ManyCell } from '../../crdt/cell.ts'
 import { openRecord } from '../../crdt/codec/batch.ts'
 import { HashState } from '../../crdt/hash-aw.ts'
-import { deadlineOf, type KeyEntry, KeyState } from '../../crdt/key.ts'
+import { HllState } from '../../crdt/hll.ts'
+import { deadlineOf, type KeyEntry, liveStates } from '../../crdt/key.ts'
 import { OriginTable } from '../../crdt/origin.ts'
+import { ListState } from '../../crdt/list-fugue.ts'
 import { Register } from '../../crdt/register.ts'
 import { SetState } from '../../crdt/set-aw.ts'
 import type { TypedState } from '../../crdt/state.ts'
+import { StreamState } from '../../crdt/stream.ts'
+import { ZsetState } from '../../crdt/zset-aw.ts'
 import type { Keyspace } from '../../region-node/engine/keyspace.ts'
+import { registersIn, registersText } from './hll-reading.ts'
 import type { Answer, AnsweredValue, KeyAnswer, OracleOp } from './oracle.ts'
+import { streamReading } from './stream-reading.ts'
 
 /** Every key that exists, due ones included. */
 export function observe(keyspace: Keyspace): Answer {
@@ -26,15 +32,24 @@ export function observe(keyspace: Keyspace): Answer {
 }
 
 function statesOf(entry: KeyEntry): TypedState[] {
-  if (!(entry instanceof KeyState)) return [entry]
-  return entry.state === undefined ? [] : [entry.state, ...(entry.hidden ?? [])]
+  return entry instanceof Register ? [entry] : liveStates(entry)
 }
 
 function readingOf(state: TypedState): AnsweredValue {
   if (state instanceof Register || state instanceof ManyCell) return cellText(state)
   if (state instanceof SetState) return [...state.members.keys()].sort()
+  if (state instanceof ZsetState) {
+    const { members, scores } = state.order.slice(0, state.size)
+    return members.map((member, i) => [member, String(scores[i])] as const)
+  }
+  if (state instanceof ListState) return state.slice(0, state.size)
+  if (state instanceof HllState) return registersText(registersIn(state.text()))
+  if (state instanceof StreamState) return streamReading([...state.entries], state.groups.keys())
   if (!(state instanceof HashState)) throw new TypeError(`no reading of type ${state.type}`)
-  return [...state.fields].sort(byName).map(([field, cell]) => [field, cellText(cell)] as const)
+  return [...state.cells()].sort(byName).map(([field, cell]) => {
+    const dueMs = state.deadlineOf(field)
+    return [field, Number.isFinite(dueMs) ? `${cellText(cell)} until ${dueMs}` : cellText(cell)] as const
+  })
 }
 
 function byName(a: readonly [string, Cell], b: readonly [string, Cell]): number {

@@ -15,6 +15,8 @@ import { TAG } from '../../crdt/effects/effect.ts'
 import { EVERY_DB } from '../../crdt/effects/key-effects.ts'
 import { type Effect, isKeyEffect, type KeyEffect } from '../../crdt/registry.ts'
 import type { TypeName } from '../../crdt/state.ts'
+import { registersIn, registersText } from './hll-reading.ts'
+import { elementsOf, nodeText, orderOf, type ReadInsert } from './list-reading.ts'
 import {
   add,
   decimalText,
@@ -25,6 +27,8 @@ import {
   scaled,
   ZERO,
 } from './rational.ts'
+import { scoreOf } from './scores.ts'
+import { compareEntryIds, type ReadEntry, streamReading } from './stream-reading.ts'
 
 export interface OracleOp {
   readonly origin: string
@@ -36,7 +40,7 @@ export interface OracleOp {
   readonly effects: readonly Effect[]
 }
 
-/** Hash: `[field, value]` sorted by field. Set: members, sorted. */
+/** Hash: `[field, value]` sorted by field, the value with ` until ` and the moment where the field has a deadline. Set: members, sorted. Sorted set: `[member, score]` in its order. */
 export type AnsweredValue = string | readonly string[] | readonly (readonly [string, string])[]
 
 export interface KeyAnswer {
@@ -55,7 +59,7 @@ interface Point {
   readonly index: number
 }
 
-type Part = TypeName | 'deadline'
+type Part = TypeName | 'deadline' | 'field-deadline'
 
 interface Fact {
   readonly at: Point
@@ -66,20 +70,32 @@ interface Fact {
     | { readonly kind: 'value'; readonly text: string }
     | { readonly kind: 'increment'; readonly delta: Amount; readonly total: Amount }
     | { readonly kind: 'member' }
+    | { readonly kind: 'element' }
+    | { readonly kind: 'score'; readonly value: number }
+    | { readonly kind: 'scoreIncrement'; readonly delta: number; readonly run: number }
+    | { readonly kind: 'entry'; readonly entry: ReadEntry }
+    | { readonly kind: 'group' }
+    | { readonly kind: 'registers'; readonly levels: ReadonlyMap<number, number> }
     | { readonly kind: 'deadline'; readonly ms: number }
 }
 
 interface Removal {
   readonly at: Point
-  /** Undefined: every part of the key. */
+  /** Undefined: every part of the key but a HyperLogLog, whose removals win over what they had not seen. */
   readonly part: Part | undefined
   /** Undefined: every name in the part. */
   readonly names: ReadonlySet<string> | undefined
+  /** Of a stream's entries: those up to the one that stood there. */
+  readonly upTo?: { readonly id: Pick<ReadEntry, 'ms' | 'sequence'>; readonly at: Point }
+  /** Of a stream's groups: wins over what it had not seen, and over nothing that had seen it. */
+  readonly isOfGroups?: boolean
 }
 
 interface KeyHistory {
   readonly facts: Fact[]
   readonly removals: Removal[]
+  /** Into its list, whether anything of it is left or not. */
+  readonly inserts: ReadInsert[]
 }
 
 /** What reads answer where exactly these ops are applied. */
@@ -98,10 +114,16 @@ export function answerOf(ops: Iterable<OracleOp>): Answer {
     })
   }
   const answers = new Map<string, KeyAnswer>()
-  for (const [name, { facts, removals }] of histories) {
+  for (const [name, { facts, removals, inserts }] of histories) {
     const db = Number(name.slice(0, name.indexOf(':')))
     for (const flush of flushes) if (flush.db === EVERY_DB || flush.db === db) removals.push(flush.removal)
-    const answer = answerOfKey(facts.filter((fact) => !removals.some((removal) => removes(removal, fact))))
+    const isGone = (fact: Fact) => removals.some((removal) => removes(removal, fact))
+    const lost = facts.filter((fact) => isGone(fact) && !isGoneAtOnce(fact, removals))
+    const answer = answerOfKey(
+      withElements(facts.filter((fact) => !isGone(fact))),
+      lost,
+      inserts,
+    )
     if (answer !== undefined) answers.set(name, answer)
   }
   return answers
@@ -121,18 +143,23 @@ export function opsWithin(ops: Iterable<OracleOp>, vector: ReadonlyMap<string, n
 function historyOf(histories: Map<string, KeyHistory>, name: string): KeyHistory {
   const known = histories.get(name)
   if (known !== undefined) return known
-  const made: KeyHistory = { facts: [], removals: [] }
+  const made: KeyHistory = { facts: [], removals: [], inserts: [] }
   histories.set(name, made)
   return made
 }
 
 /** Writes down what an effect says about its key. */
-function state(effect: KeyEffect, at: Point, { facts, removals }: KeyHistory): void {
+function state(effect: KeyEffect, at: Point, history: KeyHistory): void {
+  const { facts, removals } = history
   const removes = (part?: Part, ...names: string[]) =>
     removals.push({ at, part, names: names.length === 0 ? undefined : new Set(names) })
   const deadline = (ms: number) => {
     removes('deadline')
     facts.push({ at, part: 'deadline', name: '', says: { kind: 'deadline', ms } })
+  }
+  const fieldDeadline = (name: string, ms: number) => {
+    removes('field-deadline', name)
+    facts.push({ at, part: 'field-deadline', name, says: { kind: 'deadline', ms } })
   }
   // The creation of a key counts as a deadline that never comes.
   if ('creates' in effect && effect.creates) deadline(Number.POSITIVE_INFINITY)
@@ -158,6 +185,7 @@ function state(effect: KeyEffect, at: Point, { facts, removals }: KeyHistory): v
       for (let i = 0; i < effect.pairs.length; i += 2) {
         const name = effect.pairs[i]!
         removes('hash', name)
+        fieldDeadline(name, Number.POSITIVE_INFINITY)
         facts.push({ at, part: 'hash', name, says: { kind: 'value', text: effect.pairs[i + 1]! } })
       }
       break
@@ -171,6 +199,10 @@ function state(effect: KeyEffect, at: Point, { facts, removals }: KeyHistory): v
       break
     case TAG.HASH_REMOVE:
       removes('hash', ...effect.fields)
+      removes('field-deadline', ...effect.fields)
+      break
+    case TAG.FIELD_DEADLINE:
+      for (const name of effect.fields) fieldDeadline(name, effect.deadlineMs)
       break
     case TAG.SET_ADD:
       removes('set', ...effect.members)
@@ -178,6 +210,77 @@ function state(effect: KeyEffect, at: Point, { facts, removals }: KeyHistory): v
       break
     case TAG.SET_REMOVE:
       removes('set', ...effect.members)
+      break
+    case TAG.LIST_INSERT: {
+      const { region, origin, seq } = at.op
+      const hasSeenOp = (other: { origin: string; seq: number; index: number }) =>
+        hasSeen(at, { op: { ...at.op, origin: other.origin, seq: other.seq }, index: other.index })
+      const { index } = at
+      const insert = { effect, region, origin, seq, index, depth: depthOf(at.op), hasSeen: hasSeenOp }
+      history.inserts.push(insert)
+      for (const [name] of elementsOf(insert)) facts.push({ at, part: 'list', name, says: { kind: 'element' } })
+      break
+    }
+    case TAG.LIST_REMOVE: {
+      const names: string[] = []
+      for (const range of effect.ranges)
+        for (let i = 0; i < range.count; i++) names.push(nodeText({ ...range, sub: range.sub + i }))
+      removes('list', ...names)
+      break
+    }
+    case TAG.LIST_SET: {
+      const name = `set ${nodeText(effect.name)}`
+      removes('list', name)
+      facts.push({ at, part: 'list', name, says: { kind: 'value', text: effect.value } })
+      break
+    }
+    case TAG.HLL_RAISE:
+    case TAG.HLL_JOIN: {
+      const levels = effect.tag === TAG.HLL_JOIN ? registersIn(effect.text) : levelsOf(effect.raises)
+      facts.push({ at, part: 'hll', name: '', says: { kind: 'registers', levels } })
+      break
+    }
+    case TAG.HLL_REMOVE:
+      removes('hll')
+      break
+    case TAG.ZSET_ADD:
+      removes('zset', ...effect.members)
+      effect.members.forEach((name, i) => {
+        facts.push({ at, part: 'zset', name, says: { kind: 'score', value: effect.scores[i]! } })
+      })
+      break
+    case TAG.ZSET_INCREMENT: {
+      const { member, delta, run } = effect
+      facts.push({ at, part: 'zset', name: member, says: { kind: 'scoreIncrement', delta, run } })
+      break
+    }
+    case TAG.ZSET_REMOVE:
+      removes('zset', ...effect.members)
+      break
+    case TAG.STREAM_ADD: {
+      const { id, fields } = effect
+      const entry = { ms: id.ms, sequence: id.sequence, fields }
+      facts.push({ at, part: 'stream', name: entryName(id), says: { kind: 'entry', entry } })
+      break
+    }
+    case TAG.STREAM_REMOVE:
+      removes('stream', ...effect.ids.map(entryName))
+      break
+    case TAG.STREAM_TRIM: {
+      const { bound } = effect
+      const { origin, seq, index, hlc } = bound
+      const op = { origin: origin.id, region: origin.region, seq, hlc, deps: new Map(), effects: [] }
+      removals.push({ at, part: 'stream', names: undefined, upTo: { id: bound, at: { op, index } } })
+      break
+    }
+    case TAG.STREAM_GROUP:
+      facts.push({ at, part: 'stream', name: `group ${effect.group}`, says: { kind: 'group' } })
+      break
+    case TAG.STREAM_UNGROUP:
+      removals.push({ at, part: 'stream', names: new Set([`group ${effect.group}`]), isOfGroups: true })
+      break
+    case TAG.STREAM_BAR:
+      removals.push({ at, part: 'stream', names: undefined, isOfGroups: true })
       break
     case TAG.DEADLINE:
       deadline(effect.deadlineMs)
@@ -188,12 +291,48 @@ function state(effect: KeyEffect, at: Point, { facts, removals }: KeyHistory): v
   }
 }
 
-function removes({ at, part, names }: Removal, fact: Fact): boolean {
+/** How many ops an op had seen. */
+function depthOf({ deps, origin, seq }: OracleOp): number {
+  let depth = seq
+  for (const [of, applied] of deps) if (of !== origin) depth += applied
+  return depth
+}
+
+/** @param raises  register times 64 plus level; of two for one register the higher one counts */
+function levelsOf(raises: readonly number[]): Map<number, number> {
+  const levels = new Map<number, number>()
+  for (const raise of raises) {
+    const index = Math.floor(raise / 64)
+    levels.set(index, Math.max(levels.get(index) ?? 0, raise % 64))
+  }
+  return levels
+}
+
+function entryName({ ms, sequence }: Pick<ReadEntry, 'ms' | 'sequence'>): string {
+  return `entry ${ms}-${sequence}`
+}
+
+function removes(removal: Removal, fact: Fact): boolean {
+  const { at, part, names, upTo } = removal
+  if (removal.isOfGroups === true) {
+    return fact.says.kind === 'group' && (names?.has(fact.name) ?? true) && !hasSeen(fact.at, at)
+  }
+  if (upTo !== undefined) {
+    if (fact.says.kind !== 'entry' || !hasSeen(at, fact.at)) return false
+    return (compareEntryIds(fact.says.entry, upTo.id) || compareStamps(fact.at, upTo.at)) <= 0
+  }
+  // A write to a HyperLogLog counts only if it had seen every removal there is.
+  if (fact.part === 'hll') return part === 'hll' && !hasSeen(fact.at, at)
   return (
     (part === undefined || part === fact.part) &&
     (names === undefined || names.has(fact.name)) &&
     hasSeen(at, fact.at)
   )
+}
+
+/** Its own op took it away again. */
+function isGoneAtOnce(fact: Fact, removals: readonly Removal[]): boolean {
+  return removals.some((removal) => removal.at.op === fact.at.op && removes(removal, fact))
 }
 
 function hasSeen(at: Point, other: Point): boolean {
@@ -213,25 +352,129 @@ function highest(facts: readonly Fact[]): Fact {
   return facts.reduce((best, fact) => (compareStamps(fact.at, best.at) > 0 ? fact : best))
 }
 
-function answerOfKey(facts: readonly Fact[]): KeyAnswer | undefined {
-  const types = (['string', 'hash', 'set'] as const)
+/** Values of elements that are gone say nothing. */
+function withElements(facts: readonly Fact[]): readonly Fact[] {
+  const elements = new Set(facts.filter(({ says }) => says.kind === 'element').map(({ name }) => name))
+  return facts.filter(({ part, name, says }) => part !== 'list' || says.kind === 'element' || elements.has(name.slice('set '.length)))
+}
+
+/** Elements in their order: the value of an element is that of the LSET with the highest stamp, if there is one. */
+function elementsIn(facts: readonly Fact[], inserts: readonly ReadInsert[]): AnsweredValue {
+  const first = new Map<string, string>()
+  for (const insert of inserts) for (const [name, value] of elementsOf(insert)) first.set(name, value)
+  const here = new Set(facts.filter(({ says }) => says.kind === 'element').map(({ name }) => name))
+  return orderOf(inserts)
+    .filter((name) => here.has(name))
+    .map((name) => {
+      const sets = facts.filter((fact) => fact.name === `set ${name}`)
+      return sets.length === 0 ? first.get(name)! : textOf([highest(sets)])
+    })
+}
+
+/**
+ * @param lost  what other ops have taken away
+ * @param inserts  into its list
+ */
+function answerOfKey(
+  facts: readonly Fact[],
+  lost: readonly Fact[],
+  inserts: readonly ReadInsert[],
+): KeyAnswer | undefined {
+  const types = (['string', 'hash', 'set', 'zset', 'stream', 'hll', 'list'] as const)
     .map((type) => ({ type, facts: facts.filter(({ part }) => part === type) }))
     .filter((one) => one.facts.length > 0)
     .sort((a, b) => compareStamps(highest(b.facts).at, highest(a.facts).at))
   if (types.length === 0) return undefined
   let deadlineMs = Number.NEGATIVE_INFINITY
-  for (const { says } of facts) if (says.kind === 'deadline') deadlineMs = Math.max(deadlineMs, says.ms)
+  for (const { part, says } of facts)
+    if (part === 'deadline' && says.kind === 'deadline') deadlineMs = Math.max(deadlineMs, says.ms)
   return {
-    states: types.map((one) => ({ type: one.type, value: readingOf(one.type, one.facts) })),
+    states: types.map((one) => ({
+      type: one.type,
+      value:
+        one.type === 'hash'
+          ? hashOf(one.facts, facts)
+          : one.type === 'list'
+            ? elementsIn(one.facts, inserts)
+            : readingOf(one.type, one.facts, lost),
+    })),
     deadlineMs: deadlineMs === Number.NEGATIVE_INFINITY ? Number.POSITIVE_INFINITY : deadlineMs,
   }
 }
 
-function readingOf(type: TypeName, facts: readonly Fact[]): AnsweredValue {
+function readingOf(type: TypeName, facts: readonly Fact[], lost: readonly Fact[]): AnsweredValue {
   if (type === 'string') return textOf(facts)
+  if (type === 'hll') return registersText(joined(facts))
   const names = [...new Set(facts.map(({ name }) => name))].sort()
   if (type === 'set') return names
-  return names.map((name) => [name, textOf(facts.filter((fact) => fact.name === name))] as const)
+  if (type === 'stream') return streamOf(facts)
+  if (type === 'zset') return zsetOf(names, facts, lost)
+  throw new TypeError(`no reading of type ${type}`)
+}
+
+/** Fields with their values, and when they are due. @param all  of the key, deadlines of fields among them */
+function hashOf(facts: readonly Fact[], all: readonly Fact[]): AnsweredValue {
+  const names = [...new Set(facts.map(({ name }) => name))].sort()
+  return names.map((name) => {
+    const text = textOf(facts.filter((fact) => fact.name === name))
+    let dueMs = Number.NEGATIVE_INFINITY
+    for (const one of all)
+      if (one.part === 'field-deadline' && one.name === name && one.says.kind === 'deadline')
+        dueMs = Math.max(dueMs, one.says.ms)
+    return [name, Number.isFinite(dueMs) ? `${text} until ${dueMs}` : text] as const
+  })
+}
+
+/** Entries by id, those with one id by stamp. */
+function streamOf(facts: readonly Fact[]): AnsweredValue {
+  const entries: { entry: ReadEntry; at: Point }[] = []
+  for (const { says, at } of facts) if (says.kind === 'entry') entries.push({ entry: says.entry, at })
+  entries.sort((a, b) => compareEntryIds(a.entry, b.entry) || compareStamps(a.at, b.at))
+  const groups = facts.filter(({ says }) => says.kind === 'group')
+  return streamReading(
+    entries.map(({ entry }) => entry),
+    groups.map(({ name }) => name.slice('group '.length)),
+  )
+}
+
+/** Members by score, then by name. */
+function zsetOf(names: readonly string[], facts: readonly Fact[], lost: readonly Fact[]): AnsweredValue {
+  return names
+    .map((name) => ({ name, score: scoreOfMember(name, facts, lost) }))
+    .sort((a, b) => a.score - b.score || (a.score === b.score && a.name < b.name ? -1 : 1))
+    .map(({ name, score }) => [name, String(score)] as const)
+}
+
+/** The value with the highest stamp plus all increments, those of each origin in its order. */
+function scoreOfMember(name: string, facts: readonly Fact[], lost: readonly Fact[]): number {
+  const mine = facts.filter((fact) => fact.name === name)
+  const values = mine.filter(({ says }) => says.kind === 'score')
+  const winner = values.length === 0 ? undefined : highest(values).says
+  const byOrigin = new Map<string, { deltas: number[]; isWhole: boolean }>()
+  for (const { at, says } of mine.sort((a, b) => a.at.op.seq - b.at.op.seq || a.at.index - b.at.index)) {
+    if (says.kind !== 'scoreIncrement') continue
+    const isRest = lost.some(
+      (one) =>
+        one.name === name &&
+        one.says.kind === 'scoreIncrement' &&
+        one.says.run === says.run &&
+        one.at.op.origin === at.op.origin,
+    )
+    const own = byOrigin.get(at.op.origin) ?? { deltas: [], isWhole: !isRest }
+    own.deltas.push(says.delta)
+    byOrigin.set(at.op.origin, own)
+  }
+  return scoreOf(winner?.kind === 'score' ? winner.value : undefined, [...byOrigin.values()])
+}
+
+/** The highest level of each register. */
+function joined(facts: readonly Fact[]): Map<number, number> {
+  const levels = new Map<number, number>()
+  for (const { says } of facts) {
+    if (says.kind !== 'registers') continue
+    for (const [index, level] of says.levels) levels.set(index, Math.max(levels.get(index) ?? 0, level))
+  }
+  return levels
 }
 
 /** A string, or one field: the value with the highest stamp plus all increments, where it is a number. */

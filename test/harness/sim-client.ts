@@ -6,6 +6,7 @@
  * the node.
  */
 import { Session } from '../../region-node/commands/session.ts'
+import type { NodeCore } from '../../region-node/core.ts'
 import { type Reply, ReplyParser } from '../../region-node/resp/parse-reply.ts'
 import { type ClientLimits, type ClientSocket, Connection } from '../../region-node/server/connection.ts'
 import type { SimNode } from './sim-node.ts'
@@ -99,17 +100,16 @@ export class SimClient implements ClientSocket {
       // Held back: it is run again.
       if (session.postponed !== undefined) return
       const command = this.#open[this.#ranCount++]!
-      const seq = core.applied.get(origin)
-      if (seq > before) command.dot = { origin: origin.id, seq }
-      // While the disk is full a read may show what is not written yet, and promises no more than is durable.
-      command.seen = core.log.isFull ? new Map(core.durable.toWire()) : this.#node.vector
+      // What clients that wait for its key do then are further ops.
+      if (core.applied.get(origin) > before) command.dot = { origin: origin.id, seq: before + 1 }
+      command.seen = promisedBy(core, this.#node.vector)
     }
     const sink = {
       open: (session: Session) => core.open(session),
       execute,
       close: (session: Session) => core.close(session),
     }
-    const session = new Session(1, '10.0.0.1:1', '10.0.0.2:6379', env.wallMs(), true)
+    const session = new Session(1, '10.0.0.1:1', '10.0.0.2:6379', env.wallMs())
     return new Connection(this, session, {
       env,
       sink,
@@ -127,6 +127,8 @@ export class SimClient implements ClientSocket {
       const command = this.#open.shift()!
       this.#ranCount--
       command.answeredMs = env?.monoMs()
+      // The disk may have been found full between the command and its answer.
+      command.seen = promisedBy(this.#node.core, command.seen)
       command.reply = reply.value
       this.#answered(command)
     }
@@ -150,6 +152,11 @@ export class SimClient implements ClientSocket {
   destroy(): void {
     this.lose()
   }
+}
+
+/** While the disk is full a read may show what is not written yet, and promises no more than is durable. */
+function promisedBy<Seen>(core: NodeCore | undefined, seen: Seen): Seen | Map<string, number> {
+  return core?.log.isFull === true ? new Map(core.durable.toWire()) : seen
 }
 
 function encoded(words: readonly string[]): string {

@@ -60,6 +60,11 @@ export class SimEnv implements Env {
     return this.#prng.random()
   }
 
+  /** No virtual time passes while something runs. */
+  busyShare(): number {
+    return 0
+  }
+
   after(delayMs: number, task: () => void): Timer {
     return this.#clock.after(delayMs, () => {
       if (this.alive) task()

@@ -10,23 +10,10 @@ import { SimClient } from './sim-client.ts'
 import { SimClock } from './sim-clock.ts'
 import { SimDisk } from './sim-disk.ts'
 import { SimWallClock } from './sim-env.ts'
-import { SimNode, type SimNodeObserver } from './sim-node.ts'
+import { quietObserver, SimNode } from './sim-node.ts'
 
 const ANSWER_MS_MAX = 2000
 const SETTLE_MS_MAX = 120_000
-
-const observer: SimNodeObserver = {
-  recovered() {},
-  minted() {},
-  received() {},
-  adopted() {},
-  stopping() {},
-  ended() {},
-  lostPower() {},
-  broke(_node, error) {
-    throw error
-  },
-}
 
 export class SimMesh {
   readonly clock = new SimClock()
@@ -72,7 +59,7 @@ export class SimMesh {
           wall: new SimWallClock(clock, 0, 1),
           prng: own.fork('process'),
         },
-        observer,
+        quietObserver,
       )
       this.#nodes.set(name, node)
       this.#clients.set(name, new SimClient(node, () => {}))

@@ -4,7 +4,7 @@
  * The process is the real `NodeCore` with the real log, recovery and mesh. The machine is a disk and a wall
  * clock that outlive it. What the log takes in is shown to an observer before anybody else sees it.
  */
-import { createHmac } from 'node:crypto'
+import { createHash, createHmac } from 'node:crypto'
 import type { BatchSpan } from '../../crdt/codec/batch.ts'
 import type { SettingValues } from '../../region-node/config.ts'
 import { settingsOf } from '../../region-node/config.ts'
@@ -41,6 +41,20 @@ export interface SimNodeObserver {
   lostPower(node: SimNode): void
   /** It ended by an error that no simulated fault explains. */
   broke(node: SimNode, error: Error): void
+}
+
+/** Watches nothing; what breaks inside a node ends the test. */
+export const quietObserver: SimNodeObserver = {
+  recovered() {},
+  minted() {},
+  received() {},
+  adopted() {},
+  stopping() {},
+  ended() {},
+  lostPower() {},
+  broke(_node, error) {
+    throw error
+  },
 }
 
 export interface SimMachine {
@@ -123,6 +137,7 @@ export class SimNode {
       env,
       latin1: nodeLatin1,
       transport,
+      sha256: (word) => createHash('sha256').update(word, 'latin1').digest('hex'),
       hmac: (secret, message) => createHmac('sha256', secret).update(message, 'utf8').digest('hex'),
       log: { info() {}, warn() {}, error() {} },
       services: (made) => new NodeServices(made, env, front),

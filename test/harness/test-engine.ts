@@ -11,9 +11,12 @@ import { commandTable } from '../../region-node/commands/families.ts'
 import type { Services } from '../../region-node/commands/services.ts'
 import { Session } from '../../region-node/commands/session.ts'
 import { ConflictLog } from '../../region-node/engine/conflict-log.ts'
-import { Engine } from '../../region-node/engine/engine.ts'
+import { Engine, type EngineOptions } from '../../region-node/engine/engine.ts'
 import type { Journal } from '../../region-node/engine/journal.ts'
 import { ReplyParser } from '../../region-node/resp/parse-reply.ts'
+import { LuaHost } from '../../region-node/scripts/lua-host.ts'
+import { luaProgram } from '../../region-node/scripts/lua-program.ts'
+import { NO_EVICTION, openAccess } from './plain-node.ts'
 
 export class KeptJournal implements Journal {
   readonly writer = new BatchWriter()
@@ -36,21 +39,38 @@ export class TestEngine {
   readonly journal = new KeptJournal()
   readonly conflicts = new ConflictLog(() => 128)
   readonly engine: Engine
+  /** Lua is loaded by the first script. */
+  readonly scripts = new LuaHost(luaProgram, portableLatin1, (level, text) =>
+    this.scriptLog.push([level, text]),
+  )
+  /** What scripts logged: level and text. */
+  readonly scriptLog: [number, string][] = []
   wallMs = START_MS
+  readonly access = openAccess(() => this.wallMs)
   #seed: number
   readonly #sessions = new Map<number, { session: Session; parser: ReplyParser }>()
 
   /** @param services  what the commands under test need of the node; anything else throws when touched */
-  constructor(regionId = 1, services: Partial<Services> = {}) {
+  constructor(
+    regionId = 1,
+    services: Partial<Services> = {},
+    options: Partial<Pick<EngineOptions, 'trackedKeysMax' | 'eviction'>> = {},
+  ) {
     this.#seed = regionId
     const origin = this.origins.intern(originId(regionId, new Uint8Array([0, 0, 0, 0, 0, regionId])))
     const defaults: Partial<Services> = {
       databaseCount: 16,
+      streamIdMode: 'semi-strict',
       stringBytesMax: 512 * 1024 * 1024,
-      password: '',
       conflicts: this.conflicts,
       latin1: portableLatin1,
+      scripts: this.scripts,
+      scriptLimitMs: 1000,
       wallMs: () => this.wallMs,
+      digest: (done) => {
+        done(this.engine.keyspace.digest())
+        return () => {}
+      },
     }
     this.engine = new Engine({
       origins: this.origins,
@@ -62,6 +82,10 @@ export class TestEngine {
       wallMs: () => this.wallMs,
       random: () => this.#random(),
       driftMaxMs: () => 60_000,
+      trackedKeysMax: () => 0,
+      access: this.access,
+      eviction: NO_EVICTION,
+      ...options,
     })
   }
 
@@ -76,7 +100,13 @@ export class TestEngine {
   session(client = 1): Session {
     const known = this.#sessions.get(client)
     if (known !== undefined) return known.session
-    const session = new Session(client, `127.0.0.1:${40000 + client}`, '127.0.0.1:7101', this.wallMs, true)
+    const session = new Session(
+      client,
+      `127.0.0.1:${40000 + client}`,
+      '127.0.0.1:7101',
+      this.wallMs,
+      this.access.first,
+    )
     this.#sessions.set(client, { session, parser: new ReplyParser() })
     return session
   }

@@ -14,9 +14,15 @@ import {
 import { ByteReader, ByteWriter, DecodeError } from '../../crdt/codec/bytes.ts'
 import { TAG } from '../../crdt/effects/effect.ts'
 import { EVERY_DB } from '../../crdt/effects/key-effects.ts'
+import type { StreamEffect } from '../../crdt/effects/stream-effects.ts'
+import { addExact, type ExactSum, exactOf } from '../../crdt/exact-sum.ts'
+import { packed } from '../../crdt/hll-hash.ts'
+import { cardOf, HllRegisters } from '../../crdt/hll-registers.ts'
 import { type Origin, OriginTable, originId } from '../../crdt/origin.ts'
 import type { Effect } from '../../crdt/registry.ts'
 import { type SeenCounter, TYPE_NAMES } from '../../crdt/state.ts'
+import { EntryPoint } from '../../crdt/stream-group.ts'
+import type { StreamId, U64 } from '../../crdt/stream-id.ts'
 import { VersionVector } from '../../crdt/version-vector.ts'
 
 const RUNS = 300
@@ -44,20 +50,135 @@ const amount: fc.Arbitrary<Amount> = fc.oneof(
     .tuple(fc.bigInt({ min: -(10n ** 20n), max: 10n ** 20n }), fc.nat({ max: 20 }))
     .map(([units, scale]) => new Decimal(units, scale, true)),
 )
+const score = fc
+  .oneof(fc.integer(), fc.maxSafeInteger(), fc.double({ noNaN: true }))
+  .map((value) => value + 0)
+const exact: fc.Arbitrary<ExactSum> = fc
+  .array(score, { minLength: 1, maxLength: 4 })
+  .map((parts) => parts.map(exactOf).reduce(addExact))
+const ofCounter = {
+  field: fc.option(word, { nil: undefined }),
+  origin: fc.constantFrom(...known),
+  run: seq,
+}
 const seen: fc.Arbitrary<SeenCounter[]> = fc.array(
-  fc.record({
-    type: fc.constantFrom(...TYPE_NAMES),
-    field: fc.option(word, { nil: undefined }),
-    origin: fc.constantFrom(...known),
-    run: seq,
-    total: amount,
-  }),
+  fc.oneof(
+    fc.record({
+      type: fc.constantFrom(...TYPE_NAMES.filter((type) => type !== 'zset')),
+      ...ofCounter,
+      total: amount,
+    }),
+    fc.record({ type: fc.constant('zset' as const), ...ofCounter, total: exact }),
+  ),
   { maxLength: 3 },
 )
 const db = fc.oneof(fc.constant(0), fc.nat({ max: 16383 }))
 const deadlineMs = fc.oneof(fc.constant(NEVER), fc.nat({ max: 2 ** 45 }))
 const on = { db, key: word }
 const addition = { delta: amount, run: seq, total: amount, creates: fc.boolean() }
+const raises = fc.array(
+  fc
+    .tuple(fc.nat({ max: 16383 }), fc.integer({ min: 1, max: 63 }))
+    .map(([index, level]) => packed(index, level)),
+  { maxLength: 4 },
+)
+const hllText = raises.map((all) => {
+  const registers = new HllRegisters()
+  for (const raise of all) registers.raise(raise)
+  return registers.text(cardOf(all.length))
+})
+const u64: fc.Arbitrary<U64> = fc
+  .oneof(fc.bigInt({ min: 0n, max: 2n ** 64n - 1n }), fc.bigInt({ min: 0n, max: 2n ** 45n }))
+  .map((wide) => (wide > BigInt(Number.MAX_SAFE_INTEGER) ? wide : Number(wide)))
+const streamId: fc.Arbitrary<StreamId> = fc.record({ ms: u64, sequence: u64 })
+const streamIds = fc.array(streamId, { maxLength: 4 })
+const dot = { origin: fc.constantFrom(...known), seq, index: fc.nat({ max: 9 }) }
+const onGroup = { ...on, group: word }
+const atMs = fc.nat({ max: 2 ** 45 })
+const entriesRead = fc.option(fc.nat(), { nil: undefined })
+const streamEffects: readonly fc.Arbitrary<StreamEffect>[] = [
+  fc.record({ tag: fc.constant(TAG.STREAM_ADD), ...on, creates: fc.boolean(), id: streamId, fields: words }),
+  fc.record({ tag: fc.constant(TAG.STREAM_REMOVE), ...on, ids: streamIds }),
+  fc.record({
+    tag: fc.constant(TAG.STREAM_TRIM),
+    ...on,
+    bound: fc
+      .tuple(streamId, fc.record({ ...dot, hlcHigh: fc.nat(), hlcLow: fc.nat({ max: 2 ** 22 - 1 }) }))
+      .map(([id, stamp]) => new EntryPoint(id, stamp)),
+  }),
+  fc.record({ tag: fc.constant(TAG.STREAM_BAR), ...on }),
+  fc.record({
+    tag: fc.constant(TAG.STREAM_HINTS),
+    ...on,
+    lastId: streamId,
+    entriesAdded: seq,
+    maxDeletedId: streamId,
+  }),
+  fc.record({
+    tag: fc.constant(TAG.STREAM_GROUP),
+    ...onGroup,
+    creates: fc.boolean(),
+    start: streamId,
+    entriesRead,
+  }),
+  fc.record({ tag: fc.constant(TAG.STREAM_UNGROUP), ...onGroup }),
+  fc.record({ tag: fc.constant(TAG.STREAM_ACK), ...onGroup, ids: streamIds }),
+  fc.record({
+    tag: fc.constant(TAG.STREAM_DELIVER),
+    ...onGroup,
+    consumer: word,
+    atMs,
+    isRecorded: fc.boolean(),
+    entries: fc.array(fc.record({ ms: u64, sequence: u64, ...dot }), { maxLength: 3 }),
+  }),
+  fc.record({
+    tag: fc.constant(TAG.STREAM_CLAIM),
+    ...onGroup,
+    consumer: word,
+    atMs,
+    claims: fc.array(fc.record({ ms: u64, sequence: u64, deliveredMs: atMs, deliveries: fc.nat() }), {
+      maxLength: 3,
+    }),
+    gone: streamIds,
+  }),
+  fc.record({ tag: fc.constant(TAG.STREAM_CONSUMER), ...onGroup, consumer: word, atMs }),
+  fc.record({ tag: fc.constant(TAG.STREAM_NO_CONSUMER), ...onGroup, consumer: word }),
+  fc.record({
+    tag: fc.constant(TAG.STREAM_POSITION),
+    ...onGroup,
+    cursor: streamId,
+    entriesRead,
+    late: streamIds,
+  }),
+]
+
+/** An element of a list; the places of a run end at 2^21. */
+const node = fc
+  .record({ origin: fc.constantFrom(...known), seq, index: fc.nat(4), place: fc.nat(2 ** 21 - 1) })
+  .map(({ origin, seq, index, place }) => ({ origin, seq, sub: index * 2 ** 21 + place }))
+const someWords = fc.array(word, { minLength: 1, maxLength: 5 })
+const listEffects = [
+  fc.record({
+    tag: fc.constant(TAG.LIST_INSERT),
+    ...on,
+    creates: fc.boolean(),
+    toLeft: fc.boolean(),
+    values: someWords,
+    place: fc.oneof(
+      fc.constant({ parent: undefined, side: 'right' as const }),
+      fc.record({ parent: node, side: fc.constantFrom('left' as const, 'right' as const) }),
+    ),
+  }),
+  fc.record({
+    tag: fc.constant(TAG.LIST_REMOVE),
+    ...on,
+    ranges: fc.array(
+      fc.tuple(node, fc.nat(2 ** 21)).map(([name, count]) => ({ ...name, count })),
+      { maxLength: 4 },
+    ),
+  }),
+  fc.record({ tag: fc.constant(TAG.LIST_SET), ...on, name: node, value: word }),
+]
 const effect: fc.Arbitrary<Effect> = fc.oneof(
   fc.record({ tag: fc.constant(TAG.SET), ...on, value: word, deadlineMs, seen }),
   fc.record({ tag: fc.constant(TAG.PUT), ...on, value: word, creates: fc.boolean(), seen }),
@@ -67,6 +188,33 @@ const effect: fc.Arbitrary<Effect> = fc.oneof(
   fc.record({ tag: fc.constant(TAG.HASH_REMOVE), ...on, fields: words, seen }),
   fc.record({ tag: fc.constant(TAG.SET_ADD), ...on, members: words, creates: fc.boolean() }),
   fc.record({ tag: fc.constant(TAG.SET_REMOVE), ...on, members: words }),
+  fc.array(fc.tuple(word, score), { maxLength: 4 }).chain((pairs) =>
+    fc.record({
+      tag: fc.constant(TAG.ZSET_ADD),
+      ...on,
+      members: fc.constant(pairs.map(([member]) => member)),
+      scores: fc.constant(pairs.map(([, value]) => value)),
+      creates: fc.boolean(),
+      seen,
+    }),
+  ),
+  fc.record({
+    tag: fc.constant(TAG.ZSET_INCREMENT),
+    ...on,
+    member: word,
+    delta: score,
+    run: seq,
+    total: exact,
+    accumulated: score,
+    creates: fc.boolean(),
+  }),
+  fc.record({ tag: fc.constant(TAG.ZSET_REMOVE), ...on, members: words, seen }),
+  ...listEffects,
+  ...streamEffects,
+  fc.record({ tag: fc.constant(TAG.HLL_RAISE), ...on, raises, isDense: fc.boolean(), creates: fc.boolean() }),
+  fc.record({ tag: fc.constant(TAG.HLL_JOIN), ...on, text: hllText, creates: fc.boolean() }),
+  fc.record({ tag: fc.constant(TAG.HLL_REMOVE), ...on }),
+  fc.record({ tag: fc.constant(TAG.FIELD_DEADLINE), ...on, fields: words, deadlineMs }),
   fc.record({ tag: fc.constant(TAG.DEADLINE), ...on, deadlineMs }),
   fc.record({ tag: fc.constant(TAG.CLEAR), ...on, seen }),
   fc.record({

@@ -135,6 +135,10 @@ const agreeing = {
   strings: ['set', 'put', 'increment', 'del'],
   deadlines: ['setWithDeadline', 'deadline', 'put', 'sadd', 'srem', 'del'],
   hashes: ['hset', 'hincrement', 'hdel', 'deadline'],
+  'deadlines of fields': ['hset', 'hincrement', 'hdel', 'hexpire'],
+  'sorted sets': ['zadd', 'zincrement', 'zrem', 'deadline', 'del'],
+  hyperloglogs: ['pfadd', 'pfjoin', 'set', 'deadline', 'del'],
+  streams: ['xadd', 'xdel', 'xtrim', 'xgroup', 'xungroup', 'xread', 'deadline', 'del'],
   everything: [
     'set',
     'setWithDeadline',
@@ -143,8 +147,19 @@ const agreeing = {
     'hset',
     'hincrement',
     'hdel',
+    'hexpire',
     'sadd',
     'srem',
+    'zadd',
+    'zincrement',
+    'zrem',
+    'xadd',
+    'xdel',
+    'xtrim',
+    'xgroup',
+    'xungroup',
+    'xread',
+    'pfadd',
     'deadline',
     'del',
     'flush',
@@ -221,6 +236,22 @@ function numberAlike(text: string): string {
   return amount === undefined ? text : amountText(amount)
 }
 
+/** An origin's increments add up in doubles in its own order, and another one's now: the last digits differ. */
+function scoresAlike(answer: Answer): Answer {
+  const alike = (value: AnsweredValue): AnsweredValue =>
+    typeof value === 'string' || typeof value[0] === 'string'
+      ? value
+      : (value as readonly (readonly [string, string])[])
+          .map(([member, score]) => [member, Number(score).toPrecision(12)] as const)
+          .sort(([a], [b]) => (a < b ? -1 : 1))
+  return new Map(
+    [...answer].map(([name, { states, deadlineMs }]) => [
+      name,
+      { states: states.map(({ type, value }) => ({ type, value: alike(value) })), deadlineMs },
+    ]),
+  )
+}
+
 /** A write that lost leaves no deadline either. */
 function valuesOnly(answer: Answer): Answer {
   return new Map([...answer].map(([name, { states }]) => [name, { states, deadlineMs: 0 }]))
@@ -229,7 +260,11 @@ function valuesOnly(answer: Answer): Answer {
 const worth: { readonly [family: string]: readonly [Kinds, (answer: Answer) => Answer] } = {
   strings: [['set', 'put', 'increment'], (answer) => valuesOnly(numbersAlike(answer))],
   fields: [['hset', 'hincrement'], (answer) => valuesOnly(numbersAlike(answer))],
+  scores: [['zadd', 'zincrement'], (answer) => valuesOnly(scoresAlike(answer))],
   'members and deadlines': [['sadd', 'deadline'], (answer) => answer],
+  'entries and groups of streams': [['xadd', 'xgroup'], (answer) => answer],
+  'registers of HyperLogLogs': [['pfadd', 'pfjoin'], (answer) => answer],
+  'deadlines of fields': [['hset', 'hexpire'], (answer) => valuesOnly(numbersAlike(answer))],
   'counters and deadlines': [['increment', 'deadline'], numbersAlike],
 }
 

@@ -10,7 +10,7 @@ import { type SentCommand, SimClient } from '../harness/sim-client.ts'
 import { SimClock } from '../harness/sim-clock.ts'
 import { SimDisk } from '../harness/sim-disk.ts'
 import { SimWallClock } from '../harness/sim-env.ts'
-import { SimNode, type SimNodeObserver } from '../harness/sim-node.ts'
+import { quietObserver, SimNode, type SimNodeObserver } from '../harness/sim-node.ts'
 
 const FAULTS = {
   syncMsMin: 2,
@@ -24,16 +24,7 @@ const FAULTS = {
 const broken: Error[] = []
 afterEach(() => expect(broken.splice(0)).toEqual([]))
 
-const observer: SimNodeObserver = {
-  recovered() {},
-  minted() {},
-  received() {},
-  adopted() {},
-  stopping() {},
-  ended() {},
-  lostPower() {},
-  broke: (_, error) => broken.push(error),
-}
+const observer: SimNodeObserver = { ...quietObserver, broke: (_, error) => broken.push(error) }
 
 /** Two regions, the disk of the first full since its client has sent a write that no room was found for. */
 async function twoRegions(policy: FsyncPolicy) {

@@ -186,8 +186,15 @@ export class Nemesis {
    * The log goes up to the newest snapshot, whoever lacks it: who does needs that snapshot. Always of the
    * same region: of two that each lack what only a snapshot of the other still holds, none could adopt it.
    */
-  #trim({ core }: SimNode): void {
+  #trim({ core, regionId }: SimNode): void {
     if (core?.store.newest === undefined) return
+    // Where this one may be suspended it mints again what nobody else holds, and has to find it in its log: such
+    // ops are never trimmed (algorithms.md, The horizon, 8).
+    const own = [...core.applied.entries()].filter(([origin]) => origin.region === regionId)
+    const isHeld = (id: string, seq: number): boolean =>
+      this.#nodes.some((node) => node.core !== core && (node.vector.get(id) ?? 0) >= seq)
+    const mayBeSuspended = this.#options.darkMsMax <= DARK_MS_MAX
+    if (mayBeSuspended && !own.every(([{ id }, seq]) => isHeld(id, seq))) return
     const replayed = core.adoption.logNeededFrom ?? Number.POSITIVE_INFINITY
     core.log.trim(Math.min(core.store.newest.position, replayed))
   }

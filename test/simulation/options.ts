@@ -43,10 +43,15 @@ export const FAMILIES = [
   'floats',
   'hashes',
   'sets',
+  'lists',
+  'zsets',
+  'hyperloglogs',
+  'streams',
   'expiry',
   'keys',
   'stores',
   'transactions',
+  'scripts',
   'reads',
   'mixed',
 ] as const
@@ -108,7 +113,9 @@ export function drawOptions(seed: number, ops?: number, focus: Focus = []): SimO
   const syncMsMin = prng.pick([0.1, 1, 5])
   const families = weights(FAMILIES, 0.5)
   // A run without writes has nothing to say.
-  families[prng.pick(['strings', 'counters', 'hashes', 'sets'] as const)] += 2
+  families[
+    prng.pick(['strings', 'counters', 'hashes', 'sets', 'lists', 'zsets', 'hyperloglogs', 'streams'] as const)
+  ] += 2
   const faults = { ...weights(FAULT_KINDS, 0.45), heal: 3 }
   const isAboutDarkness = focus.includes('dark') || focus.includes('wall')
   const darkMsMax = prng.pick([86_400_000, 86_400_000, ...SHORT_DARK_MS])

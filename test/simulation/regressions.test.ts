@@ -9,7 +9,7 @@ import { SimClient } from '../harness/sim-client.ts'
 import { SimClock } from '../harness/sim-clock.ts'
 import { SimDisk } from '../harness/sim-disk.ts'
 import { SimWallClock } from '../harness/sim-env.ts'
-import { SimNode, type SimNodeObserver } from '../harness/sim-node.ts'
+import { quietObserver, SimNode, type SimNodeObserver } from '../harness/sim-node.ts'
 
 const SYNC_MS = 5
 
@@ -32,16 +32,7 @@ function lonelyNode({ segmentBytes = 1024 * 1024, policy = 'always' as FsyncPoli
     random: () => prng.random(),
   })
   const broken: Error[] = []
-  const observer: SimNodeObserver = {
-    recovered() {},
-    minted() {},
-    received() {},
-    adopted() {},
-    stopping() {},
-    ended() {},
-    lostPower() {},
-    broke: (_, error) => broken.push(error),
-  }
+  const observer: SimNodeObserver = { ...quietObserver, broke: (_, error) => broken.push(error) }
   const settings = {
     region: 'r1',
     'region-id': 1,

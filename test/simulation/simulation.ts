@@ -27,12 +27,15 @@ import { Convergence } from './checkers/convergence.ts'
 import { Counters } from './checkers/counters.ts'
 import { Durability } from './checkers/durability.ts'
 import { Expiry } from './checkers/expiry.ts'
+import { HllReplies } from './checkers/hll-replies.ts'
 import { LateTail } from './checkers/late-tail.ts'
 import { MintedOnce } from './checkers/minted-once.ts'
 import { OracleEquality } from './checkers/oracle-equality.ts'
 import { Queues } from './checkers/queues.ts'
 import { StableCut } from './checkers/stable-cut.ts'
+import { StreamReplies } from './checkers/stream-replies.ts'
 import { Suspension } from './checkers/suspension.ts'
+import { ZsetReplies } from './checkers/zset-replies.ts'
 import { Ledger } from './ledger.ts'
 import { type Fleet, Nemesis } from './nemesis.ts'
 import { drawOptions, type Focus, type SimOptions } from './options.ts'
@@ -161,6 +164,9 @@ class Simulation implements SimNodeObserver, World, Fleet {
       new StableCut(),
       new Suspension(this),
       new LateTail(this),
+      new ZsetReplies(this),
+      new HllReplies(this),
+      new StreamReplies(this),
     ]
   }
 
@@ -231,6 +237,8 @@ class Simulation implements SimNodeObserver, World, Fleet {
     const { core } = at
     if (this.nodes.length <= 2 || core === undefined || core.engine.refusal !== undefined) return
     if (this.nodes.some((one) => one.core === undefined || one.core.keeper.lacking)) return
+    // An operator removes a region when its ops have arrived: what only one has that is suspended next is lost.
+    if (!core.durable.covers(node.core!.applied)) return
     await node.stop(() => this.clock.advance(1))
     for (const checker of this.#checkers) checker.lostDisk?.(node)
     const regionId = Number(node.name.slice(1))
@@ -323,10 +331,16 @@ class Simulation implements SimNodeObserver, World, Fleet {
     )
   }
 
-  /** The node at which a region was announced may have lost the announcement: somebody says it again. */
+  /**
+   * The node at which a region was announced may have lost the announcement, or have been suspended when it was
+   * made: an operator who sees that makes it again, wherever it is not known.
+   */
   #announceAgain(): void {
-    const at = this.nodes.find(({ core }) => core !== undefined && core.engine.refusal === undefined)?.core
-    if (at === undefined) return
+    for (const { core } of this.nodes)
+      if (core !== undefined && core.engine.refusal === undefined) this.#announceAt(core)
+  }
+
+  #announceAt(at: NodeCore): void {
     for (const { name } of this.nodes) {
       const regionId = Number(name.slice(1))
       if (regionId <= this.options.regions || at.membership.regions.has(regionId)) continue

@@ -25,12 +25,14 @@
  * holds besides the records of all rows. (3) At least 30 % of the index is free.
  * Source for removal without tombstones: Knuth, TAOCP 3, 6.4, algorithm R.
  */
+
 import type { Latin1 } from '../../../crdt/codec/bytes.ts'
 import { CounterEntry } from '../../../crdt/counter.ts'
 import { Dot, type OpPoint, type Stamp } from '../../../crdt/dot.ts'
 import { type KeyEntry, type KeyState, keyOfLoneCounter, loneCounter } from '../../../crdt/key.ts'
 import type { Origin, OriginTable } from '../../../crdt/origin.ts'
 import { Register } from '../../../crdt/register.ts'
+import type { AccessClock } from './access.ts'
 import { KEY_BYTES_MAX, type KeyProbe } from './key-probe.ts'
 import {
   BORN_HLC_HIGH_AT,
@@ -95,6 +97,10 @@ export class TableContext {
   readonly latin1: Latin1
   /** Where records are gathered while a heap is squeezed. */
   spare = new Int32Array(0)
+  /** How uses of keys are written down; undefined while nobody asks. */
+  access: AccessClock | undefined = undefined
+  /** To look a key up is to use it. */
+  looksAreUses = true
 
   constructor(origins: OriginTable, latin1: Latin1) {
     this.origins = origins
@@ -123,6 +129,8 @@ export class SlotGroup {
   #count = 0
   /** Where each row lies. */
   #rows = new Int32Array(ROWS_MIN)
+  /** How each row was used; there from the first use that is written down. */
+  #uses: Uint32Array | undefined = undefined
   /** Entries and long keys, by the number that records know them under. */
   readonly #objects: (KeyEntry | string | undefined)[] = []
   readonly #freeObjects: number[] = []
@@ -144,7 +152,9 @@ export class SlotGroup {
 
   /** Bytes in its arrays, free room included. */
   get bytes(): number {
-    return this.#ints.byteLength + this.#index.byteLength + this.#rows.byteLength
+    return (
+      this.#ints.byteLength + this.#index.byteLength + this.#rows.byteLength + (this.#uses?.byteLength ?? 0)
+    )
   }
 
   /** Bytes that a packed key takes, its share of index and row numbers included. */
@@ -331,8 +341,33 @@ export class SlotGroup {
     this.#removeFromIndex(at)
     const last = this.#rows[--this.#count]!
     this.#rows[row] = last
+    if (this.#uses !== undefined) this.#uses[row] = this.#uses[this.#count]!
     ints[last + ROW] = row
     this.#shrink()
+  }
+
+  // Uses
+
+  /** Writes down that a key is used. */
+  use(at: number, clock: AccessClock): void {
+    const uses = this.#uses ?? this.#beginUses(clock)
+    const row = this.#ints[at + ROW]!
+    uses[row] = clock.used(uses[row]!)
+  }
+
+  /** What was written down last; undefined when nothing was. */
+  usesOf(at: number): number | undefined {
+    return this.#uses?.[this.#ints[at + ROW]!]
+  }
+
+  /** Nobody asks any more, or in another way. */
+  forgetUses(): void {
+    this.#uses = undefined
+  }
+
+  #beginUses(clock: AccessClock): Uint32Array {
+    this.#uses = new Uint32Array(this.#rows.length).fill(clock.born)
+    return this.#uses
   }
 
   // Marks of a walk
@@ -538,6 +573,8 @@ export class SlotGroup {
     const { ints: key } = probe
     for (let i = intsOf(keyLength) - 1; i >= 0; i--) ints[at + HEAD_INTS + i] = key[i]!
     this.#rows[row] = at
+    const { access } = this.#context
+    if (access !== undefined) (this.#uses ?? this.#beginUses(access))[row] = access.born
     this.#count++
     this.#putInIndex(at, probe.hash)
     return at
@@ -590,6 +627,10 @@ export class SlotGroup {
     const rows = new Int32Array(capacity)
     rows.set(this.#rows.subarray(0, this.#count))
     this.#rows = rows
+    if (this.#uses === undefined) return
+    const uses = new Uint32Array(capacity)
+    uses.set(this.#uses.subarray(0, this.#count))
+    this.#uses = uses
   }
 
   /** Gives back what many removals have left free. */

@@ -10,34 +10,62 @@ import { TAG } from '../../../crdt/effects/effect.ts'
 import { hashOf } from '../../../crdt/effects/hash-effects.ts'
 import { EVERY_DB } from '../../../crdt/effects/key-effects.ts'
 import { stringOf } from '../../../crdt/effects/string-effects.ts'
+import type { HashState } from '../../../crdt/hash-aw.ts'
 import { deadlineOf, visibleState } from '../../../crdt/key.ts'
 import { Register } from '../../../crdt/register.ts'
 import { NOTHING_SEEN, type SeenCounter } from '../../../crdt/state.ts'
 import type { Writes } from '../../commands/command.ts'
+import type { ListWrites } from '../../commands/list-writes.ts'
+import type { StreamWrites } from '../../commands/stream-writes.ts'
+import type { ZsetWrites } from '../../commands/zset-writes.ts'
 import type { ExpiryClock } from '../expiry-clock.ts'
 import type { Keyspace } from '../keyspace.ts'
 import { type Minter, seenIn } from '../minter.ts'
+import { MintedHllWrites } from './hll-writes.ts'
+import { MintedListWrites } from './list-writes.ts'
+import { MintedStreamWrites } from './stream-writes.ts'
+import { MintedZsetWrites } from './zset-writes.ts'
 
 export class KeyWrites implements Writes {
+  readonly hll: MintedHllWrites
+  readonly zset: ZsetWrites
+  readonly list: ListWrites
+  readonly stream: StreamWrites
   readonly #mint: Minter
   readonly #keyspace: Keyspace
   readonly #clock: ExpiryClock
 
   constructor(mint: Minter, keyspace: Keyspace, clock: ExpiryClock) {
+    this.zset = new MintedZsetWrites(mint)
+    this.list = new MintedListWrites(mint, keyspace)
+    this.stream = new MintedStreamWrites(mint)
     this.#mint = mint
+    this.hll = new MintedHllWrites(mint)
     this.#keyspace = keyspace
     this.#clock = clock
   }
 
   set(key: string, value: string, deadlineMs = Number.POSITIVE_INFINITY, db = this.#mint.db): void {
     // SET replaces all that is seen anyway, due or not.
-    const seen = this.#keyspace.isPlain(db, key) ? NOTHING_SEEN : seenIn(this.#keyspace.get(db, key)!)
+    let seen = NOTHING_SEEN
+    if (!this.#keyspace.isPlain(db, key)) {
+      const entry = this.#keyspace.get(db, key)!
+      seen = seenIn(entry)
+      this.#mint.removeHll(db, key, entry)
+      this.#mint.removeGroups(db, key, entry)
+      this.#mint.emit({ tag: TAG.SET, db, key, value, deadlineMs, seen })
+      this.#mint.noteMarkers(db, key)
+      return
+    }
     this.#mint.emit({ tag: TAG.SET, db, key, value, deadlineMs, seen })
   }
 
   put(key: string, value: string, db = this.#mint.db): void {
     const entry = this.#mint.live(db, key)
     const cell = entry === undefined ? undefined : stringOf(entry)
+    // A string command that found a HyperLogLog has worked on its bytes: it is a string from now on.
+    if (entry !== undefined && visibleState(entry)?.type === 'hll' && !this.#mint.isAgain)
+      this.#mint.removeHll(db, key, entry)
     this.#mint.emit({
       tag: TAG.PUT,
       db,
@@ -68,6 +96,7 @@ export class KeyWrites implements Writes {
     const hash = entry === undefined ? undefined : hashOf(entry)
     let seen = NOTHING_SEEN
     if (hash !== undefined) {
+      if (hash.timed !== undefined) this.#removeDue(db, key, hash, pairs, 2)
       for (let i = 0; i < pairs.length; i += 2) {
         const inField = seenInCell(hash.fields.get(pairs[i]!), pairs[i]!)
         if (inField.length > 0) seen = [...seen, ...inField]
@@ -79,7 +108,10 @@ export class KeyWrites implements Writes {
   incrementField(key: string, field: string, delta: Amount): void {
     const { db } = this.#mint
     const entry = this.#mint.live(db, key)
-    const cell = entry === undefined ? undefined : hashOf(entry)?.fields.get(field)
+    const hash = entry === undefined ? undefined : hashOf(entry)
+    if (hash?.timed !== undefined) this.#removeDue(db, key, hash, [field], 1)
+    if (hash === undefined || hash.timed !== undefined) this.#endOrphans(db, key, field)
+    const cell = hash?.fields.get(field)
     const { run, total } = prepareIncrement(cell, delta, this.#mint.origin, this.#mint.seq)
     this.#mint.emit({
       tag: TAG.HASH_INCREMENT,
@@ -98,10 +130,32 @@ export class KeyWrites implements Writes {
     const entry = this.#mint.live(db, key)
     const hash = entry === undefined ? undefined : hashOf(entry)
     if (hash === undefined) return
-    const seen: SeenCounter[] = []
-    for (const field of fields) hash.fields.get(field)?.collectSeen(seen, field)
-    this.#mint.emit({ tag: TAG.HASH_REMOVE, db, key, fields, seen })
-    this.#mint.noteEmptied(db, key)
+    this.#mint.removeFields(db, key, hash, fields)
+  }
+
+  setFieldDeadline(key: string, fields: readonly string[], deadlineMs: number, db = this.#mint.db): void {
+    this.#mint.emit({ tag: TAG.FIELD_DEADLINE, db, key, fields, deadlineMs })
+    // "Never" says nothing once it is stable.
+    if (deadlineMs === Number.POSITIVE_INFINITY)
+      for (const field of fields) this.#mint.onEmptied?.(db, key, field)
+  }
+
+  /** A write to fields that are due removes them first. @param stride  fields stand at every so many places */
+  #removeDue(db: number, key: string, hash: HashState, words: readonly string[], stride: number): void {
+    const due = hash.timed?.due
+    if (due === undefined || due.size === 0 || this.#mint.isAgain) return
+    const fields: string[] = []
+    for (let i = 0; i < words.length; i += stride) if (due.has(words[i]!)) fields.push(words[i]!)
+    if (fields.length > 0) this.#mint.removeFields(db, key, hash, fields)
+  }
+
+  /** An increment does not speak of deadlines: one that makes its field ends those that outlived an older one. */
+  #endOrphans(db: number, key: string, field: string): void {
+    // Also of a hash that is gone: its deadlines wait in what is left of it.
+    const stored = this.#keyspace.get(db, key)
+    const hash = stored === undefined ? undefined : hashOf(stored)
+    if (hash?.timed?.byField.has(field) && hash.cellOf(field) === undefined)
+      this.setFieldDeadline(key, [field], Number.POSITIVE_INFINITY, db)
   }
 
   addMembers(key: string, members: readonly string[], db = this.#mint.db): void {
@@ -128,7 +182,13 @@ export class KeyWrites implements Writes {
 
   flush(db: number | 'all'): void {
     const which = db === 'all' ? EVERY_DB : db
+    const hlls = this.#keyspace.keysOf('hll', which)
+    const streams = this.#keyspace.keysOf('stream', which)
+    const lists = this.#keyspace.keysOf('list', which)
     this.#mint.emit({ tag: TAG.FLUSH, db: which, seen: this.#keyspace.seenForFlush(which) })
+    for (const { db, key } of hlls) this.#mint.markHll(db, key)
+    for (const { db, key } of streams) this.#mint.barGroups(db, key)
+    for (const { db, key } of lists) this.#mint.noteMarked(db, key)
   }
 }
 

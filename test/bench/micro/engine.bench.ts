@@ -16,6 +16,9 @@ import type { Journal } from '../../../region-node/engine/journal.ts'
 import { nodeLatin1 } from '../../../region-node/latin1-node.ts'
 import { wordAt } from '../../../region-node/resp/word.ts'
 import { measure } from './measure.ts'
+import { NO_EVICTION, openAccess } from '../../harness/plain-node.ts'
+
+const ACCESS = openAccess()
 
 const COMMANDS_PER_ROUND = 16_000
 /** Commands of one event-loop turn: 50 clients with a pipeline of 16. */
@@ -45,8 +48,11 @@ const engine = new Engine({
   wallMs: Date.now,
   random: Math.random,
   driftMaxMs: () => 60_000,
+  trackedKeysMax: () => 0,
+  access: ACCESS,
+      eviction: NO_EVICTION,
 })
-const session = new Session(1, '', '', 0, true)
+const session = new Session(1, '', '', 0, ACCESS.first)
 
 /** All keys one after another, as bytes: words are made of them, as the decoder does, so their hash is not known. */
 const keyBytes = Buffer.from(

@@ -11,6 +11,7 @@
  */
 
 import { TAG } from '../../../crdt/effects/effect.ts'
+import { isRegional } from '../../../crdt/effects/stream-effects.ts'
 import { type Effect, isKeyEffect, type KeyEffect } from '../../../crdt/registry.ts'
 import type { NodeCore } from '../../../region-node/core.ts'
 import type { FsyncPolicy } from '../../../region-node/persistence/op-log.ts'
@@ -42,8 +43,10 @@ export class Durability implements Checker {
   readonly #promised = new Map<SimNode, Vector>()
 
   readonly #lostDisk = new Set<SimNode>()
-  /** Origins of its own under which a node that came back has ops that do not count, by node. */
+  /** Origins under which a node that came back has ops that do not count, by node. */
   readonly #leftBehind = new Map<SimNode, Set<string>>()
+  /** How often its region had come and gone as far as a node knew when it was last looked at. */
+  readonly #epochs = new Map<SimNode, number>()
 
   constructor(world: World) {
     this.#world = world
@@ -65,13 +68,21 @@ export class Durability implements Checker {
     for (const peer of nodes) join(promised, peer.core?.mesh.acknowledged(node.name)?.toWire() ?? [])
   }
 
-  /** It may have come back: what it minted in the dark is judged when all is settled. */
+  /**
+   * It may have come back: what it minted in the dark, and what it took there from others, is judged when all is
+   * settled.
+   */
   adopted(node: SimNode): void {
     const { vector } = node
+    const known = this.#epochs.get(node) ?? 0
+    // A node that broke in this very turn is judged when it has started again.
+    const epoch = node.core?.membership.epochOf(node.regionId) ?? known
+    const isBack = epoch > known
+    this.#epochs.set(node, epoch)
     const left = this.#leftBehind.get(node) ?? new Set()
     this.#leftBehind.set(node, left)
     for (const { origin, region, seq } of this.#world.ledger.ops.values())
-      if (region === node.regionId && seq > (vector.get(origin) ?? 0)) left.add(origin)
+      if ((isBack || region === node.regionId) && seq > (vector.get(origin) ?? 0)) left.add(origin)
   }
 
   lostPower(node: SimNode): void {
@@ -107,6 +118,7 @@ export class Durability implements Checker {
       throw new Finding('durability', `${node.name} starts again and lacks what it promised: ${lacking}`)
     // It starts from here, and has made it durable first.
     this.#promised.set(node, new Map(node.vector))
+    this.#epochs.set(node, node.core!.membership.epochOf(node.regionId))
     this.#answers.set(node, [])
     this.#ended.delete(node)
   }
@@ -151,6 +163,7 @@ export class Durability implements Checker {
     return op.effects.some((effect) => {
       if (!isKeyEffect(effect) || !isLasting(effect)) return false
       if (again?.effects.some((one) => isSameKey(one, effect))) return false
+      if (counted.some((other) => isSweptAway(effect, op, other))) return false
       return !isValue(effect) || !counted.some((other) => isBeaten(effect, op, other))
     })
   }
@@ -158,12 +171,31 @@ export class Durability implements Checker {
 
 /** Removals are dropped from an op that came too late; a deadline may find its key gone, or a later one there. */
 function isLasting({ tag }: KeyEffect): boolean {
-  return tag !== TAG.CLEAR && tag !== TAG.SET_REMOVE && tag !== TAG.HASH_REMOVE && tag !== TAG.DEADLINE
+  const passing: readonly number[] = [
+    TAG.CLEAR,
+    TAG.SET_REMOVE,
+    TAG.HASH_REMOVE,
+    TAG.ZSET_REMOVE,
+    TAG.LIST_REMOVE,
+    // Its element may be gone.
+    TAG.LIST_SET,
+    TAG.HLL_REMOVE,
+    TAG.STREAM_REMOVE,
+    TAG.STREAM_TRIM,
+    TAG.STREAM_BAR,
+    TAG.STREAM_UNGROUP,
+    // Its group may be gone.
+    TAG.STREAM_ACK,
+    TAG.DEADLINE,
+    TAG.FIELD_DEADLINE,
+  ]
+  // What a region's readers did stays with them, and is not minted again.
+  return !passing.includes(tag) && !isRegional(tag)
 }
 
 /** Of several such writes one wins; increments and members never lose. */
 function isValue({ tag }: KeyEffect): boolean {
-  return tag === TAG.SET || tag === TAG.PUT || tag === TAG.HASH_PUT
+  return tag === TAG.SET || tag === TAG.PUT || tag === TAG.HASH_PUT || tag === TAG.ZSET_ADD
 }
 
 function isSameKey(effect: Effect, { db, key }: KeyEffect): boolean {
@@ -176,6 +208,20 @@ function isBeaten(effect: KeyEffect, op: OracleOp, other: OracleOp): boolean {
   const hlc = was?.tag === TAG.WAS ? was.hlc : other.hlc
   if (hlc < op.hlc || other.seq <= (op.deps.get(other.origin) ?? 0)) return false
   return other.effects.some((one) => isKeyEffect(one) && isSameKey(one, effect) && isValue(one))
+}
+
+/** Removals that win over what they had not seen, by the effects they win over; or after which nothing is left. */
+const SWEEPERS: ReadonlyMap<number, readonly number[]> = new Map([
+  [TAG.HLL_RAISE, [TAG.HLL_REMOVE]],
+  [TAG.HLL_JOIN, [TAG.HLL_REMOVE]],
+  [TAG.STREAM_GROUP, [TAG.STREAM_BAR, TAG.STREAM_UNGROUP, TAG.STREAM_REMOVE, TAG.STREAM_TRIM]],
+])
+
+/** The other op removes what the effect adds to, and the op had not seen that. */
+function isSweptAway(effect: KeyEffect, op: OracleOp, other: OracleOp): boolean {
+  const sweepers = SWEEPERS.get(effect.tag)
+  if (sweepers === undefined || other.seq <= (op.deps.get(other.origin) ?? 0)) return false
+  return other.effects.some((one) => sweepers.includes(one.tag) && isSameKey(one, effect))
 }
 
 function join(vector: Vector, other: Iterable<readonly [string, number]>): void {

@@ -8,7 +8,7 @@
 import { TAG } from '../../../crdt/effects/effect.ts'
 import { isKeyEffect } from '../../../crdt/registry.ts'
 import { observe } from '../../harness/observe.ts'
-import { answerOf, type OracleOp } from '../../harness/oracle.ts'
+import { type AnsweredValue, answerOf, type OracleOp } from '../../harness/oracle.ts'
 import type { SimNode } from '../../harness/sim-node.ts'
 import { type Checker, Finding, type World } from '../checker.ts'
 import { Ledger } from '../ledger.ts'
@@ -32,9 +32,12 @@ export class Expiry implements Checker {
     const { nodes } = this.#world
     const earliestMs = Math.min(...nodes.map(({ core }) => core!.expiryClockMs()))
     for (const { name, core } of nodes) {
-      for (const [key, { deadlineMs }] of observe(core!.engine.keyspace)) {
+      for (const [key, { deadlineMs, states }] of observe(core!.engine.keyspace)) {
         if (deadlineMs < earliestMs - REMOVAL_MS_MAX)
           throw new Finding('expiry', `${name} still holds ${key}, long past its deadline`)
+        for (const { type, value } of states)
+          if (type === 'hash' && firstDueMs(value) < earliestMs - REMOVAL_MS_MAX)
+            throw new Finding('expiry', `${name} still holds a field of ${key}, long past its deadline`)
       }
     }
   }
@@ -71,6 +74,16 @@ export class Expiry implements Checker {
       throw new Finding('expiry', `${effect.key} was removed as due while its life was extended: ${names}`)
     }
   }
+}
+
+/** The earliest deadline of a field. */
+function firstDueMs(value: AnsweredValue): number {
+  let first = Number.POSITIVE_INFINITY
+  for (const one of value) {
+    const due = typeof one === 'string' ? undefined : / until ([0-9]+)$/.exec(one[1]!)?.[1]
+    if (due !== undefined) first = Math.min(first, Number(due))
+  }
+  return first
 }
 
 function hasSeen(op: OracleOp, other: OracleOp): boolean {

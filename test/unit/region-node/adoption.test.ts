@@ -111,6 +111,36 @@ describe('a region that comes back when the log of another is trimmed', () => {
     return mesh
   }
 
+  it('goes on reading its groups where it was, after a restart too', async () => {
+    const mesh = new SimMesh('ABC')
+    const pending = () => mesh.run('B', 'XPENDING', 's', 'g')
+    const read = () => {
+      const reply = mesh.run('B', 'XREADGROUP', 'GROUP', 'g', 'c', 'COUNT', '2', 'STREAMS', 's', '>')
+      return (reply as [[string, [string][]]] | null)?.[0][1].map(([id]) => id)
+    }
+    await startTogether(mesh, 'ABC')
+    for (const id of ['1', '2', '3']) mesh.run('A', 'XADD', 's', id, 'f', 'v')
+    mesh.run('A', 'XGROUP', 'CREATE', 's', 'g', '0')
+    mesh.settle('ABC')
+    expect(read()).toEqual(['1-1', '2-1'])
+    mesh.pass(2000)
+    mesh.network.cut('A', 'B')
+    mesh.network.cut('B', 'C')
+    mesh.run('A', 'XADD', 's', '9', 'f', 'v')
+    mesh.settle('AC')
+    trim(mesh, 'A')
+    mesh.network.heal('A', 'B')
+    mesh.until(() => mesh.digest('B') === mesh.digest('A'))
+    expect(pending()).toEqual([2, '1-1', '2-1', [['c', '2']]])
+    mesh.pass(3000)
+    mesh.crash('B', 'power')
+    await mesh.start('B')
+    expect(pending()).toEqual([2, '1-1', '2-1', [['c', '2']]])
+    mesh.until(() => mesh.core('B').engine.refusal === undefined)
+    expect(read()).toEqual(['3-1', '9-1'])
+    expect(read()).toBeUndefined()
+  })
+
   it('serves its clients meanwhile, shows how far it is, and keeps what they wrote', async () => {
     const mesh = await apart()
     const core = mesh.core('B')
@@ -324,5 +354,72 @@ describe.each(['kill', 'power'] as const)('a crash (%s) in the turn of the switc
     expect(mesh.run('A', 'SMEMBERS', 'set')).toEqual(
       expect.arrayContaining(['A', 'B', 'common', 'only here', 'later']),
     )
+  })
+})
+
+describe('a region that was suspended and is back', () => {
+  const DARK_MAX_MS = 10_000
+
+  function areStatuses(mesh: SimMesh, name: string, statuses: string): boolean {
+    const { membership } = mesh.core(name)
+    return [1, 2, 3, 4].map((id) => membership.statusOf(id)[0]).join('') === statuses
+  }
+
+  it('takes the snapshot as it is, also after a crash; what it took in the dark, its own region mints again', async () => {
+    const mesh = new SimMesh('ABCD', { 'peer-dark-max-ms': DARK_MAX_MS, appendfsync: 'always' })
+    await startTogether(mesh, 'ABCD')
+    for (const dark of 'CD') for (const other of 'AB') mesh.network.cut(other, dark)
+    mesh.run('D', 'SET', 'dark', 'of D')
+    mesh.run('C', 'SET', 'own', 'of C')
+    mesh.settle('CD')
+    mesh.until(() => areStatuses(mesh, 'A', 'mmss') && areStatuses(mesh, 'B', 'mmss'))
+    mesh.network.cut('C', 'D')
+    for (const other of 'AB') mesh.network.heal(other, 'C')
+    mesh.until(() => areStatuses(mesh, 'C', 'mmms'))
+    mesh.settle('ABC')
+    expect(mesh.run('C', 'MGET', 'own', 'dark')).toEqual(['of C', null])
+    mesh.crash('C', 'power')
+    await mesh.start('C')
+    mesh.settle('ABC')
+    expect(mesh.run('C', 'MGET', 'own', 'dark')).toEqual(['of C', null])
+    expect(mesh.digest('C')).toBe(mesh.digest('A'))
+    for (const other of 'ABC') mesh.network.heal(other, 'D')
+    mesh.until(() => areStatuses(mesh, 'D', 'mmmm'))
+    mesh.settle('ABCD')
+    expect(mesh.run('C', 'MGET', 'own', 'dark')).toEqual(['of C', 'of D'])
+    for (const other of 'BCD') expect(mesh.digest(other)).toBe(mesh.digest('A'))
+  })
+})
+
+describe('a folder that was put back and holds what has ended everywhere else', () => {
+  it('is rebuilt without it, and mints it again', async () => {
+    const mesh = new SimMesh('AB', { appendfsync: 'always' })
+    await startTogether(mesh, 'AB')
+    mesh.run('A', 'INCR', 'count')
+    mesh.settle('AB')
+    mesh.network.cut('A', 'B')
+    mesh.run('A', 'INCR', 'count')
+    const former = mesh.core('A').origin.id
+    mesh.crash('A', 'power')
+    const { disk } = mesh.node('A').machine
+    const copy = disk.copy()
+    // The second op is lost, and the origin ends before it.
+    disk.replaceAll(new Map())
+    mesh.network.heal('A', 'B')
+    await startTogether(mesh, 'A')
+    const endAt = (name: string) => {
+      const { membership, origins } = mesh.core(name)
+      return membership.sealOf(origins.intern(former))?.end
+    }
+    mesh.until(() => endAt('B') === 1)
+    expect(mesh.run('B', 'GET', 'count')).toBe('1')
+    mesh.crash('A', 'power')
+    disk.replaceAll(copy)
+    await mesh.start('A')
+    expect(mesh.run('A', 'GET', 'count')).toBe('2')
+    mesh.until(() => endAt('A') === 1 && mesh.core('A').engine.refusal === undefined)
+    mesh.settle('AB')
+    expect(mesh.run('B', 'GET', 'count')).toBe('2')
+    expect(mesh.digest('A')).toBe(mesh.digest('B'))
   })
 })

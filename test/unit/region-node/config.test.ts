@@ -130,7 +130,6 @@ describe('loadSettings', () => {
     ],
     [[...IDENTITY, '--log-segment-bytes', '64mib'], 'argument must be a memory value'],
     [[...IDENTITY, '--maxmemory', '1gib'], 'argument must be a memory value'],
-    [[...IDENTITY, '--maxmemory-policy', 'allkeys-lru'], "evicts no keys, so 'allkeys-lru' cannot be set"],
     [[...IDENTITY, '--maxmemory-policy', 'lru'], 'argument(s) must be one of the following: volatile-lru'],
     [[...IDENTITY, '--partitions', '3'], 'must be a power of two'],
     [[...IDENTITY, '--partitions', '4'], 'this version serves a database as one partition'],

@@ -63,6 +63,15 @@ describe('memory', () => {
 })
 
 describe('time and randomness', () => {
+  it('tells how busy the event loop was since it was asked last', async () => {
+    env.busyShare()
+    const untilMs = env.monoMs() + 30
+    while (env.monoMs() < untilMs);
+    expect(env.busyShare()).toBeGreaterThan(0.5)
+    await new Promise<void>((resolve) => setTimeout(resolve, 100))
+    expect(env.busyShare()).toBeLessThan(0.9)
+  })
+
   it('tells time, gives random bytes, and defers past this turn', async () => {
     expect(Number.isInteger(env.wallMs())).toBe(true)
     expect(env.monoMs()).toBeLessThanOrEqual(env.monoMs())

@@ -2,6 +2,10 @@
  * horizon-keeper.test.ts: what nodes decide about the horizon: real engines and meshes in virtual time.
  */
 import { describe, expect, it } from 'vitest'
+import { TAG } from '../../../crdt/effects/effect.ts'
+import { Membership } from '../../../crdt/membership.ts'
+import type { Origin } from '../../../crdt/origin.ts'
+import { VersionVector } from '../../../crdt/version-vector.ts'
 import { DARK_MAX_MS, HorizonNode } from '../../harness/horizon-node.ts'
 import { ManualClock } from '../../harness/manual-clock.ts'
 import { MemoryNetwork } from '../../harness/memory-transport.ts'
@@ -109,6 +113,19 @@ describe('a node that may lack what its region acknowledged', () => {
     expect(restored.run('INCR', 'n')).toBe(':21\r\n')
     world.advance(1000)
     expect(b!.run('GET', 'n')).toBe('$2\r\n21\r\n')
+  })
+
+  it('asks one that was suspended when its folder was copied: it may have come back since', async () => {
+    const world = new World(2)
+    const [a] = await world.startAll()
+    world.advance(2000)
+    world.cut('A', 'B')
+    world.advance(2 * DARK_MAX_MS)
+    expect(statuses(a!, 2)).toEqual(['member', 'suspended'])
+    await a!.crash()
+    const restored = await world.start('A', true)
+    world.advance(10_000)
+    expect(restored.run('SET', 'k', 'v')).toMatch(REFUSED)
   })
 
   it('is alone without peers, and mints', async () => {
@@ -338,6 +355,87 @@ describe('a dark member', () => {
     world.advance(10_000)
     expect(statuses(a!, 2)).toEqual(['member', 'member'])
     expect(a!.membership.epochOf(2)).toBe(2)
+  })
+})
+
+describe('a suspended region', () => {
+  it('is called back by nobody who is in the dark itself', async () => {
+    const world = new World(4)
+    const [a, , c] = await world.startAll()
+    world.advance(2000)
+    world.cut('D', 'A', 'B', 'C')
+    world.advance(DARK_MAX_MS + 20_000)
+    expect(statuses(c!, 4)).toEqual(['member', 'member', 'member', 'suspended'])
+    // It reaches C alone, which nobody else hears.
+    world.cut('C', 'A', 'B')
+    world.network.heal('C', 'D')
+    world.advance(DARK_MAX_MS / 2)
+    expect(c!.membership.epochOf(4)).toBe(1)
+    world.network.heal('A', 'D')
+    world.network.heal('A', 'C')
+    world.advance(20_000)
+    expect(a!.membership.statusOf(4)).toBe('member')
+    expect(c!.membership.epochOf(4)).toBe(2)
+  })
+
+  it('waits until all know that it is back, but for one that is coming back itself', async () => {
+    const world = new World(3)
+    const [a, , c] = await world.startAll()
+    world.advance(2000)
+    c!.run('SET', 'k', 'v')
+    const caller = c!.origins.intern(a!.engine.origin.id)
+    const called = new Membership()
+    for (const [i, name] of ['B', 'C'].entries()) {
+      const at = { origin: caller, seq: 5 + i, index: 0, hlcHigh: 0, hlcLow: 0 }
+      const effect = { tag: TAG.REGION, regionId: 2 + i, name, url: '', status: 'member', epoch: 2 } as const
+      called.apply(effect, at, c!.applied)
+    }
+    const stands = (regionId: number, origin: Origin, seq: number): void => {
+      const durable = new VersionVector(c!.origins)
+      durable.advance(caller, seq)
+      c!.mesh.cut.heard({ regionId, origin, durable, fences: new Map(), heardMs: world.clock.monoMs() })
+    }
+    const other = c!.origins.intern('2-00000000000b')
+    stands(1, caller, 5)
+    stands(2, other, 4)
+    expect(c!.keeper.mayReturn(called)).toBe(false)
+    // A knows. B does not know of its own return: it waits for the same.
+    stands(1, caller, 6)
+    expect(c!.keeper.mayReturn(called)).toBe(true)
+    stands(2, other, 5)
+    expect(c!.keeper.mayReturn(called)).toBe(false)
+    stands(2, other, 6)
+    expect(c!.keeper.mayReturn(called)).toBe(true)
+  })
+})
+
+describe('a region that is back', () => {
+  it('decides nothing about origins and regions before it has what those had who knew of its return', async () => {
+    const world = new World(2)
+    const [a, b] = await world.startAll()
+    world.advance(4000)
+    world.cut('A', 'B')
+    const caller = b!.origins.intern(a!.engine.origin.id)
+    const at = { origin: caller, seq: 5, index: 0, hlcHigh: 0, hlcLow: 0 }
+    const back = { tag: TAG.REGION, regionId: 2, name: 'B', url: '', status: 'member', epoch: 2 } as const
+    b!.membership.apply(back, at, b!.applied)
+    // A knows, and had seen a former origin of B then, which is to be fenced.
+    const former = b!.origins.intern('2-0000000000ff')
+    const durable = new VersionVector(b!.origins)
+    durable.advance(caller, 6)
+    durable.advance(former, 1)
+    b!.mesh.cut.heard({
+      regionId: 1,
+      origin: caller,
+      durable,
+      fences: new Map(),
+      heardMs: world.clock.monoMs(),
+    })
+    world.advance(3000)
+    expect(b!.membership.fences.size).toBe(0)
+    b!.applied.join(durable)
+    world.advance(3000)
+    expect([...b!.membership.fences.keys()]).toEqual([former])
   })
 })
 

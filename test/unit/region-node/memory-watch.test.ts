@@ -26,6 +26,8 @@ function watched(maxBytes = 100 * MB, heapBytesMax = 1000 * MB) {
     youngGarbage: 0,
     buffers: 0,
     free: 0,
+    /** Of what is live, what the policy lets go. */
+    evictable: 0,
     machine: 100_000 * MB,
     collectMs: 0,
     /** What collections have taken so far. */
@@ -58,6 +60,13 @@ function watched(maxBytes = 100 * MB, heapBytesMax = 1000 * MB) {
     },
     maxBytes: () => node.maxBytes,
     freeBytes: () => node.free,
+    evict: (bytes) => {
+      const evicted = Math.min(bytes, node.evictable)
+      node.evictable -= evicted
+      node.live -= evicted
+      node.garbage += evicted
+      return evicted
+    },
     changed: (isShort, sentence) => {
       node.states.push(isShort)
       node.sentences.push(sentence)
@@ -221,5 +230,35 @@ describe('a collection', () => {
     expect(node.states).toEqual([])
     node.clock.advance(COLLECT_REST_MS.all + LOOK_MS)
     expect(node.states).toEqual([true])
+  })
+})
+
+describe('a policy that evicts', () => {
+  it('makes room before anybody is refused', () => {
+    const { node, watch } = watched()
+    node.live = 105 * MB
+    node.evictable = 50 * MB
+    watch.look()
+    expect(node.states).toEqual([])
+    // Some more than was asked for: what comes before the next collection finds room.
+    expect(node.live).toBeLessThan(100 * MB)
+    expect(node.live).toBeGreaterThan(90 * MB)
+  })
+
+  it('refuses when there is nothing left to evict', () => {
+    const { node, watch } = watched()
+    node.live = 105 * MB
+    watch.look()
+    expect(node.states).toEqual([true])
+  })
+
+  it('refuses while it does not keep up, and no longer', () => {
+    const { node, watch } = watched()
+    node.live = 300 * MB
+    node.evictable = 300 * MB
+    watch.look()
+    expect(node.states).toEqual([true])
+    for (let i = 0; i < 200 && node.states.length < 2; i++) node.clock.advance(LOOK_MS)
+    expect(node.states).toEqual([true, false])
   })
 })

@@ -11,23 +11,10 @@ import { Prng } from '../../harness/prng.ts'
 import { SimClock } from '../../harness/sim-clock.ts'
 import { type DiskFaults, SimDisk } from '../../harness/sim-disk.ts'
 import { SimWallClock } from '../../harness/sim-env.ts'
-import { SimNode, type SimNodeObserver } from '../../harness/sim-node.ts'
+import { quietObserver, SimNode } from '../../harness/sim-node.ts'
 
 const HOUR_MS = 3_600_000
 const DARK_MAX_MS = 2 * HOUR_MS
-
-const observer: SimNodeObserver = {
-  recovered() {},
-  minted() {},
-  received() {},
-  adopted() {},
-  stopping() {},
-  ended() {},
-  lostPower() {},
-  broke(_node, error) {
-    throw error
-  },
-}
 
 const HEALTHY_DISK: DiskFaults = {
   syncMsMin: 1,
@@ -67,7 +54,7 @@ class World {
     const { clock, network } = this
     const wall = new SimWallClock(clock, 0, 1)
     const disk = new SimDisk(clock, prng.fork('disk'), HEALTHY_DISK)
-    const node = new SimNode(settings, { clock, network, disk, wall, prng }, observer)
+    const node = new SimNode(settings, { clock, network, disk, wall, prng }, quietObserver)
     this.nodes.set(name, node)
     await node.start()
   }
@@ -77,7 +64,8 @@ class World {
   }
 
   run(name: string, ...words: string[]): void {
-    const session = new Session(1, '127.0.0.1:1', '127.0.0.1:2', 0, true)
+    const session = new Session(1, '127.0.0.1:1', '127.0.0.1:2', 0)
+    this.core(name).open(session)
     this.core(name).execute(session, words)
   }
 

@@ -110,6 +110,19 @@ describe('a suspended region', () => {
   })
 })
 
+describe('a region that knows of a later change of its own', () => {
+  it('is not behind: it was called back after this folder was copied', async () => {
+    const world = new World()
+    const a = await world.node('A', ['B'])
+    change(a, 'B', 'suspended', 1)
+    const b = await world.node('B', ['A'], 2)
+    b.host.write()
+    world.clock.advance(2000)
+    expect(linkOf(a, 'B')).toMatchObject({ pull: 'streaming', lastError: undefined })
+    expect(a.host.applied.get(a.host.origins.intern(b.host.origin.id))).toBe(1)
+  })
+})
+
 describe('standings', () => {
   it('reach a region by way of another one', async () => {
     const world = new World()

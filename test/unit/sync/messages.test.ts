@@ -15,6 +15,7 @@ import {
   PROTOCOL_VERSION,
   RECORDS_AT,
 } from '../../../sync/messages.ts'
+import { encodePublications } from '../../../sync/publication.ts'
 import { ProtocolViolation, REASON_CODES } from '../../../sync/reason.ts'
 
 const identity = {
@@ -84,6 +85,7 @@ const samples: readonly ControlMessage[] = [
 const GOLDEN: Readonly<Record<number, string>> = {
   1: '1c63170edd85f4d50aa05dd0a85922d71d7062706d14e8fe90e47b7a01ffb8aa',
   2: 'a9c4cebbcdfea5b6606c6b743f795b032e5abfb75f675bedd16ac20944d1f6aa',
+  3: '1a6d3de51314f3ead3df0e08feecb4d2873ec59cd668c22245847318ad0923d4',
 }
 
 function decodeOrViolation(bytes: Uint8Array): void {
@@ -101,6 +103,7 @@ describe('the wire', () => {
     for (const sample of samples) hash.update(encodeMessage(sample))
     hash.update(encodeOps([Uint8Array.of(1, 2), Uint8Array.of(3)]))
     hash.update(encodeSnapshotPart(Uint8Array.of(1, 2, 3)))
+    hash.update(encodePublications([{ kind: 'shard', channel: 'c', message: 'm' }], vector))
     expect(hash.digest('hex')).toBe(GOLDEN[PROTOCOL_VERSION])
   })
 

@@ -3,6 +3,8 @@
  * meanwhile, and what happens when something breaks on the way.
  */
 import { describe, expect, it } from 'vitest'
+import { TAG } from '../../../crdt/effects/effect.ts'
+import { VersionVector } from '../../../crdt/version-vector.ts'
 import type { SyncSettings } from '../../../sync/settings.ts'
 import { ManualClock } from '../../harness/manual-clock.ts'
 import { MemoryHost, type MemoryNode, memoryNode } from '../../harness/memory-host.ts'
@@ -231,6 +233,59 @@ describe('a snapshot that cannot be made', () => {
     clock.advance(100)
     expectEqual(a!, b!, c!)
     expect(linkOf(c!, 'A')).toMatchObject({ opsIn: 2, relays: [] })
+  })
+
+  it('is not fetched twice when it was of no use: the next one is new', async () => {
+    const all = world('AB')
+    const { clock, nodes } = all
+    const { A: a, B: b } = nodes as Record<string, MemoryNode>
+    a!.host.write(5)
+    a!.host.log.trim(a!.host.applied)
+    a!.host.snapshots.make()
+    a!.host.write(2)
+    b!.host.snapshots.refusal = 'it tells of a return that counts no more'
+    await start(all)
+    clock.advance(3000)
+    expect(b!.host.snapshots.results).toEqual([{ failure: 'it tells of a return that counts no more' }])
+    b!.host.snapshots.refusal = undefined
+    clock.advance(8000)
+    expect([a!.host.snapshots.made, b!.host.snapshots.results.at(-1)]).toEqual([2, 'adopted'])
+    expectEqual(a!, b!)
+  })
+
+  it('does not have to hold what lies behind the end of an origin', async () => {
+    const all = world('AB')
+    const { clock, nodes } = all
+    const { A: a, B: b } = nodes as Record<string, MemoryNode>
+    // B came to more of it by a snapshot than those who ended it hold.
+    const id = '3-00000000000c'
+    const held = new VersionVector(b!.host.origins)
+    held.advance(b!.host.origins.intern(id), 9)
+    b!.host.takeOver(held)
+    const by = { origin: a!.host.origin, seq: 1, index: 0, hlcHigh: 0, hlcLow: 0 }
+    const seal = { tag: TAG.SEAL, origin: a!.host.origins.intern(id), end: 0 } as const
+    a!.host.membership.apply(seal, by, a!.host.applied)
+    a!.host.write(5)
+    a!.host.log.trim(a!.host.applied)
+    await start(all)
+    clock.advance(8000)
+    expect(b!.host.snapshots.results).toEqual(['adopted'])
+  })
+
+  it('does not have to hold what a region that comes back has alone: that one takes it as it is', async () => {
+    const all = world('AB')
+    const { clock, nodes } = all
+    const { A: a, B: b } = nodes as Record<string, MemoryNode>
+    const alone = new VersionVector(b!.host.origins)
+    alone.advance(b!.host.origins.intern('3-00000000000c'), 9)
+    b!.host.takeOver(alone)
+    const by = { origin: a!.host.origin, seq: 1, index: 0, hlcHigh: 0, hlcLow: 0 }
+    const back = { tag: TAG.REGION, regionId: 2, name: 'B', url: '', status: 'member', epoch: 2 } as const
+    a!.host.membership.apply(back, by, a!.host.applied)
+    a!.host.write(5)
+    await start(all)
+    clock.advance(8000)
+    expect(b!.host.snapshots.results[0]).toBe('adopted')
   })
 
   it('shows on both sides that it is being made', async () => {

@@ -59,6 +59,14 @@ class Node {
     this.membership.apply({ tag: TAG.SEAL, origin: this.named(letter), end }, by, this.applied)
   }
 
+  /** The region of that origin is suspended, by the own op with that seq. */
+  suspend(letter: string, seq: number): void {
+    const by = { origin: this.origin, seq, index: 0, hlcHigh: 0, hlcLow: 0 }
+    const regionId = this.named(letter).region
+    const effect = { tag: TAG.REGION, regionId, name: 'C', url: '', status: 'suspended', epoch: 1 } as const
+    this.membership.apply(effect, by, this.applied)
+  }
+
   update(): Holdup | undefined {
     return this.cut.update(this.members, this.nowMs)
   }
@@ -200,6 +208,37 @@ describe('the stable cut', () => {
     expect(node.letters).toEqual({ a: 5 })
     node.members.push({ name: 'D', regionId: 4 })
     expect(node.letters).toEqual({ a: 5 })
+  })
+
+  it('stands still until every member knows that a region is gone, and takes nothing of it any more', () => {
+    const node = new Node()
+    node.has({ a: 5, b: 5 })
+    node.hear('b', { a: 3, b: 5 })
+    node.hear('c', { a: 4, b: 5 })
+    expect(node.letters).toEqual({ a: 3, b: 5 })
+    node.members.pop()
+    node.suspend('c', 6)
+    node.has({ a: 6 })
+    node.seal('c', 0)
+    node.hear('b', { a: 5, b: 5 })
+    expect(node.letters).toEqual({ a: 3, b: 5 })
+    expect(node.update()).toMatchObject({ name: 'B', regionId: 2, origin: undefined })
+    node.hear('b', { a: 6, b: 5 })
+    expect(node.letters).toEqual({ a: 6, b: 5 })
+  })
+
+  it('begins anew when ops were left out that it counted on', () => {
+    const node = new Node()
+    node.has({ a: 5, b: 5, c: 5 })
+    node.hear('b', { a: 5, b: 5, c: 5 })
+    node.hear('c', { a: 4, b: 5, c: 5 })
+    expect(node.letters).toEqual({ a: 4, b: 5, c: 5 })
+    node.applied.retreat(node.named('c'), 3)
+    node.cut.rebuilt()
+    // What c had seen at its fifth op says nothing of its fourth, which may come again.
+    expect(node.letters).toEqual({})
+    node.has({ c: 5 })
+    expect(node.letters).toEqual({ a: 4, b: 5, c: 5 })
   })
 
   it('takes no older news for newer', () => {

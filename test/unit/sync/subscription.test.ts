@@ -29,10 +29,20 @@ describe('subscription', () => {
   it('begins where the vector ends, and counts only what is new of a batch covered in part', () => {
     const a = host()
     for (let i = 0; i < 5; i++) a.write(2)
-    const subscription = new Subscription(a.log, a.origins, [[a.origin.id, 5]], every)
+    const subscription = new Subscription(a.log, a.applied, [[a.origin.id, 5]], every)
     expect(readAll(subscription)).toEqual({ records: 3, ops: 5 })
     a.write()
     expect(readAll(subscription)).toEqual({ records: 1, ops: 1 })
+  })
+
+  it('leaves out what came behind the end of its origin, and counts for nothing here', () => {
+    const a = host()
+    a.write(2)
+    a.write(3)
+    const counted = a.applied.copy()
+    counted.retreat(a.origin, 2)
+    const subscription = new Subscription(a.log, counted, [], every)
+    expect(readAll(subscription)).toEqual({ records: 1, ops: 2 })
   })
 
   it('leaves out regions that are not wanted, and what the puller has from elsewhere', () => {
@@ -41,12 +51,12 @@ describe('subscription', () => {
     a.write(3)
     a.origin = a.origins.intern('2-00000000000a')
     a.write(3)
-    const wanted = new Subscription(a.log, a.origins, [], (region) => region === 2)
+    const wanted = new Subscription(a.log, a.applied, [], (region) => region === 2)
     expect(readAll(wanted)).toEqual({ records: 1, ops: 3 })
-    const supplied = new Subscription(a.log, a.origins, [], every)
+    const supplied = new Subscription(a.log, a.applied, [], every)
     supplied.has(own, 3)
     expect(readAll(supplied)).toEqual({ records: 1, ops: 3 })
-    const satisfied = new Subscription(a.log, a.origins, [], every)
+    const satisfied = new Subscription(a.log, a.applied, [], every)
     satisfied.hasAll(a.applied)
     expect(readAll(satisfied)).toEqual({ records: 0, ops: 0 })
   })

@@ -8,12 +8,18 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import type { CommandDef } from '../../../../region-node/commands/command.ts'
 import { commandTable } from '../../../../region-node/commands/families.ts'
+import { hashExpiryCommands } from '../../../../region-node/commands/hash-expiry.ts'
 import type { Session } from '../../../../region-node/commands/session.ts'
 import { CommandWatch, type WatchSettings } from '../../../../region-node/engine/command-watch.ts'
 import { ReplyParser } from '../../../../region-node/resp/parse-reply.ts'
 import { RedisReference, redisIsInstalled } from '../../../harness/redis-reference.ts'
 import { TestEngine } from '../../../harness/test-engine.ts'
 import { MORE_DIALOGUES } from './dialogues.ts'
+import { DUMP_DIALOGUES } from './dump-dialogues.ts'
+import { HLL_DIALOGUES } from './hll-dialogues.ts'
+import { LIST_DIALOGUES } from './list-dialogues.ts'
+import { STREAM_DIALOGUES } from './stream-dialogues.ts'
+import { ZSET_DIALOGUES } from './zset-dialogues.ts'
 
 const INT64_MAX = '9223372036854775807'
 const INT64_MIN = '-9223372036854775808'
@@ -460,6 +466,11 @@ const DIALOGUES: Readonly<Record<string, readonly string[]>> = {
     'command count x',
   ],
   ...MORE_DIALOGUES,
+  ...LIST_DIALOGUES,
+  ...ZSET_DIALOGUES,
+  ...STREAM_DIALOGUES,
+  ...HLL_DIALOGUES,
+  ...DUMP_DIALOGUES,
 }
 
 function wordsOf(line: string): string[] {
@@ -490,6 +501,7 @@ function newEngine(): TestEngine {
     infoSections: [],
     links: () => [],
     debugCommand: 'no',
+    streamIdMode: 'liberal',
     watch: new CommandWatch(
       { wallMs: () => 0, monoMs: () => 0 },
       () => UNWATCHED,
@@ -538,9 +550,17 @@ describe.skipIf(!redisIsInstalled)('against redis-server (skipped where it is no
     /** Flags that our rows do not carry: they are about features there are none of here. */
     const NOT_MODELLED: ReadonlySet<string> = new Set(['allow_busy', 'no_async_loading', 'module', 'pubsub'])
     /** Newer than the server compared with. */
-    const NEWER: ReadonlySet<string> = new Set(['client|setinfo', 'client|no-touch'])
+    const NEWER: ReadonlySet<string> = new Set([
+      'client|setinfo',
+      'client|no-touch',
+      ...hashExpiryCommands.map(({ name }) => name),
+    ])
     /** Where Redis changed its mind after 7.0. */
-    const CHANGED: Readonly<Record<string, Partial<CommandDef>>> = { 'command|getkeys': { arity: -4 } }
+    const CHANGED: Readonly<Record<string, Partial<CommandDef>>> = {
+      'command|getkeys': { arity: -4 },
+      zrank: { arity: 3 },
+      zrevrank: { arity: 3 },
+    }
 
     const rows = commandTable.commands
       .flatMap((command): CommandDef[] => [command, ...(command.subcommands ?? [])])

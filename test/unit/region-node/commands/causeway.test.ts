@@ -40,6 +40,38 @@ describe('CRDT.VECTOR and CRDT.DIGEST', () => {
     expect(a.run('crdt.digest')).toBe(b.run('crdt.digest'))
   })
 
+  it('DIGEST answers when it is made, and forgets about who has gone', () => {
+    const asked: ((digest: string) => void)[] = []
+    let forgotten = 0
+    const engine = withServices({
+      digest: (done) => {
+        asked.push(done)
+        return () => forgotten++
+      },
+    })
+    expect(engine.run('crdt.digest')).toBeUndefined()
+    asked[0]!('0123')
+    expect(engine.reply()).toBe('0123')
+    engine.run('crdt.digest')
+    engine.session().blocked?.unblock?.(undefined)
+    expect(engine.reply()).toBeNull()
+    engine.run('crdt.digest')
+    engine.engine.release(engine.session())
+    expect(forgotten).toBe(2)
+  })
+
+  it('DIGEST answers at once in a transaction', () => {
+    const engine = withServices({
+      digest: () => {
+        throw new Error('it is not asked for later')
+      },
+    })
+    engine.run('set', 'k', 'v')
+    engine.run('multi')
+    engine.run('crdt.digest')
+    expect(engine.run('exec')).toEqual([engine.engine.keyspace.digest()])
+  })
+
   it('VECTOR is sorted by origin', () => {
     const known = new TestEngine(1)
     known.run('set', 'a', '1')

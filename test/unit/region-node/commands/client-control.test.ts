@@ -162,7 +162,7 @@ describe('CLIENT PAUSE', () => {
       end() {},
       destroy() {},
     }
-    const session = new Session(3, '127.0.0.1:40003', '127.0.0.1:7101', 0, true)
+    const session = new Session(3, '127.0.0.1:40003', '127.0.0.1:7101', 0, engine.access.first)
     const connection = new Connection(socket, session, {
       env: { wallMs: () => engine.wallMs, defer: (task) => deferred.push(task) },
       sink: {

@@ -12,8 +12,8 @@ const WRONGPASS = { line: 'WRONGPASS invalid username-password pair or user is d
 
 /** An engine whose client has not given the password yet. */
 function lockedEngine(): TestEngine {
-  const engine = new TestEngine(1, { password: 'secret' })
-  engine.session().authenticated = false
+  const engine = new TestEngine()
+  engine.access.setDefaultPassword('secret')
   return engine
 }
 
@@ -71,9 +71,9 @@ describe('HELLO', () => {
       line: expect.stringContaining('NOAUTH HELLO'),
     })
     expect(engine.run('hello', '3', 'auth', 'default', 'wrong')).toEqual(WRONGPASS)
-    expect(engine.session()).toMatchObject({ name: '', authenticated: false, out: { protocol: 2 } })
+    expect(engine.session()).toMatchObject({ name: '', user: undefined, out: { protocol: 2 } })
     expect(engine.run('hello', '3', 'auth', 'default', 'secret')).toBeInstanceOf(Map)
-    expect(engine.session().authenticated).toBe(true)
+    expect(engine.session().user?.name).toBe('default')
   })
 })
 
@@ -92,7 +92,7 @@ describe('RESET and QUIT', () => {
       noEvict: false,
       queue: undefined,
       watched: [],
-      authenticated: false,
+      user: undefined,
       out: { protocol: 2 },
     })
   })

@@ -168,11 +168,22 @@ describe('COMMAND', () => {
     expect([...docs.keys()]).toEqual(['config', 'config|get'])
     expect(docs.get('config')!.get('subcommands')).toBeInstanceOf(Map)
     expect(docs.get('config|get')).toEqual(
-      new Map([
+      new Map<string, unknown>([
         ['summary', 'Returns the effective values of configuration parameters.'],
         ['since', '2.0.0'],
         ['group', 'server'],
         ['complexity', 'O(N) when N is the number of configuration parameters provided'],
+        [
+          'arguments',
+          [
+            new Map<string, unknown>([
+              ['name', 'parameter'],
+              ['type', 'string'],
+              ['display_text', 'parameter'],
+              ['flags', ['multiple']],
+            ]),
+          ],
+        ],
       ]),
     )
     engine.run('hello', '2')

@@ -497,3 +497,22 @@ describe('minted again', () => {
     expect(remint(restarted, dark, end)).toEqual([undefined, undefined])
   })
 })
+
+describe('an end that lies before what was applied', () => {
+  it('is not taken, nor anything that has seen it, before the node is rebuilt', () => {
+    const dark = new TestEngine(1)
+    dark.run('SET', 'k', '1')
+    dark.engine.endBatch()
+    const sealer = new TestEngine(2)
+    sealer.pullFrom(dark)
+    seal(sealer, dark)
+    // A folder of region 3 that was put back holds one op more.
+    const restored = new TestEngine(3)
+    dark.run('SET', 'k', '2')
+    restored.pullFrom(dark)
+    restored.pullFrom(sealer)
+    expect([restored.engine.isBeyondEnd, restored.engine.membership.seals.size]).toEqual([true, 0])
+    expect(restored.run('GET', 'k')).toBe('2')
+    expect(restored.journal.records.length).toBe(2)
+  })
+})

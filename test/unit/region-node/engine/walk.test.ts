@@ -205,6 +205,7 @@ describe('a walk', () => {
     expect(engine.run('DBSIZE')).toBe(0)
     engine.run('SET', 'new', 'x')
     while (!walk.step(10));
+    expect(walk.isAbandoned).toBe(false)
     expect(copier.copied).toEqual(before)
   })
 
@@ -248,6 +249,7 @@ describe('become', () => {
     const walk = engine.engine.keyspace.walk(new Copier())
     engine.engine.keyspace.become(aside)
     expect(walk.step(1)).toBe(true)
+    expect(walk.isAbandoned).toBe(true)
     expect(engine.run('GET', 'new')).toBe('1')
     expect(engine.run('GET', 'old')).toBeNull()
     engine.runAs(2, 'MULTI')

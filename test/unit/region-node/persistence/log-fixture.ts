@@ -18,6 +18,9 @@ import { Prng } from '../../../harness/prng.ts'
 import { SimClock } from '../../../harness/sim-clock.ts'
 import { SimDisk } from '../../../harness/sim-disk.ts'
 import { SimEnv, SimWallClock } from '../../../harness/sim-env.ts'
+import { NO_EVICTION, openAccess } from '../../../harness/plain-node.ts'
+
+const ACCESS = openAccess()
 
 export const FOLDER = '/data'
 
@@ -53,7 +56,7 @@ export class LoggedEngine {
   /** What was told of the room on the disk. */
   readonly rooms: boolean[] = []
   policy: FsyncPolicy
-  readonly #session = new Session(1, '', '', 0, true)
+  readonly #session = new Session(1, '', '', 0, ACCESS.first)
 
   /** Recovers what is on the disk, as a new process does. @throws StartError */
   constructor(
@@ -97,6 +100,9 @@ export class LoggedEngine {
       wallMs: () => env.wallMs(),
       random: () => prng.random(),
       driftMaxMs: () => 60_000,
+      trackedKeysMax: () => 0,
+      access: ACCESS,
+      eviction: NO_EVICTION,
     })
     const { keyspace, applied } = this.engine
     const warn = (sentence: string) => {
@@ -129,7 +135,7 @@ export class LoggedEngine {
         target: {
           restore: (db, key, entry) => keyspace.restore(db, key, entry),
           adopted: ({ vector }) => applied.join(vector),
-          replay: (batch) => this.engine.replay(batch),
+          replay: (batch, held) => this.engine.replay(batch, held),
         },
         warn,
       }),

@@ -106,11 +106,36 @@ function randomWords(prng: Prng): string[] {
     ['HSET', 'big hash', member(), value],
     ['HDEL', 'big hash', member(), member()],
     ['HINCRBY', 'big hash', `counter ${prng.between(0, 5)}`, '2'],
+    ['HPEXPIRE', 'big hash', prng.pick(['3', '40', '90000']), 'FIELDS', '2', member(), member()],
+    ['HPERSIST', 'big hash', 'FIELDS', '2', member(), member()],
+    ['HPEXPIRE', key, '20', 'FIELDS', '1', 'counter'],
+    ['PFADD', key, value],
     ['SADD', big, member(), member()],
     ['SREM', big, member(), member()],
     ['SPOP', 'big set', '5'],
+    ['ZADD', 'big zset', value, member(), '0.5', member()],
+    ['ZINCRBY', 'big zset', '0.1', member()],
+    ['ZREM', 'big zset', member(), member()],
+    ['ZPOPMIN', 'big zset', '3'],
     ['EXPIRE', big, '1000'],
+    ...streamWords(prng, key),
+    ...streamWords(prng, 'big stream'),
   ])
+}
+
+function streamWords(prng: Prng, key: string): string[][] {
+  const id = () => `${prng.between(1, BIG + 50)}-1`
+  const group = prng.pick(['g', 'h'])
+  return [
+    ['XADD', key, '*', 'field', String(prng.between(0, 9))],
+    ['XADD', key, 'NOMKSTREAM', 'MAXLEN', '~', String(BIG), '*', 'f', 'v'],
+    ['XDEL', key, id(), id(), id()],
+    ['XTRIM', key, 'MINID', `${prng.between(1, 200)}`],
+    ['XGROUP', 'CREATE', key, group, id()],
+    ['XGROUP', 'DESTROY', key, group],
+    ['XREADGROUP', 'GROUP', group, 'c', 'COUNT', '20', 'STREAMS', key, '>'],
+    ['XACK', key, group, id(), id()],
+  ]
 }
 
 /** What touches all of a large key, or all keys. */
@@ -119,6 +144,11 @@ function drasticWords(prng: Prng): string[] {
     ['DEL', prng.pick(['big hash', 'big set', 'other set'])],
     ['SET', 'big set', 'a string now'],
     ['SPOP', 'big set', String(2 * BIG)],
+    ['ZPOPMAX', 'big zset', String(2 * BIG)],
+    ['DEL', 'big zset'],
+    ['XTRIM', 'big stream', 'MAXLEN', String(prng.pick([0, 1, 300]))],
+    ['COPY', 'big stream', 'other set', 'REPLACE'],
+    ['DEL', 'big stream'],
     ['RENAME', 'other set', 'big set'],
     ['FLUSHDB'],
     ['FLUSHALL'],
@@ -131,6 +161,8 @@ function fill(engine: TestEngine): void {
     const names = Array.from({ length: 100 }, (_, j) => `m ${i + j}`)
     engine.run('SADD', 'big set', ...names)
     engine.run('SADD', 'other set', ...names)
+    engine.run('ZADD', 'big zset', ...names.flatMap((name, j) => [String(j), name]))
+    for (let j = 0; j < 100; j++) engine.run('XADD', 'big stream', `${i + j + 1}-1`, 'f', `v ${j}`)
     engine.run('HSET', 'big hash', ...names.flatMap((name) => [name, name]))
   }
 }
@@ -172,6 +204,7 @@ it('writes a large collection whole when nothing may be left of it', () => {
   const making = new Making(here)
   // Every member goes, one by one, before the walk comes to any of them.
   for (let i = 0; i < BIG; i++) here.run('SREM', 'big set', `m ${i}`)
+  for (let i = 1; i <= BIG; i++) here.run('XDEL', 'big stream', `${i}-1`)
   here.run('SADD', 'big set', 'created anew')
   while (!making.step(1));
   making.check()

@@ -246,6 +246,44 @@ it('one that is being made will do for whoever asks meanwhile', () => {
   expect(node.snapshotter.isRunning).toBe(false)
 })
 
+it('is made durable as it grows', () => {
+  const machine = simulatedMachine()
+  const node = new LoggedEngine(machine, { sliceEntriesMax: 1 })
+  for (let i = 0; i < 60; i++) node.turn([['SET', `large ${i}`, 'x'.repeat(200_000)]])
+  const path = `${FOLDER}/new.snapshot.part`
+  const size = () => node.disk.open(path).size
+  node.snapshotter.make()
+  const grownBeyond = (bytes: number): number => {
+    while (size() <= bytes) machine.clock.advance(0.1)
+    return size()
+  }
+  // What is written after so much waits until that is durable.
+  const durable = grownBeyond(8 * 2 ** 20)
+  grownBeyond(durable)
+  machine.disk.losePower()
+  expect(machine.disk.mount().readFile(path)!.length).toBeGreaterThanOrEqual(durable)
+})
+
+it('waits for another walk, and holds what there is when that is over', () => {
+  const machine = simulatedMachine()
+  const node = new LoggedEngine(machine)
+  write(node, 0, 5)
+  const walk = node.engine.keyspace.walk({ reached: () => true, changing: () => true })
+  let isOver = false
+  node.snapshotter.make(() => {
+    isOver = true
+  })
+  machine.clock.advance(SECOND)
+  expect(node.snapshotter.isRunning).toBe(true)
+  expect(isOver).toBe(false)
+  write(node, 5, 9)
+  walk.abandon()
+  machine.clock.advance(10 * SECOND)
+  expect(isOver).toBe(true)
+  machine.disk.kill()
+  expect(new LoggedEngine(machine).recovered.snapshotOps).toBe(27)
+})
+
 it('is given up when the keyspace is about to become another', () => {
   const machine = simulatedMachine()
   const node = new LoggedEngine(machine, { sliceEntriesMax: 1 })

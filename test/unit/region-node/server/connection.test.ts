@@ -2,6 +2,7 @@
  * connection.test.ts: one client: turns, pipelines, blocked commands, back-pressure and limits, on a fake socket.
  */
 import { describe, expect, test } from 'vitest'
+import { User } from '../../../../region-node/acl/user.ts'
 import { Session } from '../../../../region-node/commands/session.ts'
 import {
   CLOSE_SECONDS_MAX,
@@ -44,10 +45,10 @@ function start(
     },
     destroy: () => log.push('destroy'),
   }
-  const session = new Session(1, 'client:1', 'server:2', 0, false)
+  const session = new Session(1, 'client:1', 'server:2', 0)
   const sink = {
     open: (opened: Session) => {
-      opened.authenticated = true
+      opened.user = new User('default')
       log.push('open')
     },
     execute: (client: Session, words: string[]) => {
@@ -335,7 +336,7 @@ describe('endings', () => {
 
 test('a client that has not authenticated may send small commands only', () => {
   const node = start()
-  node.session.authenticated = false
+  node.session.user = undefined
   node.send(`*11\r\n`)
   node.connection.flush()
   expect(node.sent).toEqual(['-ERR Protocol error: unauthenticated multibulk length\r\n'])

@@ -5,6 +5,7 @@ import { once } from 'node:events'
 import { connect, type Socket } from 'node:net'
 import { networkInterfaces } from 'node:os'
 import { afterEach, describe, expect, test } from 'vitest'
+import { User } from '../../../../region-node/acl/user.ts'
 import type { Session } from '../../../../region-node/commands/session.ts'
 import { type Reply, ReplyParser } from '../../../../region-node/resp/parse-reply.ts'
 import type { Waiting } from '../../../../region-node/server/connection.ts'
@@ -34,7 +35,7 @@ function toyNode(port = 0, host = '127.0.0.1', isProtected = false) {
   const seconds: Array<() => void> = []
   const sink = {
     open: (session: Session) => {
-      session.authenticated = true
+      session.user = new User('default')
       sessions.add(session)
     },
     execute: (session: Session, words: string[]) => {
@@ -84,13 +85,16 @@ function toyNode(port = 0, host = '127.0.0.1', isProtected = false) {
       return { cancel: () => {} }
     },
   }
-  const listener = new ClientListener(host, port, {
-    env,
-    sink,
-    turn,
-    limits: { ...limits, isProtected },
-    log: { warn: () => {} },
-  })
+  const listener = new ClientListener(
+    { host, port, tls: undefined },
+    {
+      env,
+      sink,
+      turn,
+      limits: { ...limits, isProtected },
+      log: { warn: () => {} },
+    },
+  )
   cleanUps.push(() => listener.close())
   return { listener, sessions, seconds }
 }

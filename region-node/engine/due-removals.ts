@@ -1,0 +1,98 @@
+/**
+ * due-removals.ts: mints the removal of keys and hash fields that are due and that no member can still extend.
+ *
+ * Everything that is due was hidden the moment its deadline passed. The removal is an op like any other, so it
+ * waits until every member has announced an expiry clock past the deadline. The region whose deadline won goes
+ * first; the others leave it a head start. Source: algorithms.md, Expiry.
+ */
+import { momentOf, winningDeadline } from '../../crdt/deadline.ts'
+import type { Dot } from '../../crdt/dot.ts'
+import { hashOf } from '../../crdt/effects/hash-effects.ts'
+import { KeyState } from '../../crdt/key.ts'
+import type { Database } from './database.ts'
+import type { Keyspace } from './keyspace.ts'
+import type { Minter } from './minter.ts'
+
+/** How long the regions that do not own a due key's deadline leave its removal to the one that does. */
+const OWNER_HEADSTART_MS = 5000
+/** Keys, and fields, removed in one step; the rest wait for the next one. */
+const STEP_MAX = 500
+
+/** What one step goes by. */
+interface Step {
+  readonly nowMs: number
+  readonly settledMs: number
+  readonly seenByAll: (deadline: Dot) => boolean
+}
+
+export class DueRemovals {
+  readonly #keyspace: Keyspace
+  readonly #minter: Minter
+  readonly #endOp: () => void
+
+  /** @param endOp  ends the op of a removal */
+  constructor(keyspace: Keyspace, minter: Minter, endOp: () => void) {
+    this.#keyspace = keyspace
+    this.#minter = minter
+    this.#endOp = endOp
+  }
+
+  /**
+   * @param step  `settledMs`: every member has announced an expiry clock past this and its ops up to then are here.
+   *   `seenByAll`: every member had applied the op of that deadline when it announced its clock; one that had not
+   *   could still extend what it knew
+   * @returns how many keys went, and how many fields of others
+   */
+  remove(step: Step): { keys: number; fields: number } {
+    this.#keyspace.hideDueFields(step.nowMs)
+    let keys = 0
+    let fields = 0
+    for (const database of this.#keyspace.databases()) {
+      fields += this.#fieldsOf(database, step, STEP_MAX - fields)
+      keys += this.#keysOf(database, step, STEP_MAX - keys)
+    }
+    return { keys, fields }
+  }
+
+  #keysOf(database: Database, step: Step, most: number): number {
+    let removed = 0
+    for (const key of [...database.dueKeys(step.nowMs)]) {
+      if (removed >= most) break
+      const entry = database.get(key)
+      const winner = entry instanceof KeyState ? winningDeadline(entry.deadlines) : undefined
+      if (entry === undefined || !this.#isTime(winner, step)) continue
+      this.#minter.clear(database.index, key, entry)
+      this.#endOp()
+      removed++
+    }
+    return removed
+  }
+
+  /** One op for the fields of a key. */
+  #fieldsOf(database: Database, step: Step, most: number): number {
+    const byKey = new Map<string, string[]>()
+    let removed = 0
+    for (const { key, field } of database.dueFields()) {
+      if (removed >= most) break
+      const entry = database.get(key)
+      const deadlines = entry === undefined ? undefined : hashOf(entry)?.timed?.byField.get(field)
+      if (!this.#isTime(winningDeadline(deadlines), step)) continue
+      const fields = byKey.get(key)
+      if (fields === undefined) byKey.set(key, [field])
+      else fields.push(field)
+      removed++
+    }
+    for (const [key, fields] of byKey) {
+      this.#minter.removeFields(database.index, key, hashOf(database.get(key)!)!, fields)
+      this.#endOp()
+    }
+    return removed
+  }
+
+  /** Nobody can extend that deadline any more, and it is this region's turn to act on it. */
+  #isTime(deadline: Dot | undefined, { settledMs, seenByAll }: Step): boolean {
+    if (deadline === undefined) return false
+    const isOwn = deadline.origin.region === this.#minter.origin.region
+    return momentOf(deadline) + (isOwn ? 0 : OWNER_HEADSTART_MS) < settledMs && seenByAll(deadline)
+  }
+}

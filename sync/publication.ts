@@ -1,0 +1,74 @@
+/**
+ * publication.ts: published messages on their way to a peer, as bytes. PROTOCOL.md is the document.
+ *
+ * All messages of a moment share one `deps`: what their sender had applied then. They are told at the other
+ * end when all of that is applied there, so nobody hears of a write before he can read it.
+ */
+import { ByteReader, ByteWriter, DecodeError, type Latin1 } from '../crdt/codec/bytes.ts'
+import type { WireVector } from '../crdt/version-vector.ts'
+import { isOriginId, TYPE_BYTE } from './messages.ts'
+import { ProtocolViolation } from './reason.ts'
+
+/** Which names the channel is among. Its place is its number on the wire. */
+const CHANNEL_KINDS = ['channel', 'shard'] as const
+export type ChannelKind = (typeof CHANNEL_KINDS)[number]
+
+export interface Publication {
+  readonly kind: ChannelKind
+  readonly channel: string
+  readonly message: string
+}
+
+/** Bytes that a publication takes beside its words, at most. */
+export const PUBLICATION_OVERHEAD_BYTES = 16
+
+export function publicationBytes({ channel, message }: Publication): number {
+  return channel.length + message.length + PUBLICATION_OVERHEAD_BYTES
+}
+
+export function encodePublications(
+  publications: readonly Publication[],
+  deps: WireVector,
+  latin1?: Latin1,
+): Uint8Array {
+  const out = new ByteWriter(latin1)
+  out.byte(TYPE_BYTE.publish)
+  out.varint(deps.length)
+  for (const [origin, seq] of deps) {
+    out.word(origin)
+    out.varint(seq)
+  }
+  out.varint(publications.length)
+  for (const { kind, channel, message } of publications) {
+    out.byte(CHANNEL_KINDS.indexOf(kind))
+    out.word(channel)
+    out.word(message)
+  }
+  return out.bytes.slice(0, out.at)
+}
+
+/** @throws ProtocolViolation */
+export function decodePublications(
+  bytes: Uint8Array,
+  latin1?: Latin1,
+): { readonly publications: readonly Publication[]; readonly deps: WireVector } {
+  try {
+    const from = new ByteReader(bytes, latin1, 1)
+    const deps: (readonly [string, number])[] = []
+    for (let left = from.varint(); left > 0; left--) {
+      const origin = from.word()
+      if (!isOriginId(origin)) throw new DecodeError('a text that names no origin')
+      deps.push([origin, from.varint()])
+    }
+    const publications: Publication[] = []
+    for (let left = from.varint(); left > 0; left--) {
+      const kind = CHANNEL_KINDS[from.byte()]
+      if (kind === undefined) throw new DecodeError('a message for an unknown kind of channel')
+      publications.push({ kind, channel: from.word(), message: from.word() })
+    }
+    return { publications, deps }
+  } catch (error) {
+    if (!(error instanceof DecodeError)) throw error
+    throw new ProtocolViolation('malformed-message', error.message)
+  }
+}
