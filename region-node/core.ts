@@ -18,10 +18,8 @@ import { Membership } from '../crdt/membership.ts'
 import { type Origin, OriginTable } from '../crdt/origin.ts'
 import type { VersionVector } from '../crdt/version-vector.ts'
 import { Mesh } from '../sync/mesh.ts'
-import type { Identity, SyncHost, Transport, Unheard } from '../sync/ports.ts'
-import type { Publication } from '../sync/publication.ts'
+import type { Identity, Publication, SyncHost, Transport, Unheard } from '../sync/ports.ts'
 import { reason } from '../sync/reason.ts'
-import { SYNC_DEFAULTS, type SyncSettings } from '../sync/settings.ts'
 import type { SnapshotHost } from '../sync/snapshot-ports.ts'
 import { AccessControl } from './acl/access-control.ts'
 import { AclFile } from './acl/acl-file.ts'
@@ -31,13 +29,13 @@ import { catalogOf } from './commands/access.ts'
 import { commandTable } from './commands/families.ts'
 import type { Services } from './commands/services.ts'
 import type { Session } from './commands/session.ts'
-import { SETTING_ROWS } from './config/table.ts'
-import { databaseConfiguration, type Settings } from './config.ts'
+import type { Settings } from './config.ts'
+import { evictionSettings, identityOf, lockFolder, syncSettings, watchSettings } from './core-settings.ts'
 import { Digests } from './digests.ts'
-import { CommandWatch, type WatchSettings } from './engine/command-watch.ts'
+import { CommandWatch } from './engine/command-watch.ts'
 import { ConflictLog } from './engine/conflict-log.ts'
 import { Engine } from './engine/engine.ts'
-import { DiskError, type Env } from './env.ts'
+import type { Env } from './env.ts'
 import { CommandError, errors } from './errors.ts'
 import { HorizonKeeper } from './horizon-keeper.ts'
 import { LateTail } from './late-tail.ts'
@@ -54,8 +52,6 @@ import { Snapshotter } from './persistence/snapshotter.ts'
 import { Staging } from './persistence/staging.ts'
 import type { CommandSink, TurnPort, Waiting } from './server/connection.ts'
 import { StartError } from './start-error.ts'
-import { SyncLinger } from './sync-linger.ts'
-import { VERSION } from './version.ts'
 
 /** How often due keys are looked at for removal. */
 const EXPIRE_INTERVAL_MS = 100
@@ -171,25 +167,14 @@ export class NodeCore implements CommandSink, TurnPort, SyncHost {
       random: () => env.random(),
       driftMaxMs: () => values['max-drift-ms'],
       access: this.access,
-      eviction: {
-        policy: () => values['maxmemory-policy'],
-        samples: () => values['maxmemory-samples'],
-        useCount: {
-          get logFactor() {
-            return values['lfu-log-factor']
-          },
-          get decayMinutes() {
-            return values['lfu-decay-time']
-          },
-        },
-      },
+      eviction: evictionSettings(settings),
       trackedKeysMax: () => values['tracking-table-max-keys'],
     })
     this.watch = new CommandWatch(
       env,
       () => watchSettings(settings),
       (observer) => {
-        this.engine.observer = observer
+        this.engine.commands.observer = observer
       },
     )
     this.watch.configure()
@@ -201,13 +186,13 @@ export class NodeCore implements CommandSink, TurnPort, SyncHost {
       evict: (bytes) => this.#evict(bytes),
       changed: (isShort, sentence) => this.#memoryChanged(isShort, sentence),
     })
-    this.engine.audience.configure(values['notify-keyspace-events'])
+    this.engine.commands.audience.configure(values['notify-keyspace-events'])
     this.engine.policyChanged()
     settings.onChange((name) => {
       if (name === 'maxmemory') this.memory.look()
       if (name === 'requirepass') this.access.setDefaultPassword(values.requirepass)
       if (name === 'maxmemory-policy') this.engine.policyChanged()
-      if (name === 'notify-keyspace-events') this.engine.audience.configure(values[name])
+      if (name === 'notify-keyspace-events') this.engine.commands.audience.configure(values[name])
     })
     this.store = new SnapshotStore(env.disk, this.#folder, (sentence) => ports.log.warn(sentence))
     this.snapshotter = this.#makeSnapshotter(folder)
@@ -234,7 +219,7 @@ export class NodeCore implements CommandSink, TurnPort, SyncHost {
     const { log, store, mesh, adoption, lateTail } = this
     this.retention = new LogRetention({ log, store, mesh, adoption, lateTail })
     this.keeper = this.#makeKeeper()
-    this.engine.admission.begin('loading')
+    this.engine.commands.admission.begin('loading')
   }
 
   #makeAccess(): AccessControl {
@@ -267,7 +252,7 @@ export class NodeCore implements CommandSink, TurnPort, SyncHost {
   #userChanged(user: User, isGone: boolean): void {
     for (const session of this.services.sessions) {
       if (session.user !== user) continue
-      if (!isGone && this.engine.audience.mayStay(session, user)) continue
+      if (!isGone && this.engine.commands.audience.mayStay(session, user)) continue
       session.closing = true
       session.resume()
     }
@@ -466,7 +451,7 @@ export class NodeCore implements CommandSink, TurnPort, SyncHost {
     this.mesh.membershipChanged()
     this.lateTail.isPending = this.engine.hasLateTail
     this.keeper.begin(this.#terms.lacking)
-    this.engine.admission.end('loading')
+    this.engine.commands.admission.end('loading')
   }
 
   #recoverFiles(): Generator<RecoveryProgress, Recovered> {
@@ -562,7 +547,7 @@ export class NodeCore implements CommandSink, TurnPort, SyncHost {
 
   close(session: Session): void {
     if (session.isMonitor) this.watch.removeMonitor(session)
-    this.engine.release(session)
+    this.engine.commands.release(session)
   }
 
   touch(connection: Waiting): void {
@@ -639,7 +624,7 @@ export class NodeCore implements CommandSink, TurnPort, SyncHost {
   }
 
   #roomChanged(hasRoom: boolean): void {
-    const { admission } = this.engine
+    const { admission } = this.engine.commands
     if (hasRoom) {
       admission.end('disk')
       this.mesh.resumePulling()
@@ -662,7 +647,7 @@ export class NodeCore implements CommandSink, TurnPort, SyncHost {
   }
 
   #memoryChanged(isShort: boolean, sentence: string): void {
-    const { admission } = this.engine
+    const { admission } = this.engine.commands
     if (isShort) admission.begin('memory')
     else admission.end('memory')
     this.#ports.log.warn(sentence)
@@ -695,7 +680,7 @@ export class NodeCore implements CommandSink, TurnPort, SyncHost {
     this.adoption.stop()
     await this.mesh.stop(reason)
     // In the middle of recovery nothing was begun that would have to be ended.
-    if (!this.engine.admission.has('loading')) await this.#endLog()
+    if (!this.engine.commands.admission.has('loading')) await this.#endLog()
     this.#lock.release()
   }
 
@@ -708,69 +693,6 @@ export class NodeCore implements CommandSink, TurnPort, SyncHost {
     if (this.log.isFull)
       this.#ports.log.warn('the last writes, of which no client was told, found no room on the disk')
     else if (!this.#failed) this.#terms.note(this.keeper.lacking, this.log.durablePosition)
-  }
-}
-
-function lockFolder(env: Env, folder: string): { release(): void } {
-  try {
-    env.disk.makeFolder(folder)
-    const lock = env.disk.lockFolder(folder)
-    if ('release' in lock) return lock
-    throw new StartError(
-      `the data folder ${folder} is in use by process ${lock.heldBy}: two nodes never share one. ` +
-        'Stop that process, or give this node a folder of its own with --dir.',
-    )
-  } catch (error) {
-    if (!(error instanceof DiskError)) throw error
-    throw new StartError(`cannot use the data folder ${folder}: ${error.message}. Choose another with --dir.`)
-  }
-}
-
-function identityOf(
-  { region, regionId, nodeId, partitions }: FolderIdentity,
-  settings: Settings,
-  epoch: () => number,
-): Identity {
-  return {
-    region,
-    regionId,
-    nodeId,
-    partitions,
-    configuration: databaseConfiguration(settings),
-    version: VERSION,
-    get epoch() {
-      return epoch()
-    },
-  }
-}
-
-function watchSettings({ values }: Settings): WatchSettings {
-  return {
-    slowMicros: values['slowlog-log-slower-than'],
-    slowLogLength: values['slowlog-max-len'],
-    latencyMs: values['latency-monitor-threshold'],
-    tracksLatency: values['latency-tracking'],
-    isSecret: (name) => SETTING_ROWS.get(name)?.secret === true,
-  }
-}
-
-/** Settings as sync reads them: through, so that CONFIG SET takes effect at once. */
-function syncSettings({ values }: Settings, env: Env): SyncSettings {
-  const linger = new SyncLinger(env, () => values['sync-linger-ms'])
-  return {
-    ...SYNC_DEFAULTS,
-    peers: values.peer,
-    secret: values['sync-secret'],
-    frameBytesMax: values['sync-frame-bytes-max'],
-    get lingerMs() {
-      return linger.next()
-    },
-    get causalBufferBytesMax() {
-      return values['causal-buffer-bytes']
-    },
-    get expireTakeoverMs() {
-      return values['expire-takeover-ms']
-    },
   }
 }
 

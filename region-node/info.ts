@@ -86,7 +86,7 @@ function clients(core: NodeCore, facts: HostFacts): Lines {
     ['connected_clients', facts.clients.connected],
     ['maxclients', facts.clients.max],
     ['blocked_clients', facts.clients.blocked],
-    ['tracking_clients', core.engine.audience.tracking.clientCount],
+    ['tracking_clients', core.engine.commands.audience.tracking.clientCount],
   ]
 }
 
@@ -169,18 +169,18 @@ function persistence(core: NodeCore, facts: HostFacts): Lines {
 function stats(core: NodeCore, facts: HostFacts): Lines {
   return [
     ['total_connections_received', facts.clients.received],
-    ['total_commands_processed', core.engine.commandCount],
+    ['total_commands_processed', core.engine.commands.commandCount],
     ['instantaneous_ops_per_sec', Math.round(facts.commandsPerSecond)],
     ['total_net_input_bytes', facts.clients.inputBytes],
     ['total_net_output_bytes', facts.clients.outputBytes],
     ['rejected_connections', facts.clients.rejected],
-    ['pubsub_channels', core.engine.audience.channels.nameCount('channel')],
-    ['pubsub_patterns', core.engine.audience.channels.nameCount('pattern')],
-    ['pubsubshard_channels', core.engine.audience.channels.nameCount('shard')],
-    ['tracking_total_keys', core.engine.audience.tracking.keyCount],
+    ['pubsub_channels', core.engine.commands.audience.channels.nameCount('channel')],
+    ['pubsub_patterns', core.engine.commands.audience.channels.nameCount('pattern')],
+    ['pubsubshard_channels', core.engine.commands.audience.channels.nameCount('shard')],
+    ['tracking_total_keys', core.engine.commands.audience.tracking.keyCount],
     ['expired_keys', core.engine.expiredCount],
     ['evicted_keys', core.engine.evictedCount],
-    ['total_error_replies', core.engine.errorCount],
+    ['total_error_replies', core.engine.commands.errorCount],
   ]
 }
 

@@ -5,33 +5,9 @@
  * falls a while after keys were deleted: when the heap has been collected. Resident is what the system counts.
  */
 import { LIBRARY_DB } from '../crdt/effects/key-effects.ts'
+import type { MemoryFigures } from './commands/services.ts'
 import type { NodeCore } from './core.ts'
 import type { ProcessFacts } from './process-facts.ts'
-
-export interface MemoryFigures {
-  /** Bytes, all but the last three. */
-  readonly used: number
-  readonly resident: number
-  /** The most that was resident since the start. */
-  readonly residentPeak: number
-  readonly heap: number
-  readonly heapLimit: number
-  readonly buffers: number
-  /** Room in the arrays of the keyspace that new keys take first. */
-  readonly free: number
-  /** Recent log, kept for peers. */
-  readonly logTail: number
-  /** Received ops that wait for others. */
-  readonly waitingOps: number
-  /** What clients have sent and not been served, and replies that they have not read. */
-  readonly clients: number
-  /** Of what is used, what is none of the data. */
-  readonly overhead: number
-  readonly dataset: number
-  readonly keys: number
-  /** Resident by used. */
-  readonly fragmentation: number
-}
 
 export function memoryFigures(core: NodeCore, facts: ProcessFacts, clientBytes: number): MemoryFigures {
   const { rss, rssPeak, heapUsed, buffers, heapLimit } = facts

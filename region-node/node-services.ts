@@ -5,9 +5,15 @@
  */
 import type { Latin1 } from '../crdt/codec/bytes.ts'
 import type { VersionVector } from '../crdt/version-vector.ts'
-import type { ChannelKind } from '../sync/publication.ts'
+import type { ChannelKind } from '../sync/ports.ts'
 import type { AclFile } from './acl/acl-file.ts'
-import type { LinkState, RegionControl, Services, SnapshotControl } from './commands/services.ts'
+import type {
+  LinkState,
+  MemoryFigures,
+  RegionControl,
+  Services,
+  SnapshotControl,
+} from './commands/services.ts'
 import type { Session } from './commands/session.ts'
 import { configGet, configRewrite, configSet } from './config.ts'
 import type { NodeCore } from './core.ts'
@@ -15,7 +21,7 @@ import type { CommandWatch } from './engine/command-watch.ts'
 import { DiskError, type Env } from './env.ts'
 import { commandError, errors } from './errors.ts'
 import { type HostFacts, INFO_SECTIONS, infoSection } from './info.ts'
-import { type MemoryFigures, memoryFigures } from './memory-figures.ts'
+import { memoryFigures } from './memory-figures.ts'
 import { regionsOf } from './regions.ts'
 import { LuaHost } from './scripts/lua-host.ts'
 import { luaProgram } from './scripts/lua-program.ts'

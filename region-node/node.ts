@@ -151,7 +151,7 @@ class Node implements RunningNode, Front {
 
   #measureRate(): void {
     this.#env.after(RATE_INTERVAL_MS, () => {
-      const { commandCount } = this.#core.engine
+      const { commandCount } = this.#core.engine.commands
       this.#rate = { commands: commandCount, perSecond: Math.max(0, commandCount - this.#rate.commands) }
       this.#measureRate()
     })
@@ -260,7 +260,7 @@ class Node implements RunningNode, Front {
         refused: listener.rejectedConnections,
       },
       ops: {
-        commands: core.engine.commandCount,
+        commands: core.engine.commands.commandCount,
         minted: core.engine.mintedCount,
         applied: core.engine.receivedCount,
         waiting: core.mesh.waiting.batches,

@@ -6,7 +6,8 @@
  * not read: publishing promises nothing to who cannot follow.
  */
 import type { VersionVector } from '../crdt/version-vector.ts'
-import { type Publication, publicationBytes } from './publication.ts'
+import type { Publication } from './ports.ts'
+import { publicationBytes } from './publication.ts'
 
 interface Held {
   readonly deps: VersionVector

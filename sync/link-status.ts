@@ -1,11 +1,14 @@
 /**
  * link-status.ts: what the mesh tells of the links with one peer.
  *
- * Plain data; `Mesh.links` fills it in. Times are milliseconds, counts are of this run of the node.
+ * Plain data. Times are milliseconds, counts are of this run of the node.
  */
 import type { VersionVector } from '../crdt/version-vector.ts'
+import type { Peer } from './peer.ts'
+import type { SyncHost } from './ports.ts'
 import type { PullState } from './puller.ts'
 import type { Reason } from './reason.ts'
+import { opsBeyond } from './region-vector.ts'
 import type { TransferProgress } from './snapshot-progress.ts'
 
 /** One peer, for CRDT.LINK STATUS, INFO and /v1/status. */
@@ -44,4 +47,34 @@ export interface LinkStatus {
   readonly snapshotIn: TransferProgress | undefined
   /** The snapshot that the peer fetches from this node. */
   readonly snapshotOut: TransferProgress | undefined
+}
+
+/** What is known of the two links themselves. */
+export type LinkEnds = Pick<LinkStatus, 'pull' | 'serve' | 'relays' | 'snapshotIn' | 'snapshotOut'>
+
+/** @param nowMs  our monotonic clock */
+export function linkStatus(
+  { applied, identity }: Pick<SyncHost, 'applied' | 'identity'>,
+  peer: Peer,
+  nowMs: number,
+  ends: LinkEnds,
+): LinkStatus {
+  const { applied: known, regionId } = peer
+  const sinceMs = regionId === undefined ? undefined : peer.settled.behindSinceMs(regionId, applied)
+  return {
+    region: peer.name,
+    regionId,
+    url: peer.url,
+    paused: peer.paused,
+    lagOps: known === undefined ? undefined : opsBeyond(known, applied, identity.regionId),
+    lagMs: Math.round(peer.lag.lagMs(nowMs)),
+    behindOps: known === undefined || regionId === undefined ? 0 : opsBeyond(applied, known, regionId),
+    behindMs: sinceMs === undefined ? 0 : Math.round(nowMs - sinceMs),
+    skewMs: peer.skewMs,
+    roundTripMs: peer.roundTripMs,
+    ...peer.traffic,
+    lastError: peer.lastError,
+    acknowledged: peer.durable,
+    ...ends,
+  }
 }

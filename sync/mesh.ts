@@ -15,31 +15,26 @@
 import type { RegionRecord } from '../crdt/membership.ts'
 import type { Origin } from '../crdt/origin.ts'
 import { VersionVector } from '../crdt/version-vector.ts'
+import { DurableWaits, type WaitedPeer } from './durable-waits.ts'
 import { judgePeer } from './handshake.ts'
 import { HeldPublications } from './held-publications.ts'
 import { Inbox } from './inbox.ts'
-import type { LinkStatus } from './link-status.ts'
+import { type LinkStatus, linkStatus } from './link-status.ts'
 import type { Ack, Status, WireStanding } from './messages.ts'
 import { OpsFrames } from './ops-frame.ts'
+import { OutgoingPublications } from './outgoing-publications.ts'
 import { type HearingReport, Peer } from './peer.ts'
-import type { Identity, Link, LinkEvents, SyncEnv, SyncHost, Timer, Transport } from './ports.ts'
-import { decodePublications, encodePublications, type Publication, publicationBytes } from './publication.ts'
+import type { Identity, Link, LinkEvents, Publication, SyncEnv, SyncHost, Timer, Transport } from './ports.ts'
+import { decodePublications } from './publication.ts'
 import { Puller } from './puller.ts'
-import { type Reason, reason } from './reason.ts'
-import { opsBeyond, opsOfRegion } from './region-vector.ts'
+import { hasLeft, linkDown, type Reason, reason } from './reason.ts'
+import { opsOfRegion } from './region-vector.ts'
 import { RelayPlan } from './relay-plan.ts'
 import { ServerLink } from './server-link.ts'
 import type { PeerAddress, SyncSettings } from './settings.ts'
 import { SnapshotFetch } from './snapshot-fetch.ts'
 import { type CutMember, type Holdup, StableCut, type Standing } from './stable-cut.ts'
 import { fencesFromWire, ownStanding, standingFromWire, standingToWire } from './standings.ts'
-
-/** Somebody waits until the connected peers have something durably. */
-interface DurableWait {
-  readonly target: VersionVector
-  readonly done: (count: number) => void
-  timer: Timer | undefined
-}
 
 /** A peer with both of its links. */
 interface Member {
@@ -64,12 +59,8 @@ export class Mesh {
   readonly #members = new Map<string, Member>()
   /** Accepted links whose handshake is not done. */
   readonly #strangers = new Set<ServerLink>()
-  /** What clients of this node have published since the last time that anything was sent. */
-  #publications: Publication[] = []
-  #publicationBytes = 0
-  /** Published messages that a peer, or this node, could not follow, since the start. */
-  #droppedPublications = 0
-  readonly #waits = new Set<DurableWait>()
+  readonly #publications: OutgoingPublications
+  readonly #waits: DurableWaits
   /** The epoch of the own region that the links were opened with. */
   #ownEpoch: number
   /** When this was made, our monotonic clock: a region never heard counts as heard then. */
@@ -90,6 +81,11 @@ export class Mesh {
     this.#settings = settings
     this.#madeMs = env.monoMs()
     this.#inbox = new Inbox(host, settings)
+    this.#publications = new OutgoingPublications(settings.publicationBytesMax)
+    this.#waits = new DurableWaits({
+      peers: () => this.#waitedPeers(),
+      after: (delayMs, task) => env.after(delayMs, task),
+    })
     this.#plan = new RelayPlan(host.identity.regionId)
     this.#snapshots = new SnapshotFetch({
       host,
@@ -158,7 +154,7 @@ export class Mesh {
 
   #removeMember(member: Member): void {
     const { peer, puller } = member
-    const why = this.#hasLeft(peer.name)
+    const why = hasLeft(peer.name)
     puller.stop(why)
     member.server?.end(why)
     this.#members.delete(peer.name)
@@ -184,10 +180,6 @@ export class Mesh {
       'region-behind',
       `region ${region} was away for too long and has to take a snapshot before its ops count again`,
     )
-  }
-
-  #hasLeft(region: string): Reason {
-    return reason('region-left', `region ${region} was removed from the database`)
   }
 
   #pullerOf(peer: Peer, held: HeldPublications): Puller {
@@ -232,8 +224,7 @@ export class Mesh {
     this.#state = 'stopped'
     for (const timer of [this.#heartbeat, this.#linger, this.#ackLinger, this.#release, this.#replan])
       timer?.cancel()
-    for (const wait of this.#waits) wait.timer?.cancel()
-    this.#waits.clear()
+    this.#waits.stop()
     this.#snapshots.stop()
     for (const stranger of this.#strangers) stranger.end(goodbye)
     for (const { puller, server } of this.#members.values()) {
@@ -252,31 +243,20 @@ export class Mesh {
   /** Clients of this node have published: sent beside the next ops, to the peers that are connected. */
   publish(publication: Publication): void {
     if (this.#state !== 'running' || this.#members.size === 0) return
-    const bytes = publicationBytes(publication)
-    if (this.#publicationBytes + bytes > this.#settings.publicationBytesMax) {
-      this.#droppedPublications++
-      return
-    }
-    this.#publicationBytes += bytes
-    this.#publications.push(publication)
+    this.#publications.add(publication)
     this.logAdvanced()
   }
 
   /** Published messages that found a peer, or this node, too slow to be told, since the start. */
   get droppedPublications(): number {
-    let dropped = this.#droppedPublications
+    let { dropped } = this.#publications
     for (const { held } of this.#members.values()) dropped += held.dropped
     return dropped
   }
 
-  #sendPublications(): void {
-    const { applied, latin1 } = this.#host
-    const publications = this.#publications
-    this.#publications = []
-    this.#publicationBytes = 0
-    const message = encodePublications(publications, applied.toWire(), latin1)
+  *#publicationPeers(): IterableIterator<(message: Uint8Array) => boolean> {
     for (const { server } of this.#members.values())
-      if (server?.publish(message) === false) this.#droppedPublications += publications.length
+      if (server !== undefined) yield (message) => server.publish(message)
   }
 
   /** @throws ProtocolViolation */
@@ -360,7 +340,15 @@ export class Mesh {
   }
 
   links(): LinkStatus[] {
-    return [...this.#members.values()].map((member) => this.#statusOf(member))
+    return [...this.#members.values()].map(({ peer, puller, server }) =>
+      linkStatus(this.#host, peer, this.#env.monoMs(), {
+        pull: puller.state,
+        serve: server === undefined ? 'absent' : 'streaming',
+        relays: this.#plan.relayedBy(peer.name),
+        snapshotIn: this.#snapshots.progressOf(puller),
+        snapshotOut: server?.snapshotProgress,
+      }),
+    )
   }
 
   /** Received batches that wait for others they depend on. */
@@ -460,11 +448,14 @@ export class Mesh {
     }
   }
 
+  *#waitedPeers(): IterableIterator<WaitedPeer> {
+    for (const { server, peer } of this.#members.values())
+      yield { isConnected: server !== undefined, durable: peer.durable }
+  }
+
   /** How many peers have acknowledged all of `target` as fsynced. */
   durableCount(target: VersionVector): number {
-    let count = 0
-    for (const { peer } of this.#members.values()) if (peer.durable?.covers(target)) count++
-    return count
+    return this.#waits.count(target)
   }
 
   /**
@@ -474,39 +465,11 @@ export class Mesh {
    * @param done  called once, later: with the number of peers that have it
    */
   awaitDurable(target: VersionVector, timeoutMs: number, done: (count: number) => void): { cancel(): void } {
-    const wait: DurableWait = { target, done, timer: undefined }
-    this.#waits.add(wait)
-    if (this.#isMet(wait)) {
-      wait.timer = this.#env.after(0, () => this.#finish(wait))
-    } else {
-      if (timeoutMs > 0) wait.timer = this.#env.after(timeoutMs, () => this.#finish(wait))
+    return this.#waits.begin(target, timeoutMs, done, () => {
       this.#pump()
-      for (const { server, peer } of this.#members.values()) {
+      for (const { server, peer } of this.#members.values())
         if (!peer.durable?.covers(target)) server?.hurry(target)
-      }
-    }
-    return {
-      cancel: () => {
-        wait.timer?.cancel()
-        this.#waits.delete(wait)
-      },
-    }
-  }
-
-  #isMet({ target }: DurableWait): boolean {
-    for (const { server, peer } of this.#members.values()) {
-      if (server !== undefined && !peer.durable?.covers(target)) return false
-    }
-    return true
-  }
-
-  #finish(wait: DurableWait): void {
-    wait.timer?.cancel()
-    if (this.#waits.delete(wait)) wait.done(this.durableCount(wait.target))
-  }
-
-  #finishMet(): void {
-    for (const wait of this.#waits) if (this.#isMet(wait)) this.#finish(wait)
+    })
   }
 
   #setMember(member: Member, up: boolean): void {
@@ -517,17 +480,9 @@ export class Mesh {
       this.#join(member)
       return
     }
-    const why = this.#linkDown(peer.name)
+    const why = linkDown(this.#host.identity.region, peer.name)
     puller.stop(why)
     member.server?.end(why)
-  }
-
-  #linkDown(region: string): Reason {
-    const own = this.#host.identity.region
-    return reason(
-      'link-down',
-      `the link between regions ${own} and ${region} was cut by an operator in ${own}`,
-    )
   }
 
   #accept(link: Link): LinkEvents {
@@ -554,7 +509,7 @@ export class Mesh {
   #judgePuller(identity: Identity): Reason | undefined {
     const objection = judgePeer(this.#host.identity, identity, this.#linkedNodes())
     if (objection !== undefined) return this.#refused(identity.region, objection)
-    if (this.#host.membership.statusOf(identity.regionId) === 'left') return this.#hasLeft(identity.region)
+    if (this.#host.membership.statusOf(identity.regionId) === 'left') return hasLeft(identity.region)
     const member = this.#members.get(identity.region)
     if (member === undefined) {
       const own = this.#host.identity.region
@@ -563,7 +518,7 @@ export class Mesh {
         `region ${identity.region} is not a peer of region ${own}: add it with 'causeway region add'`,
       )
     }
-    return member.peer.paused ? this.#linkDown(identity.region) : undefined
+    return member.peer.paused ? linkDown(this.#host.identity.region, identity.region) : undefined
   }
 
   #judgeServer(peer: Peer, identity: Identity): Reason | undefined {
@@ -609,7 +564,7 @@ export class Mesh {
     if (member?.server !== server) return
     member.server = undefined
     member.peer.failed(why)
-    this.#finishMet()
+    this.#waits.finishMet()
   }
 
   #credit(server: ServerLink, ack: Ack): void {
@@ -636,7 +591,7 @@ export class Mesh {
       peer.skewMs = Math.round(ack.wallMs + peer.roundTripMs / 2 - this.#env.wallMs())
     }
     server.hasAll(applied)
-    this.#finishMet()
+    this.#waits.finishMet()
   }
 
   #pump(): void {
@@ -648,7 +603,9 @@ export class Mesh {
       peer.lag.minted(opCount, nowMs, this.#settings.ackLingerMs)
       server?.pump()
     }
-    if (this.#publications.length > 0) this.#sendPublications()
+    if (this.#publications.isEmpty) return
+    const { applied, latin1 } = this.#host
+    this.#publications.send(applied.toWire(), latin1, this.#publicationPeers())
   }
 
   #standings(): WireStanding[] {
@@ -736,32 +693,5 @@ export class Mesh {
       this.#replan = this.#env.after(checkAfterMs, () => this.#replanNow())
     }
     for (const { puller } of this.#members.values()) puller.adjust()
-  }
-
-  #statusOf({ peer, puller, server }: Member): LinkStatus {
-    const { applied, identity } = this.#host
-    const { applied: known, regionId } = peer
-    const nowMs = this.#env.monoMs()
-    const sinceMs = regionId === undefined ? undefined : peer.settled.behindSinceMs(regionId, applied)
-    return {
-      region: peer.name,
-      regionId,
-      url: peer.url,
-      pull: puller.state,
-      serve: server === undefined ? 'absent' : 'streaming',
-      paused: peer.paused,
-      relays: this.#plan.relayedBy(peer.name),
-      lagOps: known === undefined ? undefined : opsBeyond(known, applied, identity.regionId),
-      lagMs: Math.round(peer.lag.lagMs(nowMs)),
-      behindOps: known === undefined || regionId === undefined ? 0 : opsBeyond(applied, known, regionId),
-      behindMs: sinceMs === undefined ? 0 : Math.round(nowMs - sinceMs),
-      skewMs: peer.skewMs,
-      roundTripMs: peer.roundTripMs,
-      ...peer.traffic,
-      lastError: peer.lastError,
-      acknowledged: peer.durable,
-      snapshotIn: this.#snapshots.progressOf(puller),
-      snapshotOut: server?.snapshotProgress,
-    }
   }
 }

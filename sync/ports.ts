@@ -8,7 +8,6 @@ import type { Latin1 } from '../crdt/codec/bytes.ts'
 import type { Membership } from '../crdt/membership.ts'
 import type { Origin, OriginTable } from '../crdt/origin.ts'
 import type { VersionVector } from '../crdt/version-vector.ts'
-import type { Publication } from './publication.ts'
 import type { SnapshotHost } from './snapshot-ports.ts'
 
 export interface Timer {
@@ -71,6 +70,16 @@ export interface LogStream {
   ): { readonly records: readonly LogRecord[]; readonly next: LogPosition }
   /** Behind the last record that may travel. */
   readonly end: LogPosition
+}
+
+/** Which names a channel is among. */
+export type ChannelKind = 'channel' | 'shard'
+
+/** What a client published. */
+export interface Publication {
+  readonly kind: ChannelKind
+  readonly channel: string
+  readonly message: string
 }
 
 export interface SyncHost {

@@ -7,17 +7,11 @@
 import { ByteReader, ByteWriter, DecodeError, type Latin1 } from '../crdt/codec/bytes.ts'
 import type { WireVector } from '../crdt/version-vector.ts'
 import { isOriginId, TYPE_BYTE } from './messages.ts'
+import type { ChannelKind, Publication } from './ports.ts'
 import { ProtocolViolation } from './reason.ts'
 
-/** Which names the channel is among. Its place is its number on the wire. */
-const CHANNEL_KINDS = ['channel', 'shard'] as const
-export type ChannelKind = (typeof CHANNEL_KINDS)[number]
-
-export interface Publication {
-  readonly kind: ChannelKind
-  readonly channel: string
-  readonly message: string
-}
+/** Their place is their number on the wire. */
+const CHANNEL_KINDS: readonly ChannelKind[] = ['channel', 'shard']
 
 /** Bytes that a publication takes beside its words, at most. */
 export const PUBLICATION_OVERHEAD_BYTES = 16

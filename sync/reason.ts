@@ -66,3 +66,12 @@ export class ProtocolViolation extends Error {
 export function isRefusal({ code }: Reason): boolean {
   return REFUSAL_CODES.some((refusal) => refusal === code)
 }
+
+export function hasLeft(region: string): Reason {
+  return reason('region-left', `region ${region} was removed from the database`)
+}
+
+/** @param own  where the operator was who cut it */
+export function linkDown(own: string, region: string): Reason {
+  return reason('link-down', `the link between regions ${own} and ${region} was cut by an operator in ${own}`)
+}

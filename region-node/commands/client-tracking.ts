@@ -2,11 +2,10 @@
  * client-tracking.ts: the subcommands of CLIENT by which a client that keeps copies of keys says so: TRACKING,
  * CACHING, GETREDIR, TRACKINGINFO. What is done for it is in `engine/tracking.ts`.
  */
-import type { Tracked, TrackingOptions } from '../engine/tracking.ts'
 import { commandError, errors } from '../errors.ts'
 import { type CommandContext, type CommandDef, defineCommands, NO_KEYS } from './command.ts'
 import { parseCount } from './parse.ts'
-import type { Session } from './session.ts'
+import type { Session, Tracked, TrackingOptions } from './session.ts'
 
 const noSuchRedirect = commandError('ERR The client ID you want redirect to does not exist')
 const prefixNeedsBroadcast = commandError('ERR PREFIX option requires BCAST mode to be enabled')

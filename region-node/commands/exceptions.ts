@@ -11,7 +11,17 @@ export interface Exception {
 
 export const EXCEPTIONS: readonly Exception[] = [
   {
-    commands: ['replicaof', 'slaveof', 'failover', 'psync', 'sync', 'replconf', 'restore-asking', 'migrate'],
+    commands: [
+      'replicaof',
+      'slaveof',
+      'failover',
+      'psync',
+      'sync',
+      'replconf',
+      'restore-asking',
+      'migrate',
+      'waitaof',
+    ],
     reason: 'Replicas inside a region are not built yet. Other regions are connected by `causeway region`.',
   },
   {

@@ -3,10 +3,10 @@
  */
 import { keyBytes } from '../engine/key-memory.ts'
 import { errors } from '../errors.ts'
-import type { MemoryFigures } from '../memory-figures.ts'
 import { type CommandContext, type CommandDef, NO_KEYS } from './command.ts'
 import { container, helpOf } from './container.ts'
 import { parseCount } from './parse.ts'
+import type { MemoryFigures } from './services.ts'
 
 /** Elements of a collection that are looked at, as in Redis. */
 const SAMPLES_DEFAULT = 5

@@ -5,7 +5,7 @@
  * is not told before everything its publisher had seen is there (semantics.md, PUBLISH). The number that
  * PUBLISH answers is that of this region: nobody waits for the others.
  */
-import type { ChannelKind } from '../../sync/publication.ts'
+import type { ChannelKind } from '../../sync/ports.ts'
 import type { ListenKind } from '../engine/channels.ts'
 import { commandError } from '../errors.ts'
 import { type CommandContext, type CommandDef, type CommandFlag, defineCommands, NO_KEYS } from './command.ts'

@@ -162,6 +162,8 @@ const configCommand = container({
       '    Set the configuration <directive> to <value>.',
       'RESETSTAT',
       '    Reset statistics reported by the INFO command.',
+      'REWRITE',
+      '    Rewrite the configuration file.',
     ]),
   ],
 })

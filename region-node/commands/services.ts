@@ -7,12 +7,11 @@
 import type { Latin1 } from '../../crdt/codec/bytes.ts'
 import type { RegionStatus } from '../../crdt/effects/horizon-effects.ts'
 import type { VersionVector } from '../../crdt/version-vector.ts'
-import type { ChannelKind } from '../../sync/publication.ts'
+import type { ChannelKind } from '../../sync/ports.ts'
 import type { TransferProgress } from '../../sync/snapshot-progress.ts'
 import type { AclFile } from '../acl/acl-file.ts'
 import type { CommandWatch } from '../engine/command-watch.ts'
 import type { ConflictLog } from '../engine/conflict-log.ts'
-import type { MemoryFigures } from '../memory-figures.ts'
 import type { ScriptHost } from '../scripts/port.ts'
 import type { Session } from './session.ts'
 
@@ -81,6 +80,32 @@ export interface RegionControl {
   list(): readonly RegionState[]
   /** Mints the op by which a region joins, or leaves. @throws CommandError while this node may not mint */
   change(regionId: number, name: string, url: string, status: 'member' | 'left'): void
+}
+
+/** Where the memory of a node is: see `memory-figures.ts`. */
+export interface MemoryFigures {
+  /** Bytes, all but the last three. */
+  readonly used: number
+  readonly resident: number
+  /** The most that was resident since the start. */
+  readonly residentPeak: number
+  readonly heap: number
+  readonly heapLimit: number
+  readonly buffers: number
+  /** Room in the arrays of the keyspace that new keys take first. */
+  readonly free: number
+  /** Recent log, kept for peers. */
+  readonly logTail: number
+  /** Received ops that wait for others. */
+  readonly waitingOps: number
+  /** What clients have sent and not been served, and replies that they have not read. */
+  readonly clients: number
+  /** Of what is used, what is none of the data. */
+  readonly overhead: number
+  readonly dataset: number
+  readonly keys: number
+  /** Resident by used. */
+  readonly fragmentation: number
 }
 
 export interface Services {

@@ -9,7 +9,6 @@
  * DISCARD or RESET.
  */
 import type { User } from '../acl/user.ts'
-import type { Tracked } from '../engine/tracking.ts'
 import type { CommandError } from '../errors.ts'
 import { ReplyWriter } from '../resp/reply.ts'
 
@@ -25,6 +24,27 @@ export interface WatchedKey {
   readonly key: string
   /** The key had a value a read would have shown when WATCH ran. */
   readonly existed: boolean
+}
+
+/** What CLIENT TRACKING ON says. */
+export interface TrackingOptions {
+  readonly broadcasts: boolean
+  /** Keys are remembered only behind CLIENT CACHING YES, or but behind CLIENT CACHING NO. */
+  readonly mode: 'all' | 'optin' | 'optout'
+  /** A client is not told of its own changes. */
+  readonly noLoop: boolean
+  /** Who is told in its place. */
+  readonly redirect: Session | undefined
+  readonly prefixes: readonly string[]
+}
+
+/** One client that tracks. */
+export interface Tracked {
+  options: TrackingOptions
+  /** CLIENT CACHING, for the next command. */
+  caching: 'yes' | 'no' | undefined
+  /** The client that was to be told is gone. */
+  isRedirectBroken: boolean
 }
 
 export class Session {

@@ -31,27 +31,29 @@ export interface Argument {
 }
 
 /** Names of values that are not just strings. */
-const NAMES_BY_TYPE: Readonly<Partial<Record<ValueType, string>>> = {
-  key: 'key key1 key2 newkey source sourcekey src destination destkey dst',
-  integer:
+const NAMES_BY_TYPE: readonly (readonly [ValueType, string])[] = [
+  ['key', 'key key1 key2 newkey source sourcekey src destination destkey dst'],
+  [
+    'integer',
     'bit bits client-id count cursor db decrement destination-db end entries-added entries-read frequency ' +
-    'increment index index1 index2 len limit milliseconds ms num-matches numfields numkeys numreplicas offset ' +
-    'protover rank seconds start stop ttl version weight',
-  double: 'height latitude longitude max min radius score timeout width',
-  pattern: 'pattern',
-  'unix-time': 'unix-time-milliseconds unix-time-seconds',
-}
+      'increment index index1 index2 len limit milliseconds ms num-matches numfields numkeys numreplicas offset ' +
+      'protover rank seconds start stop ttl version weight',
+  ],
+  ['double', 'height latitude longitude max min radius score timeout width'],
+  ['pattern', 'pattern'],
+  ['unix-time', 'unix-time-milliseconds unix-time-seconds'],
+]
 
 const TYPE_BY_NAME: ReadonlyMap<string, ValueType> = new Map(
-  VALUE_TYPES.flatMap((type) => (NAMES_BY_TYPE[type] ?? '').split(' ').map((name) => [name, type] as const)),
+  NAMES_BY_TYPE.flatMap(([type, names]) => names.split(' ').map((name) => [name, type] as const)),
 )
+
+const TOLD_TYPE = new RegExp(`:(?:${VALUE_TYPES.join('|')})(?![\\w-])`, 'g')
 
 /** The line without the types that names are told: as people read it. */
 export function plainSyntax(syntax: string): string {
   return syntax.replaceAll(TOLD_TYPE, '')
 }
-
-const TOLD_TYPE = new RegExp(`:(?:${VALUE_TYPES.join('|')})\\b`, 'g')
 
 /** @throws RangeError when the line is not in the notation above */
 export function parseSyntax(syntax: string): readonly Argument[] {

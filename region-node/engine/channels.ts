@@ -11,7 +11,7 @@
  * session's names of all kinds.
  */
 
-import type { ChannelKind } from '../../sync/publication.ts'
+import type { ChannelKind } from '../../sync/ports.ts'
 import { globMatch } from '../commands/glob.ts'
 import type { Session } from '../commands/session.ts'
 

@@ -1,7 +1,7 @@
 /**
- * engine.ts: the one road of every command and of every op.
+ * engine.ts: the one road of every op, and the state it leads to.
  *
- *   words → look up → check → queue or run ─→ effects → minter: encode + apply ─→ journal
+ *   words → dispatcher: a command runs ─→ effects → minter: encode + apply ─→ journal
  *   record from a peer → decode → apply ────────────────────────────────────────→ journal
  *   record of the own log → decode → apply
  *
@@ -27,48 +27,27 @@ import type { Origin, OriginTable } from '../../crdt/origin.ts'
 import { listWithMarkers, reclaimEntry } from '../../crdt/reclaim.ts'
 import { type Effect, isKeyEffect } from '../../crdt/registry.ts'
 import { VersionVector } from '../../crdt/version-vector.ts'
-import type { ChannelKind } from '../../sync/publication.ts'
+import type { ChannelKind } from '../../sync/ports.ts'
 import type { AccessControl } from '../acl/access-control.ts'
-import type { User } from '../acl/user.ts'
-import { requestOf } from '../commands/access.ts'
-import { clientLine } from '../commands/client-line.ts'
-import type { TransactionControl } from '../commands/command.ts'
 import type { Services } from '../commands/services.ts'
-import { Session } from '../commands/session.ts'
-import type { CommandTable, FoundCommand } from '../commands/table.ts'
-import { CommandError, errors } from '../errors.ts'
-import type { ReplyMark } from '../resp/reply.ts'
-import { ScriptRunner } from '../scripts/runner.ts'
-import { Admission } from './admission.ts'
+import type { Session } from '../commands/session.ts'
+import type { CommandTable } from '../commands/table.ts'
+import type { CommandError } from '../errors.ts'
 import type { Aside } from './aside.ts'
-import { Audience } from './audience.ts'
-import { ClientPause } from './client-pause.ts'
+import type { Audience } from './audience.ts'
 import { type ConflictLog, describeSide } from './conflict-log.ts'
-import { Context } from './context.ts'
+import { Dispatcher } from './dispatcher.ts'
 import { DueRemovals } from './due-removals.ts'
-import { Eviction, type EvictionPolicy, type EvictionSettings } from './eviction.ts'
+import { Eviction, type EvictionSettings } from './eviction.ts'
 import { ExpiryClock } from './expiry-clock.ts'
 import { GroupReaders } from './group-readers.ts'
 import type { Journal } from './journal.ts'
-import { keyBytes } from './key-memory.ts'
-import { KeyWaits } from './key-waits.ts'
 import { Keyspace } from './keyspace.ts'
 import { Minter } from './minter.ts'
-import { type CommandObserver, UNTIMED } from './observer.ts'
 import { type Reminted, Reminter } from './reminter.ts'
 import { StoredState } from './stored-state.ts'
-import { type AccessClock, LastUse, UseCount } from './table/access.ts'
-import { WatchedKeys } from './watched-keys.ts'
 import { KeyWrites } from './writes/key-writes.ts'
 
-/** Most bytes that a transaction may queue: its effects become one op, which has to fit a message to a peer. */
-const QUEUE_BYTES_MAX = 512 * 1024 * 1024
-const WORD_OVERHEAD_BYTES = 16
-/** Keys evicted in one step at most, and which part of all: what is used may be something else than keys. */
-const EVICT_STEP_KEYS = 1000
-const EVICT_STEP_SHARE = 1 / 20
-/** Elements looked at to tell how large a key is. */
-const EVICT_SAMPLES = 5
 /** What evictions are called where events are named after commands. */
 const EVICTION = 'eviction'
 /** Keys and fields looked at in one step of reclamation. */
@@ -94,42 +73,24 @@ export interface EngineOptions {
   readonly trackedKeysMax: () => number
 }
 
-export class Engine implements ConflictSink, TransactionControl {
+export class Engine implements ConflictSink {
   readonly keyspace: Keyspace
   readonly membership = new Membership()
   readonly #state: StoredState
   /** What is applied here: live, changes in place. */
   readonly applied: VersionVector
   readonly clock: ExpiryClock
-  /** What clients may do while the node is short of something: set by those who watch over it. */
-  readonly admission = new Admission()
+  /** Commands, and those who run them. */
+  readonly commands: Dispatcher
   readonly #minter: Minter
   readonly #reminter: Reminter
   readonly #dueRemovals: DueRemovals
-  readonly #table: CommandTable
   readonly #journal: Journal
   readonly #conflicts: ConflictLog
-  readonly #ctx: Context
   readonly #at: OpPoint
-  readonly #watched = new WatchedKeys()
-  readonly #waits: KeyWaits
   /** Kept while a snapshot is adopted. */
   #readers: GroupReaders | undefined = undefined
-  readonly #services: Services
-  readonly #pause = new ClientPause()
-  readonly #access: AccessControl
   readonly #eviction: Eviction
-  readonly #evictionSettings: EvictionSettings
-  readonly #random: () => number
-  /** Who hears of what happens beside the replies. */
-  readonly audience: Audience
-  /** Who looks at commands as they run. */
-  observer: CommandObserver | undefined = undefined
-  /** What is being applied, for conflict events. */
-  /** Commands run since the start, refused ones included. */
-  commandCount = 0
-  /** Of them, those that were answered with an error. */
-  errorCount = 0
   /** Ops of other origins applied since the start. */
   receivedCount = 0
   /** Replaying the own log met ops that this region minted behind the end of their origins. */
@@ -149,14 +110,9 @@ export class Engine implements ConflictSink, TransactionControl {
 
   constructor(options: EngineOptions) {
     const { origins, origin, journal, services } = options
-    this.#table = options.table
     this.#journal = journal
     this.#conflicts = options.conflicts
-    this.#access = options.access
-    this.#random = options.random
-    this.#evictionSettings = options.eviction
     this.keyspace = new Keyspace(origins, services.latin1)
-    this.#eviction = new Eviction(this.keyspace, options.random, options.eviction)
     this.applied = new VersionVector(origins)
     this.#state = new StoredState(this.keyspace, this.membership, this.applied, origin.region)
     this.clock = new ExpiryClock(options.wallMs)
@@ -182,60 +138,39 @@ export class Engine implements ConflictSink, TransactionControl {
       this,
     )
     this.#dueRemovals = new DueRemovals(this.keyspace, this.#minter, () => {
-      if (this.audience.isOn) this.audience.ended()
+      if (this.#audience.isOn) this.#audience.ended()
       this.#minter.endOp()
     })
     this.#minter.onEmptied = (db, key, field) => this.#state.reclaimer.note(db, key, field)
-    this.#services = services
-    this.#waits = new KeyWaits({
-      after: (delayMs, task) => services.after(delayMs, task),
-      typeOf: (db, key) => this.#ctx.state(key, db)?.type,
-      mayRun: (words) => this.refusal === undefined || !this.#table.find(words).flags.includes('write'),
-      run: (session, words, isSilent) => this.#runAgain(session, words, isSilent),
-      changed: () => this.#listen(),
-    })
-    this.audience = new Audience(this.keyspace, () => this.clock.nowMs, options.trackedKeysMax)
-    this.#ctx = new Context({
-      nobody: new Session(0, '', '', 0),
+    this.#eviction = new Eviction(this.keyspace, this.clock, options.random, options.eviction)
+    this.commands = new Dispatcher({
+      table: options.table,
       keyspace: this.keyspace,
       minter: this.#minter,
       writes,
       clock: this.clock,
       services,
-      commands: options.table,
-      transaction: this,
-      pause: this.#pause,
-      scripts: this.#scriptRunner(),
       access: options.access,
-      audience: this.audience,
       random: options.random,
-      waits: this.#waits,
+      trackedKeysMax: options.trackedKeysMax,
     })
   }
 
-  #scriptRunner(): ScriptRunner {
-    const lineOf = (session: Session) => (): string => this.#lineOf(session)
-    return new ScriptRunner({
-      keyspace: this.keyspace,
-      services: this.#services,
-      admission: this.admission,
-      stage: () => this.#ctx,
-      find: (words) => this.#table.find(words),
-      refusal: (session, command, words) =>
-        session.user === undefined
-          ? undefined
-          : this.#access.refusal(session.user, requestOf(command, words), 'lua', lineOf(session)),
-      mayRun: ({ user }, command, words) => user?.denies(requestOf(command, words)) === undefined,
-      run: (session, client, command, words) => this.#runCalled(session, client, command, words),
-    })
+  get #audience(): Audience {
+    return this.commands.audience
   }
 
   /** CONFIG RESETSTAT. */
   resetStatistics(): void {
-    this.commandCount = 0
-    this.errorCount = 0
+    this.commands.commandCount = 0
+    this.commands.errorCount = 0
     this.expiredCount = 0
     this.evictedCount = 0
+  }
+
+  /** Runs one command of a session; the reply is in `session.out` when it returns, or later if it blocks. */
+  execute(session: Session, words: readonly string[]): void {
+    this.commands.execute(session, words)
   }
 
   /** Settles the origin, once recovery knows it and before anything is minted. */
@@ -253,325 +188,16 @@ export class Engine implements ConflictSink, TransactionControl {
     return this.#minter.opCount
   }
 
-  /** Runs one command of a session; the reply is in `session.out` when it returns, or later if it blocks. */
-  execute(session: Session, words: readonly string[]): void {
-    const ctx = this.#ctx
-    const mark = session.out.mark()
-    const skipped = session.replyMode === 'skip-this'
-    ctx.enter(session)
-    session.lastActiveMs = this.clock.read()
-    this.keyspace.hideDueFields(session.lastActiveMs)
-    this.commandCount++
-    try {
-      this.#dispatch(session, words)
-    } catch (error) {
-      this.#answerError(session, mark, error)
-    } finally {
-      this.#minter.endOp()
-    }
-    if (session.replyMode !== 'on' && session.postponed === undefined)
-      silence(session, skipped, () => session.out.rollback(mark))
-    if (this.#waits.hasReady) this.#waits.serve()
-    if (this.audience.isDue) this.audience.handOut()
-  }
-
-  /** The same for a command whose client waits for keys, one of which has changed: see `key-waits.ts`. */
-  #runAgain(session: Session, words: readonly string[], isSilent: boolean): void {
-    const ctx = this.#ctx
-    const mark = session.out.mark()
-    ctx.enter(session)
-    try {
-      const command = this.#table.find(words)
-      if (!this.#isLetIn(session, command, words)) return
-      this.#run(session, command, words, this.clock.nowMs)
-    } catch (error) {
-      this.#answerError(session, mark, error)
-    } finally {
-      this.#minter.endOp()
-    }
-    if (isSilent) session.out.rollback(mark)
-  }
-
-  /** Tries what clients wait for whose keys have changed outside of a command and a record. */
-  #serveWaiting(): void {
-    if (!this.#waits.hasReady) return
-    this.clock.read()
-    this.#waits.serve()
-  }
-
-  /** A client's mistake takes the place of what the command had replied; anything else is ours, and thrown on. */
-  #answerError(session: Session, mark: ReplyMark, error: unknown): void {
-    const answer = isTooLongForString(error) ? errors.replyTooLong : error
-    if (!(answer instanceof CommandError)) throw error
-    this.errorCount++
-    session.out.rollback(mark)
-    session.out.error(answer.line)
-  }
-
-  #dispatch(session: Session, words: readonly string[]): void {
-    const command = this.#findOrBreakQueue(session, words)
-    session.lastCommand = command.name
-    const { user } = session
-    if (user === undefined) {
-      if (!command.flags.includes('no_auth')) throw errors.noAuth
-    } else if (!user.isUnrestricted) {
-      this.#checkAccess(session, user, command, words)
-    }
-    if (session.subscriptions > 0 && session.out.protocol === 2 && !MAY_SUBSCRIBER.has(command.name))
-      throw errors.onlySubscriber(command.name)
-    if (!this.#isLetIn(session, command, words)) return
-    if (session.queue !== undefined && !RUN_WHILE_QUEUEING.has(command.name)) {
-      this.#queue(session, session.queue, command, words)
-      return
-    }
-    this.#run(session, command, words, this.clock.nowMs)
-  }
-
-  /** Runs a command, whoever looks at it or hears of it. @param nowMs  the engine's clock, read a moment ago */
-  #run(session: Session, command: FoundCommand, words: readonly string[], nowMs: number): void {
-    const isUse = this.keyspace.uses === undefined || !(session.noTouch || LOOKS_ONLY.has(command.name))
-    if (!isUse) this.keyspace.unused(() => this.#runTouching(session, command, words, nowMs))
-    else this.#runTouching(session, command, words, nowMs)
-  }
-
-  /** The keys that are looked up are used. */
-  #runTouching(session: Session, command: FoundCommand, words: readonly string[], nowMs: number): void {
-    if (this.audience.isOn) this.#runHeard(session, command, words, nowMs)
-    else if (this.observer === undefined) command.run(this.#ctx, words)
-    else this.#runObserved(this.observer, session, command, words, nowMs)
-  }
-
-  #runHeard(session: Session, command: FoundCommand, words: readonly string[], nowMs: number): void {
-    const { audience } = this
-    audience.began(session, command.name, words)
-    try {
-      if (this.observer === undefined) command.run(this.#ctx, words)
-      else this.#runObserved(this.observer, session, command, words, nowMs)
-      audience.read(session, command, words, (key) => this.#ctx.entry(key) !== undefined)
-    } finally {
-      audience.ended()
-    }
-    const { tracking } = session
-    // It is meant for the next command, or for the transaction that is being queued.
-    if (tracking?.caching === undefined || command.name === 'client|caching') return
-    if (session.queue === undefined && !this.#ctx.inTransaction) tracking.caching = undefined
-  }
-
-  /** Runs a command that a script calls: to those who listen its client did it. */
-  #runCalled(session: Session, client: Session, command: FoundCommand, words: readonly string[]): void {
-    const { audience } = this
-    this.observer?.called(session, command, words)
-    if (!audience.isOn) {
-      command.run(this.#ctx, words)
-      return
-    }
-    audience.began(client, command.name, words)
-    try {
-      command.run(this.#ctx, words)
-      audience.read(client, command, words, (key) => this.#ctx.entry(key) !== undefined)
-    } finally {
-      audience.ended()
-    }
-  }
-
-  /** @throws CommandError when the user may not do that: a transaction breaks by it */
-  #checkAccess(session: Session, user: User, command: FoundCommand, words: readonly string[]): void {
-    if (command.flags.includes('no_auth')) return
-    const context = session.queue === undefined ? 'toplevel' : 'multi'
-    const refusal = this.#access.refusal(user, requestOf(command, words), context, () =>
-      this.#lineOf(session),
-    )
-    if (refusal === undefined) return
-    if (command.name === 'exec') throw this.#abort(session, refusal.line)
-    if (session.queue !== undefined) session.queueBroken = true
-    throw refusal
-  }
-
-  #lineOf(session: Session): string {
-    return clientLine(session, this.audience.channels, this.clock.wallMs())
-  }
-
-  /** @returns false when the command has to wait. @throws CommandError when it is refused */
-  #isLetIn(session: Session, command: FoundCommand, words: readonly string[]): boolean {
-    if (!this.admission.isOpen && !this.#admit(session, command, words)) return false
-    if (this.#pause.mode === undefined || !this.#mustWait(session, command)) return true
-    this.#pause.postpone(session, words)
-    return false
-  }
-
-  #runObserved(
-    observer: CommandObserver,
-    session: Session,
-    command: FoundCommand,
-    words: readonly string[],
-    nowMs: number,
-  ): void {
-    const began = observer.began(session, command, words, nowMs)
-    if (began === UNTIMED) {
-      command.run(this.#ctx, words)
-      return
-    }
-    try {
-      command.run(this.#ctx, words)
-    } finally {
-      observer.ended(session, command, words, began)
-    }
-  }
-
-  /** @returns false when the command is held. @throws CommandError when it is refused: a transaction breaks by that */
-  #admit(session: Session, command: FoundCommand, words: readonly string[]): boolean {
-    const { admission } = this
-    const isExec = command.name === 'exec'
-    const queued = isExec ? (session.queue ?? []).map((one) => this.#table.find(one)) : []
-    const refusal = admission.refusal(command, queued, session.queue !== undefined)
-    if (refusal !== undefined) {
-      if (isExec) throw this.#abort(session, refusal.line)
-      if (session.queue !== undefined) session.queueBroken = true
-      throw refusal
-    }
-    const isQueued = session.queue !== undefined && !RUN_WHILE_QUEUEING.has(command.name)
-    if (isQueued || !admission.mustWait(command, queued)) return true
-    admission.held.hold(session, words)
-    return false
-  }
-
-  /** A pause holds the command up. In Redis it may hold up the one that ends it, too. */
-  #mustWait(session: Session, { name, flags }: FoundCommand): boolean {
-    if (this.#pause.mode === 'all') return name !== 'client|unpause'
-    if (name !== 'exec') return mayWrite(name, flags)
-    return (session.queue ?? []).some((words) => {
-      const queued = this.#table.find(words)
-      return mayWrite(queued.name, queued.flags)
-    })
-  }
-
-  /** A command that cannot be queued makes the EXEC behind it fail. */
-  #findOrBreakQueue(session: Session, words: readonly string[]): FoundCommand {
-    try {
-      return this.#table.find(words)
-    } catch (error) {
-      if (error instanceof CommandError && words[0]!.toLowerCase() === 'exec')
-        throw this.#abort(session, error.line.slice('ERR '.length))
-      if (session.queue !== undefined) session.queueBroken = true
-      throw error
-    }
-  }
-
-  /** An EXEC that is refused ends the transaction all the same. */
-  #abort(session: Session, why: string): CommandError {
-    session.queue = undefined
-    session.queueBroken = false
-    this.unwatch(session)
-    return errors.execAbortBecause(why)
-  }
-
-  #queue(
-    session: Session,
-    queue: (readonly string[])[],
-    command: FoundCommand,
-    words: readonly string[],
-  ): void {
-    if (command.flags.includes('no_multi')) {
-      session.queueBroken = true
-      throw errors.notInsideMulti
-    }
-    if (queue.length === 0) session.queueBytes = 0
-    session.queueBytes += bytesOf(words)
-    if (session.queueBytes > QUEUE_BYTES_MAX) {
-      session.queueBroken = true
-      throw errors.transactionTooLarge
-    }
-    queue.push(words)
-    session.out.simple('QUEUED')
-  }
-
-  watch(session: Session, db: number, key: string): void {
-    session.watched.push({ db, key, existed: this.#ctx.entry(key, db) !== undefined })
-    this.#watched.add(session, db, key)
-    this.#listen()
-  }
-
-  unwatch(session: Session): void {
-    this.#watched.release(session)
-    this.#listen()
-  }
-
-  /** @param isChange  a read of the value may answer otherwise now: who WATCHes it has to know */
-  readonly #touched = (db: number, key: string | undefined, isChange: boolean): void => {
-    if (isChange) this.#watched.touched(db, key)
-    this.#waits.touched(db, key)
-  }
-
-  /** Effects are told of only while somebody WATCHes a key or waits for one. */
-  #listen(): void {
-    this.keyspace.onTouch = this.#watched.isEmpty && this.#waits.isEmpty ? undefined : this.#touched
-  }
-
-  exec(session: Session): void {
-    const ctx = this.#ctx
-    const queue = session.queue ?? []
-    const broken = session.queueBroken
-    // A watched key that was there and is past its deadline now has changed too.
-    const dirty =
-      session.watchDirty ||
-      session.watched.some(({ db, key, existed }) => existed && ctx.entry(key, db) === undefined)
-    session.queue = undefined
-    session.queueBroken = false
-    this.unwatch(session)
-    if (broken) throw errors.execAbort
-    if (dirty) {
-      session.out.nilArray()
-      return
-    }
-    session.out.array(queue.length)
-    ctx.inTransaction = true
-    try {
-      for (const words of queue) this.#runQueued(session, words)
-    } finally {
-      ctx.inTransaction = false
-    }
-  }
-
-  #runQueued(session: Session, words: readonly string[]): void {
-    const mark = session.out.mark()
-    // SELECT inside the transaction moves the commands behind it.
-    this.#ctx.enter(session)
-    try {
-      const command = this.#table.find(words)
-      const { user } = session
-      if (user?.isUnrestricted === false) {
-        const refusal = this.#access.refusal(user, requestOf(command, words), 'multi', () =>
-          this.#lineOf(session),
-        )
-        if (refusal !== undefined) throw errors.accessChanged(refusal.line)
-      }
-      // The engine's own clock stands still during a transaction.
-      const nowMs = this.observer === undefined ? this.clock.nowMs : this.clock.wallMs()
-      this.#run(session, command, words, nowMs)
-    } catch (error) {
-      this.#answerError(session, mark, error)
-    }
-  }
-
-  /** The client has gone. */
-  release(session: Session): void {
-    session.blocked?.cancel()
-    session.blocked = undefined
-    this.unwatch(session)
-    this.audience.release(session)
-  }
-
   /** Clients of another region published this. */
   published(kind: ChannelKind, channel: string, message: string): void {
-    const { channels } = this.audience
+    const { channels } = this.#audience
     channels.tell(kind, channel, message)
     channels.handOut()
   }
 
   /** The turn of the event loop is over, or the rest of it is not about commands. */
   endTurn(): void {
-    this.observer?.turnEnded()
-    if (this.audience.isOn) this.audience.tracking.turnEnded()
+    this.commands.endTurn()
     this.endBatch()
   }
 
@@ -601,8 +227,7 @@ export class Engine implements ConflictSink, TransactionControl {
       this.membership.limitOf(batch.header.origin),
     )
     this.#journal.received(record, batch.header)
-    if (this.#waits.hasReady) this.#waits.serve()
-    if (this.audience.isDue) this.audience.handOut()
+    this.commands.settle()
   }
 
   #endsBeforeApplied(ops: readonly Op[]): boolean {
@@ -649,7 +274,7 @@ export class Engine implements ConflictSink, TransactionControl {
         if (!this.#state.apply(effect, at)) break
         at.index++
       }
-      if (this.audience.isOn) this.audience.ended()
+      if (this.#audience.isOn) this.#audience.ended()
       this.applied.advance(origin, seq)
       last = hlc
     }
@@ -701,13 +326,8 @@ export class Engine implements ConflictSink, TransactionControl {
     this.isBeyondEnd = false
     this.#minter.witness(aside.hlc)
     this.membership.become(aside.membership, this.applied)
-    if (this.audience.isOn) this.audience.replaced()
-    this.#serveLater()
-  }
-
-  /** Not at once: who makes the change of which clients are to profit is not done yet. */
-  #serveLater(): void {
-    if (this.#waits.hasReady) this.#services.after(0, () => this.#serveWaiting())
+    if (this.#audience.isOn) this.#audience.replaced()
+    this.commands.serveLater()
   }
 
   /**
@@ -755,7 +375,7 @@ export class Engine implements ConflictSink, TransactionControl {
 
   refuseWrites(refusal: CommandError | undefined): void {
     this.#minter.refusal = refusal
-    if (refusal === undefined) this.#serveLater()
+    if (refusal === undefined) this.commands.serveLater()
   }
 
   /** Mints one op that changes the horizon. Not while another is being minted. */
@@ -777,7 +397,7 @@ export class Engine implements ConflictSink, TransactionControl {
   /** Every op of the late tail has been looked at. */
   endRemint(): void {
     this.#reminter.end()
-    this.#serveLater()
+    this.commands.serveLater()
   }
 
   conflict(rule: ConflictRule, winner: Dot, hidden: Dot, at: OpPoint): void {
@@ -801,42 +421,23 @@ export class Engine implements ConflictSink, TransactionControl {
    * @returns about how many bytes went; 0 when the policy, or something else, lets none go
    */
   evict(bytes: number): number {
-    if (this.#pause.mode !== undefined || this.refusal !== undefined) return 0
-    const nobody = this.#ctx.session
-    let freed = 0
+    if (this.commands.pause.mode !== undefined || this.refusal !== undefined) return 0
     this.clock.read()
-    this.audience.began(undefined, EVICTION, [])
-    for (let left = this.#evictStep; left > 0 && freed < bytes; left--) {
-      const victim = this.#eviction.next()
-      if (victim === undefined) break
-      const { db, key, entry } = victim
-      freed += this.keyspace.db(db).packedBytes(key) ?? keyBytes(key, entry, EVICT_SAMPLES)
-      this.#minter.clear(db, key, entry)
-      this.evictedCount++
-    }
-    this.audience.ended()
+    const audience = this.#audience
+    audience.began(undefined, EVICTION, [])
+    const { keys, freed } = this.#eviction.step(bytes, ({ db, key, entry }) =>
+      this.#minter.clear(db, key, entry),
+    )
+    audience.ended()
     this.#minter.endOp()
-    this.#ctx.enter(nobody)
-    if (this.audience.isDue) this.audience.handOut()
+    this.evictedCount += keys
+    this.commands.settle()
     return freed
   }
 
-  get #evictStep(): number {
-    let keys = 0
-    for (const { size } of this.keyspace.databases()) keys += size
-    return Math.min(EVICT_STEP_KEYS, Math.ceil(keys * EVICT_STEP_SHARE))
-  }
-
-  /** `maxmemory-policy` has changed: what was written down of uses meant something else. */
+  /** `maxmemory-policy` has changed. */
   policyChanged(): void {
-    this.keyspace.recordUses(this.#usesOf(this.#evictionSettings.policy()))
-    this.#eviction.forget()
-  }
-
-  #usesOf(policy: EvictionPolicy): AccessClock | undefined {
-    if (policy.endsWith('lru')) return new LastUse(() => this.clock.nowMs)
-    if (!policy.endsWith('lfu')) return undefined
-    return new UseCount(() => this.clock.nowMs, this.#random, this.#evictionSettings.useCount)
+    this.#eviction.policyChanged()
   }
 
   /**
@@ -847,11 +448,10 @@ export class Engine implements ConflictSink, TransactionControl {
    * @returns how many keys and fields went
    */
   removeDue(settledMs: number, seenByAll: (deadline: Dot) => boolean): number {
-    if (this.#pause.mode !== undefined || this.refusal !== undefined) return 0
+    if (this.commands.pause.mode !== undefined || this.refusal !== undefined) return 0
     const removed = this.#dueRemovals.remove({ nowMs: this.clock.read(), settledMs, seenByAll })
     this.expiredCount += removed.keys
-    if (this.#waits.hasReady) this.#waits.serve()
-    if (this.audience.isDue) this.audience.handOut()
+    this.commands.settle()
     return removed.keys + removed.fields
   }
 }
@@ -859,70 +459,6 @@ export class Engine implements ConflictSink, TransactionControl {
 function coveredBy(vector: VersionVector | undefined): IsCovered {
   return (originIndex, seq) =>
     vector !== undefined && originIndex < vector.length && seq <= vector.at(originIndex)
-}
-
-/** What queued words cost in an op or in memory, roughly. */
-function bytesOf(words: readonly string[]): number {
-  let bytes = 0
-  for (const { length } of words) bytes += length + WORD_OVERHEAD_BYTES
-  return bytes
-}
-
-/** What a client that listens to channels may ask for in RESP2, where messages and replies look alike. */
-const MAY_SUBSCRIBER: ReadonlySet<string> = new Set([
-  'subscribe',
-  'unsubscribe',
-  'psubscribe',
-  'punsubscribe',
-  'ssubscribe',
-  'sunsubscribe',
-  'ping',
-  'quit',
-  'reset',
-])
-
-/** Whether these write is known only when they do. */
-const SCRIPTS: ReadonlySet<string> = new Set(['eval', 'evalsha', 'fcall'])
-
-function mayWrite(name: string, flags: readonly string[]): boolean {
-  return flags.includes('write') || SCRIPTS.has(name)
-}
-
-/** Commands that look at a key without using it: it is evicted no later for that. */
-const LOOKS_ONLY: ReadonlySet<string> = new Set([
-  'exists',
-  'type',
-  'ttl',
-  'pttl',
-  'expiretime',
-  'pexpiretime',
-  'object|encoding',
-  'object|freq',
-  'object|idletime',
-  'object|refcount',
-  'memory|usage',
-])
-
-/** What runs at once between MULTI and EXEC. */
-const RUN_WHILE_QUEUEING: ReadonlySet<string> = new Set([
-  'exec',
-  'discard',
-  'multi',
-  'watch',
-  'quit',
-  'reset',
-])
-
-/** V8's own words: replies are gathered in one string, which ends 24 characters below 512 MiB. */
-function isTooLongForString(error: unknown): boolean {
-  return error instanceof RangeError && error.message === 'Invalid string length'
-}
-
-/** CLIENT REPLY OFF and SKIP: takes the reply back where the client asked for none. */
-function silence(session: Session, skipped: boolean, takeBack: () => void): void {
-  if (session.replyMode === 'off' || session.replyMode === 'skip-next' || skipped) takeBack()
-  if (session.replyMode === 'skip-next') session.replyMode = 'skip-this'
-  else if (skipped && session.replyMode === 'skip-this') session.replyMode = 'on'
 }
 
 function checkDatabase(effect: Effect): void {

@@ -14,8 +14,10 @@
 import { LIBRARY_DB } from '../../crdt/effects/key-effects.ts'
 import type { KeyEntry } from '../../crdt/key.ts'
 import type { Database } from './database.ts'
+import type { ExpiryClock } from './expiry-clock.ts'
+import { keyBytes } from './key-memory.ts'
 import type { Keyspace } from './keyspace.ts'
-import type { AccessClock, UseCountSettings } from './table/access.ts'
+import { type AccessClock, LastUse, UseCount, type UseCountSettings } from './table/access.ts'
 
 export const EVICTING_POLICIES = [
   'volatile-lru',
@@ -31,6 +33,11 @@ export type EvictionPolicy = (typeof EVICTING_POLICIES)[number] | 'noeviction'
 
 /** Keys that may go next, the best last. */
 const POOL_SIZE = 16
+/** Keys that go in one step at most, and which part of all: what is used may be something else than keys. */
+const STEP_KEYS_MAX = 1000
+const STEP_SHARE = 1 / 20
+/** Elements looked at to tell how large a key is. */
+const SAMPLED_ELEMENTS = 5
 /** Draws for one victim that may find nothing. */
 const EMPTY_DRAWS_MAX = 100
 
@@ -57,19 +64,54 @@ interface Candidate {
 
 export class Eviction {
   readonly #keyspace: Keyspace
+  readonly #clock: ExpiryClock
   readonly #random: () => number
   readonly #settings: EvictionSettings
   #pool: Candidate[] = []
 
-  constructor(keyspace: Keyspace, random: () => number, settings: EvictionSettings) {
+  constructor(keyspace: Keyspace, clock: ExpiryClock, random: () => number, settings: EvictionSettings) {
     this.#keyspace = keyspace
+    this.#clock = clock
     this.#random = random
     this.#settings = settings
   }
 
-  /** The policy has changed: what was remembered was in another order. */
-  forget(): void {
+  /** What was written down of uses meant something else, and what was drawn was in another order. */
+  policyChanged(): void {
+    this.#keyspace.recordUses(this.#usesUnder(this.#settings.policy()))
     this.#pool = []
+  }
+
+  #usesUnder(policy: EvictionPolicy): AccessClock | undefined {
+    const nowMs = (): number => this.#clock.nowMs
+    if (policy.endsWith('lru')) return new LastUse(nowMs)
+    return policy.endsWith('lfu') ? new UseCount(nowMs, this.#random, this.#settings.useCount) : undefined
+  }
+
+  /**
+   * Lets keys of about `bytes` go.
+   * @param remove  removes the one that should go next
+   * @returns how many went, and about what they took
+   */
+  step(bytes: number, remove: (victim: Victim) => void): { readonly keys: number; readonly freed: number } {
+    const keysMax = this.#stepKeysMax
+    let keys = 0
+    let freed = 0
+    while (keys < keysMax && freed < bytes) {
+      const victim = this.next()
+      if (victim === undefined) break
+      const { db, key, entry } = victim
+      freed += this.#keyspace.db(db).packedBytes(key) ?? keyBytes(key, entry, SAMPLED_ELEMENTS)
+      remove(victim)
+      keys++
+    }
+    return { keys, freed }
+  }
+
+  get #stepKeysMax(): number {
+    let keys = 0
+    for (const { size } of this.#keyspace.databases()) keys += size
+    return Math.min(STEP_KEYS_MAX, Math.ceil(keys * STEP_SHARE))
   }
 
   /** The key that should go next; undefined when none may. It is not removed here. */

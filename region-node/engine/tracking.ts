@@ -11,28 +11,7 @@
  * are told as if it had changed. (2) A session is in here exactly while `session.tracking` is set.
  * Source: tracking.c of Redis 7.2.
  */
-import type { Session } from '../commands/session.ts'
-
-/** What CLIENT TRACKING ON says. */
-export interface TrackingOptions {
-  readonly broadcasts: boolean
-  /** Keys are remembered only behind CLIENT CACHING YES, or but behind CLIENT CACHING NO. */
-  readonly mode: 'all' | 'optin' | 'optout'
-  /** A client is not told of its own changes. */
-  readonly noLoop: boolean
-  /** Who is told in its place. */
-  readonly redirect: Session | undefined
-  readonly prefixes: readonly string[]
-}
-
-/** One client that tracks. */
-export interface Tracked {
-  options: TrackingOptions
-  /** CLIENT CACHING, for the next command. */
-  caching: 'yes' | 'no' | undefined
-  /** The client that was to be told is gone. */
-  isRedirectBroken: boolean
-}
+import type { Session, Tracked, TrackingOptions } from '../commands/session.ts'
 
 /** RESP2 clients are told on this channel, when another connection of theirs listens to it. */
 const CHANNEL = '__redis__:invalidate'

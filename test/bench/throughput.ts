@@ -8,8 +8,26 @@ import { spawn } from 'node:child_process'
 import type { Contender } from './contenders.ts'
 import { cpuSeconds } from './process-facts.ts'
 
-export const COMMANDS = ['set', 'get', 'incr', 'hset', 'sadd'] as const
+/** In this order: LPOP takes what LPUSH has left. */
+export const COMMANDS = [
+  'set',
+  'get',
+  'incr',
+  'hset',
+  'sadd',
+  'zadd',
+  'lpush',
+  'lpop',
+  'xadd',
+  'eval',
+] as const
 export type CommandName = (typeof COMMANDS)[number]
+
+/** Those that redis-benchmark has no test of its own for, in words. It draws a number for `__rand_int__`. */
+const WORDS: Readonly<Partial<Record<CommandName, readonly string[]>>> = {
+  xadd: ['XADD', 'mystream', '*', 'field', '__rand_int__'],
+  eval: ['EVAL', "redis.call('INCR', KEYS[1]) return redis.call('GET', KEYS[1])", '1', 'script:__rand_int__'],
+}
 
 export const PIPELINES = [1, 16] as const
 export type Pipeline = (typeof PIPELINES)[number]
@@ -62,8 +80,9 @@ async function runBenchmark(
   pipeline: Pipeline,
   requests: number,
 ): Promise<number> {
-  const options = { p: port, t: command, n: requests, c: CLIENTS, P: pipeline, r: KEY_RANGE }
-  const words = [...Object.entries(options).flatMap(([name, value]) => [`-${name}`, String(value)]), '--csv']
+  const options = { p: port, n: requests, c: CLIENTS, P: pipeline, r: KEY_RANGE }
+  const words = Object.entries(options).flatMap(([name, value]) => [`-${name}`, String(value)])
+  words.push('--csv', ...(WORDS[command] ?? ['-t', command]))
   const child = spawn('redis-benchmark', words, { stdio: ['ignore', 'pipe', 'pipe'] })
   let output = ''
   for (const stream of [child.stdout, child.stderr]) {

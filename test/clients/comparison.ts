@@ -103,7 +103,7 @@ function sameSorted(redis: string, ours: string, words: readonly string[]): bool
 /** Commands that answer with scores. */
 const SCORED = [
   ...['zadd', 'zincrby', 'zscore', 'zmscore', 'zrange', 'zrevrange', 'zrangebyscore', 'zrevrangebyscore'],
-  ...['zpopmin', 'zpopmax', 'zmpop', 'zunion', 'zinter', 'zdiff'],
+  ...['zpopmin', 'zpopmax', 'zmpop', 'bzpopmin', 'bzpopmax', 'bzmpop', 'zunion', 'zinter', 'zdiff'],
 ]
 
 const SAMENESS: Readonly<Record<string, Sameness>> = {
@@ -125,6 +125,8 @@ const SAMENESS: Readonly<Record<string, Sameness>> = {
   pttl: sameTime,
   expiretime: sameTime,
   pexpiretime: sameTime,
+  // From a script that asked for RESP3, which makes doubles of them.
+  geopos: sameScores,
   zrandmember: sameDraw,
   zscan: sameStep,
   ...Object.fromEntries(SCORED.map((name) => [name, sameScores])),

@@ -431,6 +431,7 @@ const RARE: Readonly<Record<string, number>> = {
  * ask for more random draws than there is memory.
  */
 const NEVER_CHANGED: ReadonlySet<string> = new Set([
+  'restore',
   'incrbyfloat',
   'hincrbyfloat',
   'hrandfield',

@@ -18,7 +18,11 @@ export interface ReadInsert {
   /** How many ops its op had seen: more than any op that it had seen. */
   readonly depth: number
   /** Its op had seen that one, or is that one. */
-  readonly hasSeen: (other: { readonly origin: string; readonly seq: number; readonly index: number }) => boolean
+  readonly hasSeen: (other: {
+    readonly origin: string
+    readonly seq: number
+    readonly index: number
+  }) => boolean
 }
 
 export function nodeText({ origin, seq, sub }: NodeName): string {
@@ -26,7 +30,12 @@ export function nodeText({ origin, seq, sub }: NodeName): string {
 }
 
 /** The elements of an insert by name, with their values. */
-export function elementsOf({ effect, origin, seq, index }: ReadInsert): readonly (readonly [string, string])[] {
+export function elementsOf({
+  effect,
+  origin,
+  seq,
+  index,
+}: ReadInsert): readonly (readonly [string, string])[] {
   return effect.values.map((value, i) => [`${origin}.${seq}.${index * RUN_PLACES + i}`, value] as const)
 }
 
@@ -42,7 +51,14 @@ export function orderOf(inserts: readonly ReadInsert[]): string[] {
         : { region: parent.origin.region, origin: parent.origin.id, seq: parent.seq, place: parent.sub }
     const seen = (name: ModelName) =>
       hasSeen({ origin: name.origin, seq: name.seq, index: Math.floor(name.place / RUN_PLACES) })
-    model.insert(above, side, effect.toLeft, { region, origin, seq, place: index * RUN_PLACES }, effect.values, seen)
+    model.insert(
+      above,
+      side,
+      effect.toLeft,
+      { region, origin, seq, place: index * RUN_PLACES },
+      effect.values,
+      seen,
+    )
   }
   return model.names().map(({ origin, seq, place }) => `${origin}.${seq}.${place}`)
 }

@@ -119,11 +119,7 @@ export function answerOf(ops: Iterable<OracleOp>): Answer {
     for (const flush of flushes) if (flush.db === EVERY_DB || flush.db === db) removals.push(flush.removal)
     const isGone = (fact: Fact) => removals.some((removal) => removes(removal, fact))
     const lost = facts.filter((fact) => isGone(fact) && !isGoneAtOnce(fact, removals))
-    const answer = answerOfKey(
-      withElements(facts.filter((fact) => !isGone(fact))),
-      lost,
-      inserts,
-    )
+    const answer = answerOfKey(withElements(facts.filter((fact) => !isGone(fact))), lost, inserts)
     if (answer !== undefined) answers.set(name, answer)
   }
   return answers
@@ -218,7 +214,8 @@ function state(effect: KeyEffect, at: Point, history: KeyHistory): void {
       const { index } = at
       const insert = { effect, region, origin, seq, index, depth: depthOf(at.op), hasSeen: hasSeenOp }
       history.inserts.push(insert)
-      for (const [name] of elementsOf(insert)) facts.push({ at, part: 'list', name, says: { kind: 'element' } })
+      for (const [name] of elementsOf(insert))
+        facts.push({ at, part: 'list', name, says: { kind: 'element' } })
       break
     }
     case TAG.LIST_REMOVE: {
@@ -355,7 +352,10 @@ function highest(facts: readonly Fact[]): Fact {
 /** Values of elements that are gone say nothing. */
 function withElements(facts: readonly Fact[]): readonly Fact[] {
   const elements = new Set(facts.filter(({ says }) => says.kind === 'element').map(({ name }) => name))
-  return facts.filter(({ part, name, says }) => part !== 'list' || says.kind === 'element' || elements.has(name.slice('set '.length)))
+  return facts.filter(
+    ({ part, name, says }) =>
+      part !== 'list' || says.kind === 'element' || elements.has(name.slice('set '.length)),
+  )
 }
 
 /** Elements in their order: the value of an element is that of the LSET with the highest stamp, if there is one. */

@@ -95,7 +95,14 @@ class Region {
       const { place, toLeft, values } = change
       this.list.insert(place, values, toLeft, this.#at)
       const parent = place.parent === undefined ? undefined : nameOf(place.parent)
-      this.model.insert(parent, place.side, toLeft, { region: origin.region, origin: origin.id, seq, place: 0 }, values, hasSeen)
+      this.model.insert(
+        parent,
+        place.side,
+        toLeft,
+        { region: origin.region, origin: origin.id, seq, place: 0 },
+        values,
+        hasSeen,
+      )
     } else if (change.kind === 'remove') {
       this.list.remove(change.ranges, this.#at)
       for (const { origin: of, seq: named, sub, count } of change.ranges)

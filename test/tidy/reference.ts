@@ -4,10 +4,13 @@
  */
 import { readdirSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
-import type { CommandGroup } from '../../region-node/commands/command.ts'
+import type { CommandDef, CommandGroup } from '../../region-node/commands/command.ts'
+import { EXCEPTIONS } from '../../region-node/commands/exceptions.ts'
 import { commandTable } from '../../region-node/commands/families.ts'
+import { plainSyntax } from '../../region-node/commands/syntax.ts'
 import { SETTING_ROWS, type Section } from '../../region-node/config/table.ts'
 import { figures, type Results } from '../bench/report.ts'
+import { DIFFERENCES } from '../clients/differences.ts'
 import { PROJECT_ROOT } from '../harness/project-root.ts'
 
 const SECTION_TITLES: Readonly<Record<Section, string>> = {
@@ -46,6 +49,8 @@ export const REFERENCES: ReadonlyMap<string, () => string> = new Map([
   ['settings', settingsReference],
   ['commands', commandsReference],
   ['causeway-commands', causewayReference],
+  ['exceptions', exceptionsReference],
+  ['differences', differencesReference],
   ['benchmark', benchmarkReference],
 ])
 
@@ -84,27 +89,60 @@ function settingsReference(): string {
   return `\n${parts.join('\n')}`
 }
 
+/** One part for each group, folded up under the names of its commands. */
 function commandsReference(): string {
-  const lines = Object.entries(GROUP_TITLES)
+  const parts = Object.entries(GROUP_TITLES)
     .filter(([group]) => group !== 'causeway')
     .map(([group, title]) => {
-      const names = commandTable.commands.filter((command) => command.group === group).map(describe)
-      return `| ${title} | ${names.sort().join(' ')} |`
+      const commands = commandsOf(group)
+      const names = commands.map(({ name }) => name.toUpperCase()).join(' ')
+      const lines = commands
+        .flatMap(withSubcommands)
+        .map((row) => `| ${code(cell(usage(row)))} | ${row.since} | ${cell(row.summary)} |`)
+      return (
+        `<details>\n<summary><b>${title}</b>: ${names}</summary>\n\n` +
+        `| command | since | |\n|---|---|---|\n${lines.join('\n')}\n\n</details>\n`
+      )
     })
-  return `\n| | |\n|---|---|\n${lines.join('\n')}\n`
-}
-
-function describe({ name, subcommands }: (typeof commandTable.commands)[number]): string {
-  const parts = subcommands?.map((sub) => sub.name.slice(sub.name.indexOf('|') + 1).toUpperCase())
-  const within = parts === undefined ? '' : ` (${parts.sort().join(', ')})`
-  return `${name.toUpperCase().replaceAll(' ', '')}${within}`
+  return `\n${parts.join('\n')}`
 }
 
 function causewayReference(): string {
-  const lines = commandTable.commands
-    .filter(({ group }) => group === 'causeway')
-    .map(({ name, summary }) => `| \`${name.toUpperCase()}\` | ${cell(summary)} |`)
+  const lines = commandsOf('causeway')
+    .flatMap(withSubcommands)
+    .map((row) => `| ${code(cell(usage(row)))} | ${cell(row.summary)} |`)
   return `\n| | |\n|---|---|\n${lines.join('\n')}\n`
+}
+
+function exceptionsReference(): string {
+  const lines = EXCEPTIONS.map(({ commands, reason }) => {
+    const names = commands.map((name) => code(spoken(name))).join(' ')
+    return `| ${names} | ${cell(reason)} |`
+  })
+  return `\n| | |\n|---|---|\n${lines.join('\n')}\n`
+}
+
+function differencesReference(): string {
+  const lines = DIFFERENCES.map(({ name, reason }) => `| ${name} | ${cell(reason)} |`)
+  return `\n| | |\n|---|---|\n${lines.join('\n')}\n`
+}
+
+function commandsOf(group: string): CommandDef[] {
+  const commands = commandTable.commands.filter((command) => command.group === group)
+  return commands.sort((a, b) => (a.name < b.name ? -1 : 1))
+}
+
+function withSubcommands(command: CommandDef): readonly CommandDef[] {
+  return [command, ...(command.subcommands ?? [])]
+}
+
+/** As it is typed: `CONFIG GET parameter [parameter ...]`. */
+function usage({ name, syntax = '' }: CommandDef): string {
+  return `${spoken(name)} ${plainSyntax(syntax)}`.trimEnd()
+}
+
+function spoken(name: string): string {
+  return name.toUpperCase().replace('|', ' ')
 }
 
 function benchmarkReference(): string {

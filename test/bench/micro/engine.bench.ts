@@ -15,8 +15,8 @@ import { Engine } from '../../../region-node/engine/engine.ts'
 import type { Journal } from '../../../region-node/engine/journal.ts'
 import { nodeLatin1 } from '../../../region-node/latin1-node.ts'
 import { wordAt } from '../../../region-node/resp/word.ts'
-import { measure } from './measure.ts'
 import { NO_EVICTION, openAccess } from '../../harness/plain-node.ts'
+import { measure } from './measure.ts'
 
 const ACCESS = openAccess()
 
@@ -50,7 +50,7 @@ const engine = new Engine({
   driftMaxMs: () => 60_000,
   trackedKeysMax: () => 0,
   access: ACCESS,
-      eviction: NO_EVICTION,
+  eviction: NO_EVICTION,
 })
 const session = new Session(1, '', '', 0, ACCESS.first)
 

@@ -19,7 +19,7 @@ function run(name: string, slowMicros: number): void {
     { wallMs: Date.now, monoMs: () => performance.now() },
     () => ({ slowMicros, slowLogLength: 128, latencyMs: 0, tracksLatency: false, isSecret: () => false }),
     (observer) => {
-      engine.observer = observer
+      engine.commands.observer = observer
     },
   )
   watch.configure()

@@ -1,17 +1,13 @@
 /**
  * against-redis.test.ts: the same commands to Causeway and to redis-server must be answered with the
- * same bytes, in RESP2 and RESP3; and the rows of the command table must say what Redis's say.
+ * same bytes, in RESP2 and RESP3.
  *
  * Each dialogue begins with an empty database. What depends on version, clock, address or build is left
  * to the tests of its family.
  */
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
-import type { CommandDef } from '../../../../region-node/commands/command.ts'
-import { commandTable } from '../../../../region-node/commands/families.ts'
-import { hashExpiryCommands } from '../../../../region-node/commands/hash-expiry.ts'
 import type { Session } from '../../../../region-node/commands/session.ts'
 import { CommandWatch, type WatchSettings } from '../../../../region-node/engine/command-watch.ts'
-import { ReplyParser } from '../../../../region-node/resp/parse-reply.ts'
 import { RedisReference, redisIsInstalled } from '../../../harness/redis-reference.ts'
 import { TestEngine } from '../../../harness/test-engine.ts'
 import { MORE_DIALOGUES } from './dialogues.ts'
@@ -545,41 +541,4 @@ describe.skipIf(!redisIsInstalled)('against redis-server (skipped where it is no
       })
     }
   }
-
-  describe('rows of the command table', () => {
-    /** Flags that our rows do not carry: they are about features there are none of here. */
-    const NOT_MODELLED: ReadonlySet<string> = new Set(['allow_busy', 'no_async_loading', 'module', 'pubsub'])
-    /** Newer than the server compared with. */
-    const NEWER: ReadonlySet<string> = new Set([
-      'client|setinfo',
-      'client|no-touch',
-      ...hashExpiryCommands.map(({ name }) => name),
-    ])
-    /** Where Redis changed its mind after 7.0. */
-    const CHANGED: Readonly<Record<string, Partial<CommandDef>>> = {
-      'command|getkeys': { arity: -4 },
-      zrank: { arity: 3 },
-      zrevrank: { arity: 3 },
-    }
-
-    const rows = commandTable.commands
-      .flatMap((command): CommandDef[] => [command, ...(command.subcommands ?? [])])
-      .filter(({ group, name }) => group !== 'causeway' && !NEWER.has(name))
-
-    for (const row of rows) {
-      it(`${row.name} has Redis's arity, flags and key positions`, async () => {
-        await redis.exchange(['RESET'])
-        const parser = new ReplyParser()
-        parser.feed(await redis.exchange(['COMMAND', 'INFO', row.name]))
-        const [info] = parser.next()!.value as [[string, number, string[], number, number, number]]
-        const [, arity, flags, first, last, step] = info
-        const { keys } = row
-        expect({ flags: [...row.flags].sort(), keys }).toEqual({
-          flags: flags.filter((flag) => !NOT_MODELLED.has(flag)).sort(),
-          keys: { first, last, step },
-        })
-        expect(CHANGED[row.name]?.arity ?? row.arity).toBe(arity)
-      })
-    }
-  })
 })

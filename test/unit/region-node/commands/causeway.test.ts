@@ -56,7 +56,7 @@ describe('CRDT.VECTOR and CRDT.DIGEST', () => {
     engine.session().blocked?.unblock?.(undefined)
     expect(engine.reply()).toBeNull()
     engine.run('crdt.digest')
-    engine.engine.release(engine.session())
+    engine.engine.commands.release(engine.session())
     expect(forgotten).toBe(2)
   })
 
@@ -189,7 +189,7 @@ describe('CRDT.WAIT', () => {
     asked[0]!.done(2)
     expect(engine.reply()).toBe(2)
     engine.run('crdt.wait', '0')
-    engine.engine.release(engine.session())
+    engine.engine.commands.release(engine.session())
     expect(forgotten).toBe(1)
     expect(engine.session().blocked).toBeUndefined()
   })

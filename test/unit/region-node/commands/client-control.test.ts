@@ -143,7 +143,7 @@ describe('CLIENT PAUSE', () => {
     engine.runAs(OTHER, 'ping')
     let resumed = 0
     sessions[1]!.resume = () => resumed++
-    engine.engine.release(sessions[1]!)
+    engine.engine.commands.release(sessions[1]!)
     ring()
     expect(resumed).toBe(0)
   })

@@ -43,7 +43,7 @@ it('SAVE says why there is none', () => {
 it('SAVE of a client that has gone, or wants no replies, answers nothing', () => {
   const { engine, finish } = world()
   engine.run('save')
-  engine.engine.release(engine.session())
+  engine.engine.commands.release(engine.session())
   finish()
   expect(engine.reply()).toBeUndefined()
   engine.runAs(2, 'client', 'reply', 'off')

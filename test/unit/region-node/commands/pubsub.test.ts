@@ -77,7 +77,7 @@ describe('publish and subscribe', () => {
     engine.runAs(LISTENER, 'SUBSCRIBE', 'a')
     engine.runAs(LISTENER, 'RESET')
     engine.runAs(3, 'SUBSCRIBE', 'a')
-    engine.engine.release(engine.session(3))
+    engine.engine.commands.release(engine.session(3))
     expect(engine.run('PUBLISH', 'a', 'm')).toBe(0)
   })
 })

@@ -88,7 +88,7 @@ describe('while memory is short', () => {
   it('a script may read, and its first write is refused', () => {
     const engine = new TestEngine()
     engine.run('set', 'k', 'v')
-    engine.engine.admission.begin('memory')
+    engine.engine.commands.admission.begin('memory')
     expect(lua(engine, "return redis.call('get', 'k')")).toBe('v')
     expect(lua(engine, "return redis.call('set', 'k', 'w')")).toEqual(error(OUT_OF_MEMORY))
     expect(lua(engine, "redis.call('del', 'k') return redis.call('set', 'k', 'w')")).toBe('OK')
@@ -96,7 +96,7 @@ describe('while memory is short', () => {
 
   it('a script with a shebang says whether it may run', () => {
     const engine = new TestEngine()
-    engine.engine.admission.begin('memory')
+    engine.engine.commands.admission.begin('memory')
     expect(lua(engine, '#!lua\nreturn 1')).toEqual(error('OOM allow-oom flag is not set on the script'))
     expect(lua(engine, '#!lua flags=no-writes\nreturn 1')).toBe(1)
     expect(lua(engine, "#!lua flags=allow-oom\nreturn redis.call('set', 'k', 'v')")).toBe('OK')
@@ -104,7 +104,7 @@ describe('while memory is short', () => {
 
   it('of disk, it may not write either', () => {
     const engine = new TestEngine()
-    engine.engine.admission.begin('disk')
+    engine.engine.commands.admission.begin('disk')
     expect(lua(engine, "return redis.call('get', 'k')")).toBeNull()
     expect(lua(engine, "return redis.call('set', 'k', 'v')")).toEqual(error('MISCONF'))
   })
@@ -138,7 +138,7 @@ describe('who listens', () => {
   it('to MONITOR sees the script and what it calls', () => {
     const engine = new TestEngine()
     const seen: string[][] = []
-    engine.engine.observer = {
+    engine.engine.commands.observer = {
       began: () => 0,
       ended: (_session, _command, words) => seen.push([...words]),
       called: ({ address }, _command, words) => seen.push([address, ...words]),

@@ -119,8 +119,8 @@ describe('WAIT', () => {
     engine.run('wait', '1', '0')
     engine.runAs(2, 'wait', '2', '10')
     expect(timers).toHaveLength(1)
-    engine.engine.release(engine.session(1))
-    engine.engine.release(engine.session(2))
+    engine.engine.commands.release(engine.session(1))
+    engine.engine.commands.release(engine.session(2))
     expect(timers[0]!.cancelled).toBe(true)
   })
 

@@ -18,7 +18,7 @@ function engineWithKey() {
       const reply = engine.run(...command.split(' '))
       return reply !== null && typeof reply === 'object' && 'line' in reply ? reply.line : reply
     })
-  return { engine, lines, admission: engine.engine.admission }
+  return { engine, lines, admission: engine.engine.commands.admission }
 }
 
 describe('when memory is used up', () => {
@@ -69,8 +69,8 @@ describe.skipIf(!redisIsInstalled)('when memory is used up, against redis-server
         const words = command.split(' ')
         if (words[0] === 'FULL' || words[0] === 'FREE') {
           await redis.aside(['CONFIG', 'SET', 'maxmemory', words[0] === 'FULL' ? '1' : '0'])
-          if (words[0] === 'FULL') engine.engine.admission.begin('memory')
-          else engine.engine.admission.end('memory')
+          if (words[0] === 'FULL') engine.engine.commands.admission.begin('memory')
+          else engine.engine.commands.admission.end('memory')
           continue
         }
         engine.engine.execute(session, words)

@@ -21,7 +21,7 @@ function turnEnds(): void {
 
 describe('keyspace events', () => {
   beforeEach(() => {
-    engine.engine.audience.configure(parseEventFlags('EA')!)
+    engine.engine.commands.audience.configure(parseEventFlags('EA')!)
     engine.runAs(LISTENER, 'PSUBSCRIBE', '__keyevent@*')
   })
 
@@ -92,7 +92,7 @@ describe('keyspace events', () => {
 
   it('tells of misses and of new keys only when asked by letter', () => {
     expect(eventsOf('GET none')).toEqual([])
-    engine.engine.audience.configure(parseEventFlags('Emn$')!)
+    engine.engine.commands.audience.configure(parseEventFlags('Emn$')!)
     expect(eventsOf('GET none', 'SET k v', 'GET k', 'SET k w')).toEqual([
       'keymiss none',
       'new k',
@@ -102,7 +102,7 @@ describe('keyspace events', () => {
   })
 
   it('names the channel after the key, too', () => {
-    engine.engine.audience.configure(parseEventFlags('K$')!)
+    engine.engine.commands.audience.configure(parseEventFlags('K$')!)
     engine.runAs(READER, 'SUBSCRIBE', '__keyspace@0__:k')
     engine.run('SET', 'k', 'v')
     expect(engine.reply(READER)).toEqual(['message', '__keyspace@0__:k', 'set'])

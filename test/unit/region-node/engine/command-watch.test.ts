@@ -24,7 +24,7 @@ function start(changes: Partial<WatchSettings>) {
     { wallMs: () => engine.wallMs, monoMs: () => state.monoMs },
     () => state.settings,
     (observer) => {
-      engine.engine.observer = observer
+      engine.engine.commands.observer = observer
     },
   )
   const engine: TestEngine = new TestEngine(1, {
@@ -48,17 +48,17 @@ function start(changes: Partial<WatchSettings>) {
 describe('nobody', () => {
   it('looks at commands when nothing is asked for', () => {
     const { engine, watch, state } = start({})
-    expect(engine.engine.observer).toBeUndefined()
+    expect(engine.engine.commands.observer).toBeUndefined()
     state.settings = { ...QUIET, latencyMs: 100 }
     watch.configure()
-    expect(engine.engine.observer).toBe(watch)
+    expect(engine.engine.commands.observer).toBe(watch)
     state.settings = QUIET
     watch.configure()
-    expect(engine.engine.observer).toBeUndefined()
+    expect(engine.engine.commands.observer).toBeUndefined()
     engine.run('monitor')
-    expect(engine.engine.observer).toBe(watch)
+    expect(engine.engine.commands.observer).toBe(watch)
     engine.run('reset')
-    expect(engine.engine.observer).toBeUndefined()
+    expect(engine.engine.commands.observer).toBeUndefined()
   })
 })
 

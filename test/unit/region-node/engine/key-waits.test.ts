@@ -131,7 +131,7 @@ describe('waiting for keys', () => {
   test('a client that has gone takes nothing', () => {
     const engine = new Waiting()
     engine.runAs(2, 'BLPOP', 'l', '5')
-    engine.engine.release(engine.session(2))
+    engine.engine.commands.release(engine.session(2))
     engine.run('RPUSH', 'l', 'a')
     engine.clock.advance(10_000)
     expect(engine.reply(2)).toBeUndefined()

@@ -14,11 +14,11 @@ import { type Recovered, recoverAtOnce, recoverLog } from '../../../../region-no
 import type { SnapshotHeader } from '../../../../region-node/persistence/snapshot-file.ts'
 import { SnapshotStore } from '../../../../region-node/persistence/snapshot-store.ts'
 import { type SnapshotRules, Snapshotter } from '../../../../region-node/persistence/snapshotter.ts'
+import { NO_EVICTION, openAccess } from '../../../harness/plain-node.ts'
 import { Prng } from '../../../harness/prng.ts'
 import { SimClock } from '../../../harness/sim-clock.ts'
 import { SimDisk } from '../../../harness/sim-disk.ts'
 import { SimEnv, SimWallClock } from '../../../harness/sim-env.ts'
-import { NO_EVICTION, openAccess } from '../../../harness/plain-node.ts'
 
 const ACCESS = openAccess()
 

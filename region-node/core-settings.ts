@@ -1,0 +1,95 @@
+/**
+ * core-settings.ts: the settings of a node in the shapes in which its rooms ask for them, and its folder locked.
+ */
+import type { Identity } from '../sync/ports.ts'
+import { SYNC_DEFAULTS, type SyncSettings } from '../sync/settings.ts'
+import { SETTING_ROWS } from './config/table.ts'
+import { databaseConfiguration, type Settings } from './config.ts'
+import type { WatchSettings } from './engine/command-watch.ts'
+import type { EvictionSettings } from './engine/eviction.ts'
+import { DiskError, type Env } from './env.ts'
+import type { FolderIdentity } from './persistence/identity.ts'
+import { StartError } from './start-error.ts'
+import { SyncLinger } from './sync-linger.ts'
+import { VERSION } from './version.ts'
+
+/** Takes the folder for this process, and makes it when it is not there. @throws StartError */
+export function lockFolder(env: Env, folder: string): { release(): void } {
+  try {
+    env.disk.makeFolder(folder)
+    const lock = env.disk.lockFolder(folder)
+    if ('release' in lock) return lock
+    throw new StartError(
+      `the data folder ${folder} is in use by process ${lock.heldBy}: two nodes never share one. ` +
+        'Stop that process, or give this node a folder of its own with --dir.',
+    )
+  } catch (error) {
+    if (!(error instanceof DiskError)) throw error
+    throw new StartError(`cannot use the data folder ${folder}: ${error.message}. Choose another with --dir.`)
+  }
+}
+
+/** What a node tells its peers of itself. @param epoch  of its region, as it knows it now */
+export function identityOf(
+  { region, regionId, nodeId, partitions }: FolderIdentity,
+  settings: Settings,
+  epoch: () => number,
+): Identity {
+  return {
+    region,
+    regionId,
+    nodeId,
+    partitions,
+    configuration: databaseConfiguration(settings),
+    version: VERSION,
+    get epoch() {
+      return epoch()
+    },
+  }
+}
+
+/** Settings as those see them who watch commands. */
+export function watchSettings({ values }: Settings): WatchSettings {
+  return {
+    slowMicros: values['slowlog-log-slower-than'],
+    slowLogLength: values['slowlog-max-len'],
+    latencyMs: values['latency-monitor-threshold'],
+    tracksLatency: values['latency-tracking'],
+    isSecret: (name) => SETTING_ROWS.get(name)?.secret === true,
+  }
+}
+
+/** Settings as sync reads them: through, so that CONFIG SET takes effect at once. */
+export function syncSettings({ values }: Settings, env: Env): SyncSettings {
+  const linger = new SyncLinger(env, () => values['sync-linger-ms'])
+  return {
+    ...SYNC_DEFAULTS,
+    peers: values.peer,
+    secret: values['sync-secret'],
+    frameBytesMax: values['sync-frame-bytes-max'],
+    get lingerMs() {
+      return linger.next()
+    },
+    get causalBufferBytesMax() {
+      return values['causal-buffer-bytes']
+    },
+    get expireTakeoverMs() {
+      return values['expire-takeover-ms']
+    },
+  }
+}
+
+export function evictionSettings({ values }: Settings): EvictionSettings {
+  return {
+    policy: () => values['maxmemory-policy'],
+    samples: () => values['maxmemory-samples'],
+    useCount: {
+      get logFactor() {
+        return values['lfu-log-factor']
+      },
+      get decayMinutes() {
+        return values['lfu-decay-time']
+      },
+    },
+  }
+}
