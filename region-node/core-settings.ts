@@ -3,6 +3,10 @@
  */
 import type { Identity } from '../sync/ports.ts'
 import { SYNC_DEFAULTS, type SyncSettings } from '../sync/settings.ts'
+import { AccessControl } from './acl/access-control.ts'
+import type { User } from './acl/user.ts'
+import { catalogOf } from './commands/access.ts'
+import { commandTable } from './commands/families.ts'
 import { SETTING_ROWS } from './config/table.ts'
 import { databaseConfiguration, type Settings } from './config.ts'
 import type { WatchSettings } from './engine/command-watch.ts'
@@ -92,4 +96,26 @@ export function evictionSettings({ values }: Settings): EvictionSettings {
       },
     },
   }
+}
+
+/**
+ * Users as the settings make them: one, who may do everything, and has the password that is set.
+ * @param changed  a user has changed, or is gone
+ */
+export function accessControl(
+  { values }: Settings,
+  env: Env,
+  sha256: (word: string) => string,
+  changed: (user: User, isGone: boolean) => void,
+): AccessControl {
+  const access = new AccessControl({
+    catalog: catalogOf(commandTable),
+    hash: sha256,
+    allChannelsAtFirst: () => values['acl-pubsub-default'] === 'allchannels',
+    nowMs: () => env.wallMs(),
+    logLengthMax: () => values['acllog-max-len'],
+    changed,
+  })
+  access.setDefaultPassword(values.requirepass)
+  return access
 }

@@ -21,22 +21,28 @@ import { Mesh } from '../sync/mesh.ts'
 import type { Identity, Publication, SyncHost, Transport, Unheard } from '../sync/ports.ts'
 import { reason } from '../sync/reason.ts'
 import type { SnapshotHost } from '../sync/snapshot-ports.ts'
-import { AccessControl } from './acl/access-control.ts'
+import type { AccessControl } from './acl/access-control.ts'
 import { AclFile } from './acl/acl-file.ts'
 import type { User } from './acl/user.ts'
 import { Adoption } from './adoption.ts'
-import { catalogOf } from './commands/access.ts'
 import { commandTable } from './commands/families.ts'
 import type { Services } from './commands/services.ts'
 import type { Session } from './commands/session.ts'
 import type { Settings } from './config.ts'
-import { evictionSettings, identityOf, lockFolder, syncSettings, watchSettings } from './core-settings.ts'
+import {
+  accessControl,
+  evictionSettings,
+  identityOf,
+  lockFolder,
+  syncSettings,
+  watchSettings,
+} from './core-settings.ts'
 import { Digests } from './digests.ts'
 import { CommandWatch } from './engine/command-watch.ts'
 import { ConflictLog } from './engine/conflict-log.ts'
 import { Engine } from './engine/engine.ts'
 import type { Env } from './env.ts'
-import { CommandError, errors } from './errors.ts'
+import { errors } from './errors.ts'
 import { HorizonKeeper } from './horizon-keeper.ts'
 import { LateTail } from './late-tail.ts'
 import { LogRetention } from './log-retention.ts'
@@ -151,9 +157,11 @@ export class NodeCore implements CommandSink, TurnPort, SyncHost {
       ports.log.warn(sentence),
     )
     this.log = this.#makeLog(folder)
-    this.access = this.#makeAccess()
+    this.access = accessControl(settings, env, ports.sha256, (user, isGone) =>
+      this.#userChanged(user, isGone),
+    )
     this.aclFile = new AclFile(env.disk, latin1, () => values.aclfile, this.access)
-    this.#loadUsers()
+    this.aclFile.loadAtStart()
     const provisional = this.origins.intern(`${folder.regionId}-000000000000`)
     this.services = ports.services(this)
     this.engine = new Engine({
@@ -220,32 +228,6 @@ export class NodeCore implements CommandSink, TurnPort, SyncHost {
     this.retention = new LogRetention({ log, store, mesh, adoption, lateTail })
     this.keeper = this.#makeKeeper()
     this.engine.commands.admission.begin('loading')
-  }
-
-  #makeAccess(): AccessControl {
-    const { env, sha256 } = this.#ports
-    const { values } = this.settings
-    const access = new AccessControl({
-      catalog: catalogOf(commandTable),
-      hash: sha256,
-      allChannelsAtFirst: () => values['acl-pubsub-default'] === 'allchannels',
-      nowMs: () => env.wallMs(),
-      logLengthMax: () => values['acllog-max-len'],
-      changed: (user, isGone) => this.#userChanged(user, isGone),
-    })
-    access.setDefaultPassword(values.requirepass)
-    return access
-  }
-
-  /** @throws StartError */
-  #loadUsers(): void {
-    if (!this.aclFile.isConfigured) return
-    try {
-      this.aclFile.load()
-    } catch (error) {
-      if (!(error instanceof CommandError)) throw error
-      throw new StartError(`${error.line.replace(/^ERR /, '')}. Mend the file, or start without aclfile.`)
-    }
   }
 
   /** Clients go with their user, and subscribers with the right to their channels. */

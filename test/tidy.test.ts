@@ -10,7 +10,7 @@ import { describe, expect, it } from 'vitest'
 import { loadSettings } from '../region-node/config.ts'
 import { VERSION } from '../region-node/version.ts'
 import { PROJECT_ROOT } from './harness/project-root.ts'
-import { withReferences } from './tidy/reference.ts'
+import { DOCUMENTS, withReferences } from './tidy/reference.ts'
 import {
   type Import,
   importCycles,
@@ -172,10 +172,13 @@ describe('every source file', () => {
 describe('the documents', () => {
   const documents = listFiles('', '.md').filter((path) => !path.includes('/results/'))
 
-  it('README.md lists the settings and commands that there are (npm run reference writes them)', () => {
-    const readme = readRoot('README.md')
-    expect(withReferences(readme)).toBe(readme)
-  })
+  it.each([...DOCUMENTS])(
+    '%s holds the tables of the code (npm run reference writes them)',
+    (path, names) => {
+      const document = readRoot(path)
+      expect(document).toBe(withReferences(document, names))
+    },
+  )
 
   it('README.md shows a configuration file that a node takes', () => {
     const [, text] = /```conf\n([^`]+)```/.exec(readRoot('README.md')) ?? []

@@ -4,12 +4,24 @@
  * Nodes are written in the order of the list, markers included. A list that was taken apart for a snapshot comes
  * in parts, each with the place of its chunk among all; the reader puts them in order when the list is closed.
  */
-import { Dot } from '../dot.ts'
+import { Dot, type Stamp } from '../dot.ts'
 import { LINK, type Link, type ListChunk, type ListValue } from '../list-chunk.ts'
-import { type ListPlace, ListState, type NodeName, type RestoredNode, RUN_PLACES } from '../list-fugue.ts'
+import { ListState, type RestoredNode } from '../list-fugue.ts'
+import { type ListPlace, type NodeName, RUN_PLACES } from '../list-names.ts'
+import type { Origin } from '../origin.ts'
 import { Register } from '../register.ts'
-import { DecodeError } from './bytes.ts'
-import type { StateReader, StateWriter } from './state.ts'
+import { type ByteReader, type ByteWriter, DecodeError } from './bytes.ts'
+
+/** What of `state.ts` this needs. */
+interface NodeWriter extends ByteWriter {
+  dot(dot: Dot): void
+  origin(origin: Origin): void
+}
+
+interface NodeReader extends ByteReader {
+  dot(): Stamp
+  origin(): Origin
+}
 
 /** What a node is. */
 const MARKER = 0
@@ -22,12 +34,12 @@ const UNDER_ROOT = 32
 const HLC_LOW = 2 ** 22
 
 /** The nodes of one chunk, to be read by `readNodes`. */
-export function writeNodes(list: ListState, chunk: ListChunk, out: StateWriter): void {
+export function writeNodes(list: ListState, chunk: ListChunk, out: NodeWriter): void {
   out.varint(chunk.size)
   for (let slot = chunk.from; slot < chunk.to; slot++) writeNode(list, chunk, slot, out)
 }
 
-function writeNode(list: ListState, chunk: ListChunk, slot: number, out: StateWriter): void {
+function writeNode(list: ListState, chunk: ListChunk, slot: number, out: NodeWriter): void {
   const value = chunk.values[slot]
   const link = chunk.link(slot)
   const place = link === LINK.WRITTEN ? list.placeOf(chunk, slot) : undefined
@@ -59,7 +71,7 @@ function writeNode(list: ListState, chunk: ListChunk, slot: number, out: StateWr
   }
 }
 
-function writeName({ origin, seq, sub }: NodeName, out: StateWriter): void {
+function writeName({ origin, seq, sub }: NodeName, out: NodeWriter): void {
   out.origin(origin)
   out.varint(seq)
   out.varint(Math.floor(sub / RUN_PLACES))
@@ -67,7 +79,7 @@ function writeName({ origin, seq, sub }: NodeName, out: StateWriter): void {
 }
 
 /** The whole list. */
-export function writeList(list: ListState, out: StateWriter): void {
+export function writeList(list: ListState, out: NodeWriter): void {
   let count = 0
   for (let chunk = list.chunks.first; chunk !== undefined; chunk = chunk.next) count++
   out.varint(count)
@@ -75,7 +87,7 @@ export function writeList(list: ListState, out: StateWriter): void {
 }
 
 /** @throws DecodeError */
-export function readList(from: StateReader): ListState {
+export function readList(from: NodeReader): ListState {
   const list = new ListState()
   for (let chunks = from.varint(); chunks > 0; chunks--) {
     for (const node of readNodes(from)) list.restoreNode(node)
@@ -97,13 +109,13 @@ function closed(list: ListState): ListState {
 }
 
 /** @throws DecodeError */
-export function readNodes(from: StateReader): RestoredNode[] {
+export function readNodes(from: NodeReader): RestoredNode[] {
   const nodes: RestoredNode[] = []
   for (let left = from.varint(); left > 0; left--) nodes.push(readNode(from))
   return nodes
 }
 
-function readNode(from: StateReader): RestoredNode {
+function readNode(from: NodeReader): RestoredNode {
   const head = from.byte()
   const kind = head & 3
   const place = readPlace(head, from)
@@ -124,7 +136,7 @@ function readNode(from: StateReader): RestoredNode {
   return { name, value, hlc: hlcHigh * HLC_LOW + hlcLow, place, removals: [] }
 }
 
-function readPlace(head: number, from: StateReader): RestoredNode['place'] {
+function readPlace(head: number, from: NodeReader): RestoredNode['place'] {
   const link = ((head >> LINK_SHIFT) & 3) as Link
   if (link === LINK.RIGHT_OF_PREVIOUS || link === LINK.LEFT_OF_NEXT) return link
   if (link !== LINK.WRITTEN) throw new DecodeError(`an unknown place in a list ${link}`)
@@ -133,7 +145,7 @@ function readPlace(head: number, from: StateReader): RestoredNode['place'] {
   return place
 }
 
-function readSets(from: StateReader): ListValue {
+function readSets(from: NodeReader): ListValue {
   const registers: Register[] = []
   for (let left = from.varint(); left > 0; left--) {
     const stamp = from.dot()
@@ -143,7 +155,7 @@ function readSets(from: StateReader): ListValue {
   return registers
 }
 
-function readName(from: StateReader): NodeName {
+function readName(from: NodeReader): NodeName {
   const origin = from.origin()
   const seq = from.varint()
   const index = from.varint()

@@ -12,7 +12,8 @@ import { unreachable } from '../assert.ts'
 import { DecodeError } from '../codec/bytes.ts'
 import type { OpPoint } from '../dot.ts'
 import { beginKey, closeKey, type KeyEntry, openKey, placeState, stateOfType } from '../key.ts'
-import { type ListPlace, ListState, type NodeName, type NodeRange, RUN_PLACES } from '../list-fugue.ts'
+import { ListState } from '../list-fugue.ts'
+import { type ListPlace, type NodeName, type NodeRange, RUN_PLACES } from '../list-names.ts'
 import { decodeWords, type EffectReader, type EffectWriter, encodeWords, type OnKey, TAG } from './effect.ts'
 
 export interface ListInsertEffect extends OnKey {

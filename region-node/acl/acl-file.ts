@@ -3,7 +3,8 @@
  */
 import type { Latin1 } from '../../crdt/codec/bytes.ts'
 import { type Disk, DiskError } from '../env.ts'
-import { commandError, errors } from '../errors.ts'
+import { CommandError, commandError, errors } from '../errors.ts'
+import { StartError } from '../start-error.ts'
 import type { AccessControl } from './access-control.ts'
 
 export class AclFile {
@@ -31,6 +32,17 @@ export class AclFile {
     if (bytes === undefined)
       throw commandError(`ERR the ACL file '${path}' does not exist: make it with ACL SAVE`)
     this.#access.load(this.#latin1.read(bytes, 0, bytes.length))
+  }
+
+  /** The same at the start of a node, where a file is configured. @throws StartError */
+  loadAtStart(): void {
+    if (!this.isConfigured) return
+    try {
+      this.load()
+    } catch (error) {
+      if (!(error instanceof CommandError)) throw error
+      throw new StartError(`${error.line.replace(/^ERR /, '')}. Mend the file, or start without aclfile.`)
+    }
   }
 
   /** @throws CommandError */

@@ -1,7 +1,7 @@
 /**
  * list-writes.ts: what commands may do to lists: a part of `Writes`.
  */
-import type { NodeName, NodeRange } from '../../crdt/list-fugue.ts'
+import type { NodeName, NodeRange } from '../../crdt/list-names.ts'
 
 /** Changes to lists. Each call is one effect (preceded by a removal when the key is due). */
 export interface ListWrites {

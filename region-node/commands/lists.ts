@@ -4,7 +4,8 @@
  * Elements are found by index here and removed by name, so what another region pushes meanwhile neither moves nor
  * goes. Indexes past 2^53 only have to be far away.
  */
-import { type ListState, RangeGatherer } from '../../crdt/list-fugue.ts'
+import type { ListState } from '../../crdt/list-fugue.ts'
+import { RangeGatherer } from '../../crdt/list-names.ts'
 import { type CommandError, errors } from '../errors.ts'
 import { type CommandContext, type CommandDef, defineCommands, ONE_KEY } from './command.ts'
 import { parseCount } from './parse.ts'

@@ -30,7 +30,8 @@ export const DIFFERENCES: readonly Difference[] = [
       const name = words[0]!.toLowerCase()
       const least = name.startsWith('p') ? LAST_DEADLINES_MS : LAST_DEADLINES_S
       if (DEADLINE_READERS.has(name)) {
-        return (integerIn(redis) ?? 0) > least && (integerIn(ours) ?? 0) > least
+        // In a script, 2^63 - 1 comes back as -2^63.
+        return Math.abs(integerIn(redis) ?? 0) > least && (integerIn(ours) ?? 0) > least
       }
       // With GT or LT: which of two last moments is the later one.
       return DEADLINE_WRITERS.has(name) && words.length > 3 && Number(words[2]) > least

@@ -73,13 +73,16 @@ interface Plan {
 async function compare(redis: RedisReference, node: RegionProcess, plan: Plan): Promise<Outcome> {
   const ours = await RawClient.connect('the node', node.ports.port)
   const startMs = performance.now()
+  let told = 0
   const outcome = await runDifferential({
     ...plan,
     redis,
     ours,
     has: (name) => commandTable.get(name) !== undefined,
     progress(done) {
-      if (done % PROGRESS_COMMANDS === 0) console.log(`RESP${plan.protocol}: ${done} commands ...`)
+      if (done < told + PROGRESS_COMMANDS) return
+      told = done
+      console.log(`RESP${plan.protocol}: ${done} commands ...`)
     },
   })
   ours.close()

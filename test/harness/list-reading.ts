@@ -2,7 +2,7 @@
  * list-reading.ts: what a list reads, from what was ever inserted and what of it is left: a part of the oracle.
  */
 import type { ListInsertEffect } from '../../crdt/effects/list-effects.ts'
-import type { NodeName } from '../../crdt/list-fugue.ts'
+import type { NodeName } from '../../crdt/list-names.ts'
 import { FugueModel, type ModelName } from './fugue-model.ts'
 
 /** As in the ops: an element's effect times this, plus its place in the run. */

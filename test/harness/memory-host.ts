@@ -13,8 +13,15 @@ import { type Origin, OriginTable, originId } from '../../crdt/origin.ts'
 import { VersionVector } from '../../crdt/version-vector.ts'
 import { LogTrimmed } from '../../sync/log-trimmed.ts'
 import { Mesh } from '../../sync/mesh.ts'
-import type { Identity, LogPosition, LogRecord, LogStream, SyncHost, Unheard } from '../../sync/ports.ts'
-import type { Publication } from '../../sync/ports.ts'
+import type {
+  Identity,
+  LogPosition,
+  LogRecord,
+  LogStream,
+  Publication,
+  SyncHost,
+  Unheard,
+} from '../../sync/ports.ts'
 import { SYNC_DEFAULTS, type SyncSettings } from '../../sync/settings.ts'
 import type { ManualClock } from './manual-clock.ts'
 import { MemorySnapshots } from './memory-snapshots.ts'

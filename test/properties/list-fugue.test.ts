@@ -9,13 +9,8 @@ import { describe, expect, test } from 'vitest'
 import { StateReader, StateWriter } from '../../crdt/codec/state.ts'
 import { Dot, OpPoint } from '../../crdt/dot.ts'
 import { KeyState } from '../../crdt/key.ts'
-import {
-  type ListPlace,
-  ListState,
-  type NodeName,
-  type NodeRange,
-  RUN_PLACES,
-} from '../../crdt/list-fugue.ts'
+import { ListState } from '../../crdt/list-fugue.ts'
+import { type ListPlace, type NodeName, type NodeRange, RUN_PLACES } from '../../crdt/list-names.ts'
 import { type Origin, OriginTable } from '../../crdt/origin.ts'
 import { VersionVector } from '../../crdt/version-vector.ts'
 import { FugueModel, type ModelName } from '../harness/fugue-model.ts'

@@ -1,6 +1,6 @@
 /**
- * reference.ts: the parts of README.md that are made from tables in the code, the settings and the
- * commands, and from the results of the last benchmark. tidy.test.ts holds the document to them; `npm run reference` writes them.
+ * reference.ts: the parts of documents that are made from tables in the code, the settings and the commands, and
+ * from the results of the last benchmark. tidy.test.ts holds the documents to them; `npm run reference` writes them.
  */
 import { readdirSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
@@ -45,23 +45,30 @@ const GROUP_TITLES: Readonly<Record<CommandGroup, string>> = {
 }
 
 /** The tables between `<!-- name -->` and `<!-- /name -->`. */
-export const REFERENCES: ReadonlyMap<string, () => string> = new Map([
-  ['settings', settingsReference],
-  ['commands', commandsReference],
-  ['causeway-commands', causewayReference],
-  ['exceptions', exceptionsReference],
-  ['differences', differencesReference],
-  ['benchmark', benchmarkReference],
+const REFERENCES = {
+  settings: settingsReference,
+  'command-names': namesReference,
+  commands: commandsReference,
+  'causeway-commands': causewayReference,
+  exceptions: exceptionsReference,
+  differences: differencesReference,
+  benchmark: benchmarkReference,
+} as const satisfies Record<string, () => string>
+
+/** Which of them stand in which document, by its path. */
+export const DOCUMENTS: ReadonlyMap<string, readonly (keyof typeof REFERENCES)[]> = new Map([
+  ['README.md', ['command-names', 'causeway-commands', 'exceptions', 'differences', 'settings', 'benchmark']],
+  ['region-node/commands/COMMANDS.md', ['commands']],
 ])
 
-/** Puts the reference parts into a document. @throws RangeError when a marker is missing */
-export function withReferences(document: string): string {
+/** Puts reference parts into a document. @throws RangeError when a marker is missing */
+export function withReferences(document: string, names: readonly (keyof typeof REFERENCES)[]): string {
   let text = document
-  for (const [name, make] of REFERENCES) {
+  for (const name of names) {
     const [before, rest, ...more] = text.split(`<!-- ${name} -->`)
     const [, after] = (rest ?? '').split(`<!-- /${name} -->`)
     if (more.length > 0 || after === undefined) throw new RangeError(`no markers for '${name}', or several`)
-    text = `${before}<!-- ${name} -->\n${make()}\n<!-- /${name} -->${after}`
+    text = `${before}<!-- ${name} -->\n${REFERENCES[name]()}\n<!-- /${name} -->${after}`
   }
   return text
 }
@@ -89,20 +96,28 @@ function settingsReference(): string {
   return `\n${parts.join('\n')}`
 }
 
-/** One part for each group, folded up under the names of its commands. */
+function namesReference(): string {
+  const lines = Object.entries(GROUP_TITLES)
+    .filter(([group]) => group !== 'causeway')
+    .map(
+      ([group, title]) =>
+        `| ${title} | ${commandsOf(group)
+          .map(({ name }) => name.toUpperCase())
+          .join(' ')} |`,
+    )
+  return `\n| | |\n|---|---|\n${lines.join('\n')}\n`
+}
+
+/** One part for each group: how each command is written, and what it does. */
 function commandsReference(): string {
   const parts = Object.entries(GROUP_TITLES)
     .filter(([group]) => group !== 'causeway')
     .map(([group, title]) => {
       const commands = commandsOf(group)
-      const names = commands.map(({ name }) => name.toUpperCase()).join(' ')
       const lines = commands
         .flatMap(withSubcommands)
         .map((row) => `| ${code(cell(usage(row)))} | ${row.since} | ${cell(row.summary)} |`)
-      return (
-        `<details>\n<summary><b>${title}</b>: ${names}</summary>\n\n` +
-        `| command | since | |\n|---|---|---|\n${lines.join('\n')}\n\n</details>\n`
-      )
+      return `## ${title}\n\n| command | since | |\n|---|---|---|\n${lines.join('\n')}\n`
     })
   return `\n${parts.join('\n')}`
 }

@@ -9,7 +9,8 @@
 import { compareStamps } from '../../../crdt/dot.ts'
 import type { OnKey } from '../../../crdt/effects/effect.ts'
 import { type ListInsertEffect, type ListSetEffect, listOf } from '../../../crdt/effects/list-effects.ts'
-import { type ListState, type NodeName, RUN_PLACES } from '../../../crdt/list-fugue.ts'
+import type { ListState } from '../../../crdt/list-fugue.ts'
+import { type NodeName, RUN_PLACES } from '../../../crdt/list-names.ts'
 import { Register } from '../../../crdt/register.ts'
 import type { TailRules } from './tail-rules.ts'
 

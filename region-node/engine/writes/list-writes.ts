@@ -5,7 +5,8 @@
  */
 import { TAG } from '../../../crdt/effects/effect.ts'
 import { listOf } from '../../../crdt/effects/list-effects.ts'
-import { ListState, type NodeName, type NodeRange, RUN_PLACES } from '../../../crdt/list-fugue.ts'
+import { ListState } from '../../../crdt/list-fugue.ts'
+import { type NodeName, type NodeRange, RUN_PLACES } from '../../../crdt/list-names.ts'
 import type { ListWrites } from '../../commands/list-writes.ts'
 import type { Keyspace } from '../keyspace.ts'
 import type { Minter } from '../minter.ts'
