@@ -206,6 +206,18 @@ export class ListChunk {
     }
   }
 
+  /** It is empty, and no part of the list any more: it gives its memory back, though somebody may know it still. */
+  leave(): void {
+    this.isGone = true
+    this.from = 0
+    this.to = 0
+    this.values = []
+    this.#nums = new Float64Array(0)
+    this.#ints = new Uint32Array(0)
+    this.previous = undefined
+    this.next = undefined
+  }
+
   /** Gives its nodes from `slot` on to a chunk that is empty, or ends where they begin. */
   giveTail(slot: number, target: ListChunk): void {
     for (let at = slot; at < this.to; at++) {

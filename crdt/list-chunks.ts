@@ -116,7 +116,7 @@ export class ListChunks {
     else previous.next = next
     if (next === undefined) this.last = previous
     else next.previous = previous
-    chunk.isGone = true
+    chunk.leave()
     let node: ChunkBranch | ListChunk = chunk
     let parent = chunk.parent
     while (parent !== undefined) {

@@ -64,8 +64,11 @@ export interface AdoptionParts {
   abandonSnapshot(): void
   /** Every member knows by now that this region is back, so that what it mints counts with all of them. */
   mayReturn(membership: Membership): boolean
-  /** The region is back, or its origins ended before what it held of them: it mints its late tail again. */
-  returned(): void
+  /**
+   * The region is back, or its origins ended before what it held of them: it mints its late tail again.
+   * @param mayHaveTail  it had ops of its own; who never minted has no tail, and need not read its log to know
+   */
+  returned(mayHaveTail: boolean): void
   /** The node serves from the new state. */
   resumed(): void
   /** A new origin for this region, durably. @throws DiskError */
@@ -282,14 +285,15 @@ export class Adoption implements SnapshotStage {
     log.flushNow()
     while (!this.#replay(work));
     // Durable before anything is switched: a disk that fails now has changed nothing.
-    const hasTail = work.isReturn || this.#leavesOwn(aside)
-    if (hasTail) engine.adoptOrigin(this.#parts.newOrigin(aside.membership))
+    const isOutdated = work.isReturn || this.#leavesOwn(aside)
+    if (isOutdated) engine.adoptOrigin(this.#parts.newOrigin(aside.membership))
+    const mayHaveTail = this.#hasOwn()
     abandonSnapshot()
     staging.close()
     store.adopt(staging.path, from, reader.bytesTotal)
     log.rebase(aside.applied)
     engine.adopt(aside)
-    if (hasTail) this.#parts.returned()
+    if (isOutdated) this.#parts.returned(mayHaveTail)
     this.#parts.resumed()
     this.#work = undefined
     work.done('adopted')
@@ -300,6 +304,13 @@ export class Adoption implements SnapshotStage {
     const { engine } = this.#parts
     for (const [origin, seq] of engine.applied.entries())
       if (origin.region === engine.origin.region && seq > applied.get(origin)) return true
+    return false
+  }
+
+  /** This node has applied ops that its region minted. */
+  #hasOwn(): boolean {
+    const { engine } = this.#parts
+    for (const [origin] of engine.applied.entries()) if (origin.region === engine.origin.region) return true
     return false
   }
 

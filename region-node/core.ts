@@ -211,12 +211,14 @@ export class NodeCore implements CommandSink, TurnPort, SyncHost {
     })
     this.adoption = this.#makeAdoption()
     this.lateTail = new LateTail({
+      env,
       engine: this.engine,
       log: this.log,
       origins: this.origins,
       latin1,
       regionId: folder.regionId,
       report: (sentence) => ports.log.warn(sentence),
+      isEnding: () => this.#failed || this.#stopping,
     })
     this.snapshots = {
       shelf: new Shelf(env.disk, this.origins, this.store, this.snapshotter),
@@ -224,8 +226,7 @@ export class NodeCore implements CommandSink, TurnPort, SyncHost {
       inform: (sentence) => ports.log.info(sentence),
     }
     this.mesh = new Mesh(this, ports.transport, env, syncSettings(settings, env))
-    const { log, store, mesh, adoption, lateTail } = this
-    this.retention = new LogRetention({ log, store, mesh, adoption, lateTail })
+    this.retention = new LogRetention(this)
     this.keeper = this.#makeKeeper()
     this.engine.commands.admission.begin('loading')
   }
@@ -259,7 +260,7 @@ export class NodeCore implements CommandSink, TurnPort, SyncHost {
       former: () => this.#terms.former,
       hurryDurable: () => this.log.hurryDurable(),
       permitted: () => {
-        if (this.lateTail.isPending) this.log.whenIdle(() => this.#remintLateTail())
+        if (this.lateTail.isPending) this.lateTail.search(() => this.#remintLateTail())
         return !this.lateTail.isPending
       },
     }
@@ -273,9 +274,8 @@ export class NodeCore implements CommandSink, TurnPort, SyncHost {
   }
 
   #remintLateTail(): void {
-    const { engine, lateTail, log } = this
-    if (this.#failed || this.#stopping || !lateTail.isPending || log.isFull) return
-    // The log may have been busy for a while: the node may mint still, and waits for nothing but this.
+    const { engine, lateTail } = this
+    // The search may have taken a while: the node may mint still, and waits for nothing but this.
     if (engine.refusal !== errors.regionLate) return
     engine.endTurn()
     engine.refuseWrites(undefined)
@@ -298,13 +298,6 @@ export class NodeCore implements CommandSink, TurnPort, SyncHost {
     } catch (error) {
       this.fail(error as Error)
     }
-  }
-
-  /** In the turn of an adoption that brings the region back. */
-  #returned(): void {
-    this.lateTail.isPending = true
-    // It mints its late tail in this turn, unless it has to wait until it may mint at all.
-    this.keeper.judge()
   }
 
   #makeLog({ nodeId, regionId }: FolderIdentity): OpLog {
@@ -374,7 +367,11 @@ export class NodeCore implements CommandSink, TurnPort, SyncHost {
         const isOpen = membership.limitOf(origin) === Number.POSITIVE_INFINITY
         return applied.get(origin) === 0 && isOpen ? origin : this.#terms.renew()
       },
-      returned: () => this.#returned(),
+      returned: (mayHaveTail) => {
+        if (mayHaveTail) this.lateTail.suspect()
+        // It mints a tail that is found at once in this turn, unless it has to wait until it may mint at all.
+        this.keeper.judge()
+      },
       resumed: () => this.#resumeReaders(),
     })
   }
@@ -431,7 +428,7 @@ export class NodeCore implements CommandSink, TurnPort, SyncHost {
       this.#ports.env.after(HURRY_MS, () => this.log.hurryDurable())
     }
     this.mesh.membershipChanged()
-    this.lateTail.isPending = this.engine.hasLateTail
+    if (this.engine.hasLateTail) this.lateTail.suspect()
     this.keeper.begin(this.#terms.lacking)
     this.engine.commands.admission.end('loading')
   }
@@ -487,6 +484,10 @@ export class NodeCore implements CommandSink, TurnPort, SyncHost {
 
   get membership(): Membership {
     return this.engine.membership
+  }
+
+  get isJoining(): boolean {
+    return this.keeper.lacking
   }
 
   welcomed(joined: VersionVector): void {

@@ -106,7 +106,6 @@ export const errors = {
     "ERR RANK can't be zero: use 1 to start from the first match, 2 from the second ... " +
       'or use negative to start from the end of the list',
   ),
-  negativeMatches: commandError("ERR COUNT can't be negative"),
   negativeMaxLength: commandError("ERR MAXLEN can't be negative"),
   sameObject: commandError('ERR source and destination objects are the same'),
   swapWithPeers: commandError(

@@ -10,11 +10,11 @@
  * 64 MB nothing is gained, and on a small machine they would take too much of it.
  *
  * V8 begins to collect the old generation when it has grown by so much, and counts to it what lies beside the
- * heap in array buffers, garbage among it. The keys lie there, so the heap itself is small, a few ten MB, and
- * what V8 thinks right for a heap of that size is used up by a few MB of network traffic: while a newcomer was
- * served, its founders were collected as a whole five times a second, some ten ms each. So there is a floor, of
- * the size of a semi-space. With 64 MB there were half as many collections; 256 MB left a fifth, but even 128 MB
- * took what a million small keys may cost beyond the bars of memory.
+ * heap in array buffers, garbage among it. The keys lie there, so the heap itself is small, and buffers of network
+ * traffic may use up what V8 grants a heap of that size. In traces of founders that served a newcomer, on one
+ * machine, the old generation was collected as a whole several times a second, for some ten ms each, which would
+ * fit that. So there is a floor, of the size of a semi-space: fewer such collections were seen with it. A larger
+ * floor left fewer still, but took memory that the bars of memory per key do not leave.
  */
 import { HEAP_SHARE } from './memory-watch.ts'
 

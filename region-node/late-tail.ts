@@ -7,32 +7,58 @@
  * others have built upon what they would take away, and so are writes that lost to later ones; both are counted.
  *
  * No write of a client goes before: what an old op had not seen, and a new one has, could not be told apart.
- * All of it happens in one turn, and is durable before any of it travels: a crash in the middle must not
- * lead to one op under two dots in two regions. What a crash left is minted at the next start.
+ * Where the tail lies in the log is searched in slices, between which reads are served. All of the minting happens
+ * in one turn, and is durable before any of it travels: a crash in the middle must not lead to one op under two
+ * dots in two regions. What a crash left is minted at the next start.
+ *
+ * Invariant: while a tail is pending the log is not trimmed and this region mints nothing, so what the search has
+ * found stays where it is, and nothing comes to it.
  * Source: algorithms.md, The horizon, 6.
  */
+import { assert } from '../crdt/assert.ts'
 import { type BatchReader, lastSeq, openRecord } from '../crdt/codec/batch.ts'
 import type { Latin1 } from '../crdt/codec/bytes.ts'
 import { TAG } from '../crdt/effects/effect.ts'
 import type { OriginTable } from '../crdt/origin.ts'
+import { runSlice } from '../sync/pace.ts'
+import type { LogPosition, LogRecord } from '../sync/ports.ts'
 import type { Engine } from './engine/engine.ts'
+import type { Env } from './env.ts'
 import type { OpLog } from './persistence/op-log.ts'
 
+/** Log read between two looks at the clock. */
+const SEARCH_BYTES = 64 * 1024
+/** Log read at once while the tail is minted. */
 const READ_BYTES = 1024 * 1024
 
 export interface LateTailParts {
-  readonly engine: Engine
-  readonly log: OpLog
+  readonly env: Pick<Env, 'monoMs' | 'after'>
+  readonly engine: Pick<
+    Engine,
+    'applied' | 'membership' | 'mintedCount' | 'declare' | 'remint' | 'endRemint' | 'endTurn'
+  >
+  readonly log: Pick<OpLog, 'start' | 'end' | 'isFull' | 'read' | 'whenIdle' | 'flushNow'>
   readonly origins: OriginTable
   readonly latin1: Latin1
   readonly regionId: number
   readonly report: (sentence: string) => void
+  /** The node stops or has failed: its log is not read any more. */
+  readonly isEnding: () => boolean
+}
+
+/** How far the log was searched, and the part of it in which all of the tail lies. */
+interface Search {
+  position: LogPosition
+  readonly end: LogPosition
+  /** Infinity while nothing was found. */
+  tailStart: LogPosition
+  tailEnd: LogPosition
 }
 
 export class LateTail {
   readonly #parts: LateTailParts
-  /** There may be ops that were not minted again yet. The log is not trimmed meanwhile. */
-  isPending = false
+  #isPending = false
+  #search: Search | undefined
   /** Ops minted again since the start. */
   mintedCount = 0
   /** Removals of theirs that were dropped. */
@@ -44,13 +70,78 @@ export class LateTail {
     this.#parts = parts
   }
 
-  /** Mints the tail again. The node may mint, and no batch is open. */
+  /** There may be ops that were not minted again yet. The log is not trimmed meanwhile. */
+  get isPending(): boolean {
+    return this.#isPending
+  }
+
+  /** The log may hold ops of this region that do not count under their dots. All of it is to be searched. */
+  suspect(): void {
+    this.#isPending = true
+    this.#search = undefined
+  }
+
+  /**
+   * Searches the log for the tail, in slices: at once as much as one slice holds. Clients of this region wait for
+   * it with their writes, so there is no rest between the slices.
+   * @param found  called when the search is over and nothing is being written, if the tail is pending still; again
+   *   when it is asked for again
+   */
+  search(found: () => void): void {
+    const { log } = this.#parts
+    if (this.#search !== undefined) {
+      if (isOver(this.#search)) this.#whenIdle(found)
+      return
+    }
+    const { start: position, end } = log
+    const search: Search = { position, end, tailStart: Number.POSITIVE_INFINITY, tailEnd: 0 }
+    this.#search = search
+    this.#searchOn(search, found)
+  }
+
+  #searchOn(search: Search, found: () => void): void {
+    const { env, isEnding } = this.#parts
+    // Another adoption may have made it begin anew.
+    if (isEnding() || search !== this.#search) return
+    runSlice(env, () => this.#searchStep(search))
+    if (isOver(search)) this.#whenIdle(found)
+    else env.after(0, () => this.#searchOn(search, found))
+  }
+
+  #whenIdle(found: () => void): void {
+    const { log, isEnding } = this.#parts
+    log.whenIdle(() => {
+      if (this.#isPending && !isEnding() && !log.isFull) found()
+    })
+  }
+
+  /** @returns true at the end of the log as it was when the search began */
+  #searchStep(search: Search): boolean {
+    if (isOver(search)) return true
+    const { records, next } = this.#parts.log.read(search.position, SEARCH_BYTES)
+    if (records.some((record) => this.#isLate(record))) {
+      search.tailStart = Math.min(search.tailStart, search.position)
+      search.tailEnd = next
+    }
+    search.position = next
+    return isOver(search)
+  }
+
+  #isLate({ span }: LogRecord): boolean {
+    const { engine, regionId } = this.#parts
+    return span.origin.region === regionId && lastSeq(span) > engine.applied.get(span.origin)
+  }
+
+  /** Mints the tail again. REQUIRES: it was found, the node may mint, and no batch is open. */
   remint(): void {
     const { engine, log, report } = this.#parts
-    this.isPending = false
+    const search = this.#search
+    assert(search !== undefined && isOver(search), 'the tail was searched for')
+    this.#isPending = false
+    this.#search = undefined
     const opCount = engine.mintedCount
     const { mintedCount, droppedCount, overwrittenCount } = this
-    this.#remintFromLog()
+    this.#remintFromLog(search)
     engine.endRemint()
     // There was none, or all of it had been minted again before.
     if (engine.mintedCount === opCount) return
@@ -63,17 +154,14 @@ export class LateTail {
     )
   }
 
-  #remintFromLog(): void {
-    const { engine, log, origins, latin1, regionId } = this.#parts
-    // What is appended here goes behind this end and is not read again.
-    const { end } = log
-    for (let position = log.start; position < end; ) {
+  #remintFromLog({ tailStart, tailEnd }: Search): void {
+    const { log, origins, latin1 } = this.#parts
+    for (let position = tailStart; position < tailEnd; ) {
       const { records, next } = log.read(position, READ_BYTES)
       position = next
-      for (const { bytes, span } of records) {
-        if (span.origin.region !== regionId || lastSeq(span) <= engine.applied.get(span.origin)) continue
-        this.#remintBatch(openRecord(bytes, origins, latin1))
-      }
+      // What it reads beyond the tail, ops minted again a moment ago among it, counts under its dots.
+      for (const record of records)
+        if (this.#isLate(record)) this.#remintBatch(openRecord(record.bytes, origins, latin1))
     }
   }
 
@@ -94,4 +182,8 @@ export class LateTail {
       this.overwrittenCount += reminted.overwritten
     }
   }
+}
+
+function isOver({ position, end }: Search): boolean {
+  return position >= end
 }

@@ -61,6 +61,16 @@ export class Connection {
     this.traffic.bytesIn += bytes.length
   }
 
+  /** Reads nothing more until `resume`. */
+  pause(): void {
+    this.#link.pause()
+  }
+
+  /** Also behind the end: a link that does not read does not hear that the other end has closed it. */
+  resume(): void {
+    this.#link.resume()
+  }
+
   /** Why the link should be given up, or undefined. Called once per heartbeat. */
   judge(nowMs: number, streaming: boolean, settings: SyncSettings): Reason | undefined {
     const { handshakeMsMax, silenceMsMax } = settings

@@ -91,9 +91,9 @@ export class Inbox<From extends Source> {
     return { full: false, gap }
   }
 
-  /** Applies batches from the buffer whose turn has come, up to about `releaseBytesMax`. */
-  release(): void {
-    let left = this.#settings.releaseBytesMax
+  /** Applies batches from the buffer whose turn has come, up to about so many bytes. */
+  release(bytesMax: number): void {
+    let left = bytesMax
     while (left > 0) {
       const waiting = this.#buffer.take()
       if (waiting === undefined) return

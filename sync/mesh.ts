@@ -15,6 +15,7 @@
 import type { RegionRecord } from '../crdt/membership.ts'
 import type { Origin } from '../crdt/origin.ts'
 import { VersionVector } from '../crdt/version-vector.ts'
+import { CatchUp } from './catch-up.ts'
 import { DurableWaits, type WaitedPeer } from './durable-waits.ts'
 import { judgePeer } from './handshake.ts'
 import { HeldPublications } from './held-publications.ts'
@@ -51,6 +52,7 @@ export class Mesh {
   readonly #env: SyncEnv
   readonly #settings: SyncSettings
   readonly #inbox: Inbox<Puller>
+  readonly #catchUp: CatchUp
   readonly #plan: RelayPlan
   /** Where all regions stand, and what nothing can be minted against any more. */
   readonly cut: StableCut
@@ -71,7 +73,6 @@ export class Mesh {
   #heartbeat: Timer | undefined
   #linger: Timer | undefined
   #ackLinger: Timer | undefined
-  #release: Timer | undefined
   #replan: Timer | undefined
 
   constructor(host: SyncHost, transport: Transport, env: SyncEnv, settings: SyncSettings) {
@@ -81,6 +82,8 @@ export class Mesh {
     this.#settings = settings
     this.#madeMs = env.monoMs()
     this.#inbox = new Inbox(host, settings)
+    const released = (): void => this.#took()
+    this.#catchUp = new CatchUp({ host, env, settings, inbox: this.#inbox, released })
     this.#publications = new OutgoingPublications(settings.publicationBytesMax)
     this.#waits = new DurableWaits({
       peers: () => this.#waitedPeers(),
@@ -128,7 +131,7 @@ export class Mesh {
       }
     }
     this.#inbox.reconsider()
-    this.#releaseSoon()
+    this.#catchUp.releaseSoon()
   }
 
   /** A region that is not in the configuration has joined. */
@@ -189,6 +192,7 @@ export class Mesh {
       transport: this.#transport,
       settings: this.#settings,
       inbox: this.#inbox,
+      catchUp: this.#catchUp,
       snapshots: this.#snapshots,
       judge: (identity) => this.#judgeServer(peer, identity),
       relays: () => this.#plan.relayedBy(peer.name),
@@ -222,8 +226,8 @@ export class Mesh {
     const goodbye = reason('stopping', why)
     for (const { server } of this.#members.values()) server?.pump()
     this.#state = 'stopped'
-    for (const timer of [this.#heartbeat, this.#linger, this.#ackLinger, this.#release, this.#replan])
-      timer?.cancel()
+    for (const timer of [this.#heartbeat, this.#linger, this.#ackLinger, this.#replan]) timer?.cancel()
+    this.#catchUp.stop()
     this.#waits.stop()
     this.#snapshots.stop()
     for (const stranger of this.#strangers) stranger.end(goodbye)
@@ -644,16 +648,7 @@ export class Mesh {
       held.release(this.#host.applied)
     }
     this.#acknowledgeSoon()
-    this.#releaseSoon()
-  }
-
-  #releaseSoon(): void {
-    if (!this.#inbox.hasReady || this.#release !== undefined || this.#state !== 'running') return
-    this.#release = this.#env.after(0, () => {
-      this.#release = undefined
-      this.#inbox.release()
-      this.#took()
-    })
+    this.#catchUp.releaseSoon()
   }
 
   #acknowledgeSoon(): void {

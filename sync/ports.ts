@@ -95,6 +95,8 @@ export interface SyncHost {
   readonly durable: VersionVector
   /** The origin this node mints under. */
   readonly origin: Origin
+  /** This node may lack what its peers have, and takes no writes before it has it. */
+  readonly isJoining: boolean
   /** Which regions there are, and which origins may still bring ops: live. */
   readonly membership: Membership
   /** The node's expiry clock (wall clock made monotone), milliseconds since the Unix epoch. */
@@ -133,6 +135,10 @@ export interface Link {
   readonly receivedBytes: number
   /** For people: the address of the other end. */
   readonly remote: string
+  /** Takes nothing more from the network until `resume`. What this end has read already may still be delivered. */
+  pause(): void
+  /** Does no harm when the link is not paused, or is over. */
+  resume(): void
   close(reason: string): void
 }
 

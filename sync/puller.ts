@@ -12,6 +12,7 @@
  */
 import type { Origin } from '../crdt/origin.ts'
 import { VersionVector, type WireVector } from '../crdt/version-vector.ts'
+import type { CatchUp } from './catch-up.ts'
 import { Connection } from './connection.ts'
 import type { Inbox, Source } from './inbox.ts'
 import { EVERY_REGION, type Hurry, type Status, type Wanted, type Welcome } from './messages.ts'
@@ -31,6 +32,7 @@ export interface PullerParts {
   readonly transport: Transport
   readonly settings: SyncSettings
   readonly inbox: Inbox<Puller>
+  readonly catchUp: CatchUp
   readonly snapshots: SnapshotFetch
   /** What forbids a link with the peer that answered. */
   readonly judge: Judge
@@ -323,13 +325,17 @@ export class Puller implements Source, SnapshotGiver {
   }
 
   #take(bytes: Uint8Array): void {
+    const { catchUp, inbox, took } = this.#parts
     this.#suspect = undefined
-    this.#checked(() => {
-      const { full, gap } = this.#parts.inbox.take(bytes, this)
-      if (full) this.#overflow()
-      else if (gap) this.#askAgain()
-    })
-    this.#parts.took()
+    this.#checked(() =>
+      catchUp.run(() => {
+        const { full, gap } = inbox.take(bytes, this)
+        if (full) this.#overflow()
+        else if (gap) this.#askAgain()
+      }),
+    )
+    took()
+    if (this.#connection !== undefined) catchUp.rest(this.#connection)
   }
 
   #told(bytes: Uint8Array): void {

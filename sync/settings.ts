@@ -21,7 +21,7 @@ export interface SyncSettings {
   readonly causalBufferBytesMax: number
   /**
    * Ops released from that buffer in one event-loop turn, bytes: no less than what a turn can receive from a few
-   * peers, or the buffer would never empty.
+   * peers, or the buffer would never empty. A node that joins releases `sliceBytesMax` and reads nothing meanwhile.
    */
   readonly releaseBytesMax: number
   /** Bytes queued in one link, above which no more of the log is read for it. */

@@ -201,6 +201,14 @@ class WsLink implements Link {
     })
   }
 
+  pause(): void {
+    this.#socket.pause()
+  }
+
+  resume(): void {
+    this.#socket.resume()
+  }
+
   close(reason: string): void {
     const socket = this.#socket
     if (socket.readyState === WebSocket.CLOSED) return

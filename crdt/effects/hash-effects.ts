@@ -30,6 +30,8 @@ export interface HashIncrementEffect extends OnKey, Increment {
   readonly tag: typeof TAG.HASH_INCREMENT
   readonly field: string
   readonly creates: boolean
+  /** There was no such field: deadlines that outlived an older one, and that the writer had seen, are not its own. */
+  readonly makesField: boolean
 }
 
 export interface HashRemoveEffect extends OnKey {
@@ -37,6 +39,9 @@ export interface HashRemoveEffect extends OnKey {
   readonly fields: readonly string[]
   readonly seen: readonly SeenCounter[]
 }
+
+const CREATES = 1
+const MAKES_FIELD = 2
 
 /** The hash of a key, visible or hidden. */
 export function hashOf(entry: KeyEntry): HashState | undefined {
@@ -74,14 +79,24 @@ export function applyHashPut(
 }
 
 export function encodeHashIncrement(effect: HashIncrementEffect, out: EffectWriter): void {
-  out.byte(effect.creates ? 1 : 0)
+  out.byte((effect.creates ? CREATES : 0) | (effect.makesField ? MAKES_FIELD : 0))
   out.word(effect.field)
   encodeAddition(effect, out)
 }
 
 export function decodeHashIncrement(db: number, key: string, from: EffectReader): HashIncrementEffect {
-  const creates = from.byte() === 1
-  return { tag: TAG.HASH_INCREMENT, db, key, creates, field: from.word(), ...decodeAddition(from) }
+  const flags = from.byte()
+  const creates = (flags & CREATES) !== 0
+  const makesField = (flags & MAKES_FIELD) !== 0
+  return {
+    tag: TAG.HASH_INCREMENT,
+    db,
+    key,
+    creates,
+    makesField,
+    field: from.word(),
+    ...decodeAddition(from),
+  }
 }
 
 export function applyHashIncrement(
@@ -91,6 +106,7 @@ export function applyHashIncrement(
 ): KeyEntry | undefined {
   const key = openKey(entry)
   const hash = hashOf(key) ?? new HashState()
+  if (effect.makesField) hash.timed?.removeSeen(effect.field, hash.cellOf(effect.field), at)
   hash.increment(effect.field, effect, at)
   placeState(key, 'hash', hash, at)
   if (effect.creates) beginKey(key, at)

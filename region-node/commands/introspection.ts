@@ -242,12 +242,16 @@ function specificationFlags(use: KeyUse): readonly string[] {
   }
 }
 
+/** @throws CommandError when there are none and the command cannot do without */
 function keysIn(command: CommandDef, words: readonly string[]): string[] {
+  let keys: string[] = []
   try {
-    return keysOf(command, words)
+    keys = keysOf(command, words)
   } catch (error) {
-    throw error instanceof CommandError ? invalidWords : error
+    if (!(error instanceof CommandError)) throw error
   }
+  if (keys.length === 0 && !command.flags.includes('no_mandatory_keys')) throw invalidWords
+  return keys
 }
 
 const READ: CommandDef['flags'] = ['loading', 'stale']

@@ -177,7 +177,7 @@ function lpos(ctx: CommandContext, words: readonly string[]): void {
       rank = parseCount(value)
       if (rank === 0) throw errors.rankZero
     } else if (option === 'count') {
-      count = parseLposCount(value, errors.negativeMatches)
+      count = parseLposCount(value, errors.negativeCount)
     } else if (option === 'maxlen') {
       lengthMax = parseLposCount(value, errors.negativeMaxLength)
     } else {

@@ -296,6 +296,7 @@ export class Database implements WalkedDatabase {
 
   #takeFields(key: string, hash: HashState): void {
     this.#dueFields ??= new DueFields()
+    this.#context.hasTimedFields = true
     this.#dueFields.take(key, hash)
   }
 
@@ -398,10 +399,10 @@ export class Database implements WalkedDatabase {
     }
   }
 
-  /** The counter entries in here, by key: what a FLUSH has to carry. */
+  /** The counter entries in here, by key: what a FLUSH has to carry. Groups of plain strings cost nothing. */
   *counters(): IterableIterator<{ readonly key: string; readonly seen: SeenCounter[] }> {
     for (const group of this.#groups) {
-      if (group === undefined) continue
+      if (group === undefined || group.isPlain) continue
       for (let row = group.count - 1; row >= 0; row--) {
         const place = group.place(row)
         if (group.kind(place) === REGISTER) continue
@@ -412,10 +413,10 @@ export class Database implements WalkedDatabase {
     }
   }
 
-  /** Keys that hold a state of that type, or what is left of one that is gone. Not for strings. */
+  /** Keys that hold a state of that type, or what is left of one that is gone. Not for strings, which are not looked at. */
   *keysOf(type: TypeName): IterableIterator<string> {
     for (const group of this.#groups) {
-      if (group === undefined) continue
+      if (group === undefined || group.isPlain) continue
       for (let row = group.count - 1; row >= 0; row--) {
         const place = group.place(row)
         if (group.kind(place) === OBJECT && stateOfType(group.entry(place), type) !== undefined)

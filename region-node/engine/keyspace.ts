@@ -28,7 +28,8 @@ export interface KeyspaceObserver {
 }
 
 export class Keyspace {
-  readonly #context: TableContext
+  /** What all its databases share. */
+  #context: TableContext
   #databases: (Database | undefined)[] = []
   #walk: Walk | undefined = undefined
   /** Keys that somebody WATCHes: called for every effect on one of them, and for a flush with no key. */
@@ -186,7 +187,9 @@ export class Keyspace {
     this.#walk?.abandon()
     assert(other.#walk === undefined, 'nobody walks through what is taken over')
     assert(other.#context.origins === this.#context.origins, 'both speak of the same origins')
+    other.recordUses(this.uses)
     this.#databases = other.#databases
+    this.#context = other.#context
     other.#databases = []
     this.libraryVersion++
     this.onTouch?.(EVERY_DB, undefined, true)
@@ -202,8 +205,9 @@ export class Keyspace {
     return all
   }
 
-  /** Hides the hash fields that are past their deadline. Cheap when there are none. */
+  /** Hides the hash fields that are past their deadline. Asked before each command, so free when there are none. */
   hideDueFields(nowMs: number): void {
+    if (!this.#context.hasTimedFields) return
     for (const database of this.#databases)
       if (database !== undefined && database.nextFieldDueMs < nowMs) database.hideDueFields(nowMs)
   }

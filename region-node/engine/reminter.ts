@@ -296,6 +296,8 @@ export class Reminter {
       if (this.#isBeaten(cell, value, field)) {
         const counted = this.#countedAgain(cell)
         if (counted !== undefined) this.#write(effect).incrementField(key, field, negateAmount(counted))
+        // The value is beaten, but not that to write a field is to give it no deadline.
+        this.#fieldDeadline({ db: effect.db, key, fields: [field], deadlineMs: NEVER })
         continue
       }
       this.#keepCell(effect, cell, field)
@@ -328,7 +330,7 @@ export class Reminter {
   }
 
   /** As of a key, field by field. */
-  #fieldDeadline(effect: FieldDeadlineEffect): void {
+  #fieldDeadline(effect: Omit<FieldDeadlineEffect, 'tag'>): void {
     const { db, key, fields, deadlineMs } = effect
     const entry = this.#entry(effect)
     const hash = entry === undefined ? undefined : hashOf(entry)
@@ -340,7 +342,9 @@ export class Reminter {
       const longestMs = this.#longestUnseenOfField(effect, hash, field)
       if (longestMs > deadlineMs) this.#overwritten++
       const moment = Math.max(deadlineMs, longestMs)
-      if (hash.deadlineOf(field) !== moment) this.#write(effect).setFieldDeadline(key, [field], moment, db)
+      if (hash.deadlineOf(field) === moment) continue
+      this.#keepFieldDeadlines(effect, hash, field)
+      this.#write(effect).setFieldDeadline(key, [field], moment, db)
     }
   }
 
@@ -356,7 +360,11 @@ export class Reminter {
 
   /** A write of the field replaces them; a deadline that the old op gave it next has to stand against them. */
   #keepFieldDeadlines(on: OnKey, hash: HashState | undefined, field: string): void {
-    const unseen = listOf(hash?.timed?.byField.get(field)).filter((one) => !this.#hadSeen(one))
+    const known = hash?.timed?.byField.get(field)
+    // Registers stand for "never" where nothing is said; they may be renewed in place by the write.
+    const all =
+      known === undefined ? registersOf(hash?.cellOf(field)).map((one) => new Dot(one)) : listOf(known)
+    const unseen = all.filter((one) => !this.#hadSeen(one))
     if (unseen.length === 0) return
     const { fieldDeadlines } = this.#kept(on)
     fieldDeadlines.set(field, [...(fieldDeadlines.get(field) ?? []), ...unseen])

@@ -29,6 +29,12 @@ const ACL_CHECK = '\0acl'
 
 const { scriptKilled: killed, scriptMemory: outOfMemory, scriptEngine: broken } = errors
 
+/** A script that the machine holds, and the text that runs it: the same one each time, which is not written again. */
+interface CompiledScript {
+  readonly number: number
+  readonly entry: string
+}
+
 export class LuaHost implements ScriptHost {
   readonly values = new ValueWriter()
   readonly #program: () => WasmModule
@@ -36,7 +42,9 @@ export class LuaHost implements ScriptHost {
   readonly #log: (level: number, text: string) => void
   #machine: LuaMachine | undefined = undefined
   /** By SHA-1: scripts that the machine holds compiled. */
-  #compiled = new Set<string>()
+  #compiled = new Map<string, CompiledScript>()
+  /** Of the script that was compiled last. */
+  #lastNumber = 0
   /** Libraries that the machine holds, with their source, by name. */
   #libraries = new Map<string, string>()
   #calls: ScriptCalls | undefined = undefined
@@ -54,19 +62,31 @@ export class LuaHost implements ScriptHost {
 
   reset(): void {
     this.#machine = undefined
-    this.#compiled = new Set()
+    this.#compiled = new Map()
     this.#libraries = new Map()
   }
 
-  compile({ sha, source }: Script): string | undefined {
-    const answer = this.#evaluate(`return __causeway("compile","${sha}")`, [keepCallers(source)], 0)
+  compile(script: Script): string | undefined {
+    const made = this.#compile(script)
+    return typeof made === 'string' ? made : undefined
+  }
+
+  /** @returns what is wrong with the script, when it does not compile */
+  #compile({ sha, source }: Script): CompiledScript | string {
+    const number = ++this.#lastNumber
+    const answer = this.#evaluate(`return __causeway("compile",${number},"${sha}")`, [keepCallers(source)], 0)
     const complaint = answer.text()
-    if (complaint === undefined) this.#compiled.add(sha)
-    return complaint
+    if (complaint !== undefined) return complaint
+    const compiled = { number, entry: `return __causeway(${number})` }
+    this.#compiled.set(sha, compiled)
+    return compiled
   }
 
   forget(sha: string): void {
-    if (this.#compiled.delete(sha)) this.#evaluate(`return __causeway("forget","${sha}")`, [], 0)
+    const compiled = this.#compiled.get(sha)
+    if (compiled === undefined) return
+    this.#compiled.delete(sha)
+    this.#evaluate(`return __causeway("forget",${compiled.number})`, [], 0)
   }
 
   run(
@@ -77,11 +97,9 @@ export class LuaHost implements ScriptHost {
     limitMs: number,
     out: ReplyWriter,
   ): void {
-    if (!this.#compiled.has(script.sha)) {
-      const complaint = this.compile(script)
-      if (complaint !== undefined) throw errors.scriptCompile(complaint)
-    }
-    this.#runEntry(`return __causeway("run","${script.sha}")`, keys, args, calls, limitMs, out)
+    const compiled = this.#compiled.get(script.sha) ?? this.#compile(script)
+    if (typeof compiled === 'string') throw errors.scriptCompile(compiled)
+    this.#runEntry(compiled.entry, keys, args, calls, limitMs, out)
   }
 
   load(library: LibraryCode, limitMs: number): readonly FunctionRow[] | string {

@@ -61,6 +61,8 @@ interface Program {
 
 /** Texts and words up to this length are handed over in memory that is set aside for them. */
 const DESK_BYTES = 64 * 1024
+/** Below some twenty characters a loop beats the call of a native copy. */
+const LOOPED_BYTES_MAX = 20
 const POINTER_AND_LENGTH_BYTES = 8
 const STACK_BYTES = 2 * 1024 * 1024
 /** The compiled code relies on it. */
@@ -82,6 +84,8 @@ export class LuaMachine {
   readonly #latin1: Latin1
   readonly #calls: MachineCalls
   readonly #desk: number
+  /** The text that lies there: scripts that are run again are not written again. */
+  #deskText = ''
   readonly #result: number
   /** Where the last value lies; 0: nowhere. */
   #answer = 0
@@ -140,7 +144,8 @@ export class LuaMachine {
       this.isFull = true
       return undefined
     }
-    this.#latin1.write(this.#bytes, text, at)
+    if (at !== this.#desk || text !== this.#deskText) this.#latin1.write(this.#bytes, text, at)
+    if (at === this.#desk) this.#deskText = text
     const wordsAt = at + text.length
     this.#writeWords(words, wordsAt)
     try {
@@ -169,7 +174,7 @@ export class LuaMachine {
       return undefined
     }
     this.#answer = at
-    return new ValueReader(this.#bytes, at, this.#latin1)
+    return new ValueReader(this.#bytes, this.#view, at, this.#latin1)
   }
 
   #rethrow(): void {
@@ -182,9 +187,16 @@ export class LuaMachine {
     for (let i = 0; i < words.length; i++) {
       const word = words[i]!
       this.#view.setUint32(at, word.length, true)
-      this.#latin1.write(this.#bytes, word, at + 4)
+      this.#write(word, at + 4)
       at += 4 + word.length
     }
+  }
+
+  #write(text: string, at: number): void {
+    const { length } = text
+    const bytes = this.#bytes
+    if (length < LOOPED_BYTES_MAX) for (let i = 0; i < length; i++) bytes[at + i] = text.charCodeAt(i)
+    else this.#latin1.write(bytes, text, at)
   }
 
   #readWords(start: number): string[] {
@@ -202,7 +214,7 @@ export class LuaMachine {
   #give(result: number, text: string): void {
     const at = this.#program.alloc(text.length)
     if (at === 0) this.isFull = true
-    else this.#latin1.write(this.#bytes, text, at)
+    else this.#write(text, at)
     this.#setResult(result, at, at === 0 ? 0 : text.length)
   }
 

@@ -248,16 +248,29 @@ local function checked(reply)
   return reply, false
 end
 
+-- What scripts call most, a few words that are strings, is passed on as it comes: no table is made.
+local function send(...)
+  local count = select('#', ...)
+  if count > 0 and count < 4 then
+    local a, b, c = ...
+    if type(a) == 'string' and (count < 2 or type(b) == 'string') and (count < 3 or type(c) == 'string') then
+      return rawcall(...)
+    end
+  end
+  return rawcall(wordsOf(...))
+end
+
 redis.call = function(...)
-  local reply, isError = checked(rawcall(wordsOf(...)))
+  local reply = send(...)
+  if protocol == 2 and type(reply) ~= 'table' then return reply end
+  local isError
+  reply, isError = checked(reply)
   if isError then error(reply, 0) end
   return reply
 end
 
-local function unprotected(...) return rawcall(wordsOf(...)) end
-
 redis.pcall = function(...)
-  local ok, reply = pcall(unprotected, ...)
+  local ok, reply = pcall(send, ...)
   if not ok and type(reply) ~= 'table' then error(reply, 0) end
   return (checked(reply))
 end
@@ -378,7 +391,7 @@ end
 
 -- Scripts and libraries.
 
-local chunks, libraries, loading, busy = {}, {}, nil, false
+local libraries, loading, busy = {}, nil, false
 local run, keys, args
 
 -- To C a number is a string.
@@ -457,23 +470,22 @@ setmetatable(redis, {
 
 local verbs = {}
 
--- Compiles the source in ARGV[1]. Answers true, or what is wrong with it.
-function verbs.compile(sha)
+-- Compiles the source in ARGV[1]. Answers true, or what is wrong with it. The script runs by the verb of that
+-- number: the text that asks for it is compiled each time, so it is short.
+function verbs.compile(number, sha)
   local chunk, err = loadstring(globals.ARGV[1], '@user_script')
   if chunk == nil then return err end
-  chunks[sha] = chunk
+  verbs[number] = function()
+    local ok, value = xpcall(chunk, describe)
+    if ok then return reply(value) end
+    return failure(sha, value)
+  end
   return true
 end
 
-function verbs.forget(sha)
-  chunks[sha] = nil
+function verbs.forget(number)
+  verbs[number] = nil
   return true
-end
-
-function verbs.run(sha)
-  local ok, value = xpcall(chunks[sha], describe)
-  if ok then return reply(value) end
-  return failure(sha, value)
 end
 
 -- Runs the code in ARGV[1], which registers functions. Answers name, description (or false) and flags of each.

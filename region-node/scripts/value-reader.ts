@@ -19,9 +19,9 @@ export class ValueReader {
   readonly #latin1: Latin1
   #at: number
 
-  constructor(bytes: Uint8Array, at: number, latin1: Latin1) {
+  constructor(bytes: Uint8Array, view: DataView, at: number, latin1: Latin1) {
     this.#bytes = bytes
-    this.#view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength)
+    this.#view = view
     this.#latin1 = latin1
     this.#at = at
   }

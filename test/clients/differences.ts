@@ -52,6 +52,15 @@ export const DIFFERENCES: readonly Difference[] = [
       words.some((word, i) => word.toLowerCase() === 'rank' && words[i + 1] === '-9223372036854775808'),
   },
   {
+    name: 'keys of wrong commands',
+    reason:
+      'COMMAND GETKEYS of a command with a wrong number of keys answers those that are sure, such as the ' +
+      'destination; Redis finds it invalid, and cuts a number of keys to its last 32 bits.',
+    explains: ([, getKeys, ...words], redis) =>
+      getKeys?.toLowerCase() === 'getkeys' &&
+      (redis.startsWith('-ERR Invalid arguments') || words.some((word) => Math.abs(Number(word)) >= 2 ** 31)),
+  },
+  {
     name: 'damaged HyperLogLogs',
     reason:
       'A HyperLogLog whose bytes were changed by SETBIT, SETRANGE or the like is read whole here before anything is ' +

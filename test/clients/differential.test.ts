@@ -23,7 +23,8 @@ const TIMEOUT_MS = 30_000 + ENGINE_COMMANDS * 60
 
 /** An engine as a server of one client. Nothing ends its waits, so nothing may wait. */
 class EngineSide implements Side {
-  readonly #engine = new TestEngine(1, { streamIdMode: 'liberal' })
+  /** It has no peers. */
+  readonly #engine = new TestEngine(1, { streamIdMode: 'liberal', publish: () => {}, links: () => [] })
   readonly #session = this.#engine.session()
 
   exchangeAll(commands: readonly Command[]): Promise<string[]> {

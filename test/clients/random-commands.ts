@@ -483,6 +483,8 @@ export class RandomCommands {
   next(): string[][] {
     const r = this.#random
     if (r.chance(0.05)) return this.#one().map((words) => (words.length > 1 ? scripted(r, words) : words))
+    if (r.chance(0.01))
+      return this.#one().map((words) => (words.length > 1 ? ['COMMAND', 'GETKEYS', ...words] : words))
     if (r.chance(0.98)) return this.#one()
     const block = some(r, 0, 5, () => this.#one()).flat()
     const transaction = [['MULTI'], ...block, [r.chance(0.9) ? 'EXEC' : 'DISCARD']]

@@ -46,6 +46,8 @@ function run(tool: string, words: readonly string[], input = ''): Promise<Done> 
     })
     child.once('error', reject)
     child.once('close', (code) => resolve({ code, out, errors }))
+    // A tool may end before it has read everything.
+    child.stdin.on('error', () => {})
     child.stdin.end(input, 'latin1')
   })
 }

@@ -86,6 +86,7 @@ export class MemoryHost implements SyncHost {
   readonly applied: VersionVector = new VersionVector(this.origins)
   durable: VersionVector = this.applied.copy()
   origin: Origin
+  isJoining = false
   readonly membership: Membership = new Membership()
   readonly snapshots: MemorySnapshots
   readonly publications: Publication[] = []

@@ -184,6 +184,8 @@ class MemoryLink implements Link {
   readonly to: string
   unsentBytes = 0
   receivedBytes = 0
+  /** This end takes nothing. */
+  #isPaused = false
   readonly #network: MemoryNetwork
   /** On their way to the other end; undefined is the end of the lane. */
   readonly #lane: {
@@ -222,6 +224,15 @@ class MemoryLink implements Link {
     this.#queue(new Uint8Array(message), '')
   }
 
+  pause(): void {
+    this.#isPaused = true
+  }
+
+  resume(): void {
+    this.#isPaused = false
+    this.#other!.deliver()
+  }
+
   close(reason: string): void {
     if (this.#closing || this.#ended) return
     this.#closing = true
@@ -240,7 +251,7 @@ class MemoryLink implements Link {
   /** Hands over what is due, unless the lane is stalled. */
   deliver(): void {
     const network = this.#network
-    while (!this.#ended && !network.isStalled(this.from, this.to)) {
+    while (!this.#ended && !this.#other!.#isPaused && !network.isStalled(this.from, this.to)) {
       const next = this.#lane[0]
       if (next === undefined || next.dueMs > network.nowMs()) return
       this.#lane.shift()

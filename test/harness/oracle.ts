@@ -186,6 +186,7 @@ function state(effect: KeyEffect, at: Point, history: KeyHistory): void {
       }
       break
     case TAG.HASH_INCREMENT:
+      if (effect.makesField) removes('field-deadline', effect.field)
       facts.push({
         at,
         part: 'hash',

@@ -10,7 +10,7 @@ import { SimClient } from './sim-client.ts'
 import { SimClock } from './sim-clock.ts'
 import { SimDisk } from './sim-disk.ts'
 import { SimWallClock } from './sim-env.ts'
-import { quietObserver, SimNode } from './sim-node.ts'
+import { quietObserver, SimNode, type SimNodeObserver } from './sim-node.ts'
 
 const ANSWER_MS_MAX = 2000
 const SETTLE_MS_MAX = 120_000
@@ -22,7 +22,12 @@ export class SimMesh {
   readonly #clients = new Map<string, SimClient>()
 
   /** @param names  one letter each; none is started */
-  constructor(names: string, settings: Partial<SettingValues> = {}, seed = 1) {
+  constructor(
+    names: string,
+    settings: Partial<SettingValues> = {},
+    seed = 1,
+    observer: SimNodeObserver = quietObserver,
+  ) {
     const prng = new Prng(seed)
     const { clock } = this
     const chance = prng.fork('network')
@@ -59,7 +64,7 @@ export class SimMesh {
           wall: new SimWallClock(clock, 0, 1),
           prng: own.fork('process'),
         },
-        quietObserver,
+        observer,
       )
       this.#nodes.set(name, node)
       this.#clients.set(name, new SimClient(node, () => {}))

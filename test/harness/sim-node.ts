@@ -144,14 +144,22 @@ export class SimNode {
       failed: (error) => this.#failed(error),
       snapshotSliceEntries: SNAPSHOT_SLICE_ENTRIES,
     })
+    this.#watch(core, () => {
+      this.#running = { core, env, transport }
+      this.#observer.recovered(this)
+    })
     recoverAtOnce(core.recovery())
-    this.#running = { core, env, transport }
-    this.#watch(core)
-    this.#observer.recovered(this)
-    await core.start()
+    // What it minted at once may have found no room.
+    if (env.alive) await core.start()
   }
 
-  #watch({ log, engine }: NodeCore): void {
+  /** @param recovered  called when the files are read: right behind it a late tail may be minted */
+  #watch({ log, engine }: NodeCore, recovered: () => void): void {
+    const open = log.open.bind(log)
+    log.open = (found) => {
+      open(found)
+      recovered()
+    }
     const adopt = engine.adopt.bind(engine)
     engine.adopt = (aside) => {
       adopt(aside)

@@ -184,7 +184,7 @@ const effect: fc.Arbitrary<Effect> = fc.oneof(
   fc.record({ tag: fc.constant(TAG.PUT), ...on, value: word, creates: fc.boolean(), seen }),
   fc.record({ tag: fc.constant(TAG.INCREMENT), ...on, ...addition }),
   fc.record({ tag: fc.constant(TAG.HASH_PUT), ...on, pairs: words, creates: fc.boolean(), seen }),
-  fc.record({ tag: fc.constant(TAG.HASH_INCREMENT), ...on, field: word, ...addition }),
+  fc.record({ tag: fc.constant(TAG.HASH_INCREMENT), ...on, field: word, makesField: fc.boolean(), ...addition }),
   fc.record({ tag: fc.constant(TAG.HASH_REMOVE), ...on, fields: words, seen }),
   fc.record({ tag: fc.constant(TAG.SET_ADD), ...on, members: words, creates: fc.boolean() }),
   fc.record({ tag: fc.constant(TAG.SET_REMOVE), ...on, members: words }),

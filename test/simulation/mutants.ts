@@ -150,9 +150,9 @@ export const MUTANTS: readonly Mutant[] = [
     name: 'a due key is removed without asking who may extend it',
     patches: [
       {
-        file: 'region-node/engine/engine.js',
-        find: 'if (momentOf(winner) + headstart >= settledMs)',
-        replace: 'if (false)',
+        file: 'region-node/engine/due-removals.js',
+        find: 'momentOf(deadline) + (isOwn ? 0 : OWNER_HEADSTART_MS) < settledMs && seenByAll(deadline)',
+        replace: 'seenByAll(deadline)',
       },
     ],
     seeds: 200,
@@ -160,9 +160,7 @@ export const MUTANTS: readonly Mutant[] = [
   },
   {
     name: 'a due key is removed while a member has not heard of its deadline',
-    patches: [
-      { file: 'region-node/engine/engine.js', find: 'if (!seenByAll(winner))', replace: 'if (false)' },
-    ],
+    patches: [{ file: 'region-node/engine/due-removals.js', find: '&& seenByAll(deadline)', replace: '' }],
     seeds: 300,
     focus: ['cut', 'expiry'],
   },
@@ -280,10 +278,10 @@ export const MUTANTS: readonly Mutant[] = [
     patches: [
       {
         file: 'crdt/reclaim.js',
-        find: 'entry.hidden = entry.hidden?.map((state) => withoutLosers(state, isStable))',
+        find: 'const rest = withoutLosers(state, isStable, isAnnounced);',
         replace:
-          'entry.hidden = entry.hidden?.filter((state) => !isStable(state.latest()));' +
-          ' if (entry.hidden?.length === 0) entry.hidden = undefined',
+          'const rest = state !== entry.state && !state.isGone && isStable(state.latest()) ? undefined' +
+          ' : withoutLosers(state, isStable, isAnnounced);',
       },
     ],
     seeds: 20,

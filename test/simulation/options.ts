@@ -93,22 +93,29 @@ export interface SimOptions {
 
 /** Short enough to be waited for among other faults. */
 const SHORT_DARK_MS = [3000, 8000] as const
-/** Weight of what a run is about. */
+/** Least weight of what a run is about. */
 const FOCUS_WEIGHT = 4
 
-/** What a run is about: these kinds of faults and commands come often, whatever its seed leaves out. */
+/** What a run is about: these kinds of faults and commands come as often as all others, whatever its seed says. */
 export type Focus = readonly (FaultKind | Family)[]
+
+type Weight = readonly [name: string, weight: number]
+
+/** However many kinds there come to be, what a run is about is not lost among them. */
+function focused(drawn: readonly Weight[], focus: readonly string[]): Weight[] {
+  const others = drawn.filter(([name]) => !focus.includes(name))
+  const sum = others.reduce((total, [, weight]) => total + weight, 0)
+  const share = Math.max(FOCUS_WEIGHT, sum / (drawn.length - others.length))
+  return drawn.map(([name, weight]) => [name, focus.includes(name) ? share : weight])
+}
 
 /** @param ops  commands of the run; drawn from the seed when absent */
 export function drawOptions(seed: number, ops?: number, focus: Focus = []): SimOptions {
   const prng = new Prng(seed)
-  const weights = <Name extends string>(names: readonly Name[], share: number) =>
-    Object.fromEntries(
-      names.map((name) => {
-        const drawn = prng.chance(share) ? prng.between(1, 4) : 0
-        return [name, (focus as readonly string[]).includes(name) ? FOCUS_WEIGHT : drawn]
-      }),
-    ) as Record<Name, number>
+  const weights = <Name extends string>(names: readonly Name[], share: number) => {
+    const drawn = names.map((name) => [name, prng.chance(share) ? prng.between(1, 4) : 0] as const)
+    return Object.fromEntries(focused(drawn, focus)) as Record<Name, number>
+  }
   const delayMsMin = prng.pick([0.2, 1, 20])
   const syncMsMin = prng.pick([0.1, 1, 5])
   const families = weights(FAMILIES, 0.5)

@@ -9,6 +9,7 @@ import { SimClient } from '../harness/sim-client.ts'
 import { SimClock } from '../harness/sim-clock.ts'
 import { SimDisk } from '../harness/sim-disk.ts'
 import { SimWallClock } from '../harness/sim-env.ts'
+import { SimMesh } from '../harness/sim-mesh.ts'
 import { quietObserver, SimNode, type SimNodeObserver } from '../harness/sim-node.ts'
 
 const SYNC_MS = 5
@@ -116,5 +117,35 @@ describe('once wrong', () => {
     expect(node.core?.log.isFull).toBe(false)
     expect(node.core?.durable.opCount).toBe(2)
     expect(broken).toEqual([])
+  })
+
+  it('a late tail that was minted in the moment of a start was minted before anybody watched', async () => {
+    const seen: string[] = []
+    const observer: SimNodeObserver = {
+      ...quietObserver,
+      recovered: ({ name }) => seen.push(`${name} starts`),
+      minted: ({ name }, _, { origin, firstSeq }) => seen.push(`${name} mints ${origin.id}:${firstSeq}`),
+    }
+    const mesh = new SimMesh('ABC', { 'peer-dark-max-ms': 10_000, appendfsync: 'always' }, 1, observer)
+    await mesh.start('ABC')
+    mesh.until(() => [...'ABC'].every((name) => mesh.core(name).engine.refusal === undefined))
+    for (const other of 'AB') mesh.network.cut(other, 'C')
+    mesh.run('C', 'SET', 'own', 'of C')
+    mesh.until(() => [...'AB'].every((name) => mesh.core(name).membership.statusOf(3) === 'suspended'))
+    // It comes back, and there is no room to note in the log that it has switched to a snapshot.
+    const { log } = mesh.core('C')
+    const { disk } = mesh.node('C').machine
+    const rebase = log.rebase.bind(log)
+    log.rebase = (vector) => {
+      disk.isFull = true
+      rebase(vector)
+    }
+    for (const other of 'AB') mesh.network.heal(other, 'C')
+    mesh.until(() => mesh.node('C').core === undefined)
+    disk.isFull = false
+    await mesh.start('C')
+    expect(seen.slice(-2)).toEqual(['C starts', `C mints ${mesh.core('C').origin.id}:1`])
+    mesh.settle('ABC')
+    expect(mesh.run('A', 'GET', 'own')).toBe('of C')
   })
 })

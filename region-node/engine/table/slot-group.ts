@@ -22,7 +22,7 @@
  * A place in the heap (`at`) is good until something is added or changed; the row number until a removal.
  *
  * Invariants: (1) rows 0 to count-1 are the keys, each once in the index. (2) `garbage` is what the heap
- * holds besides the records of all rows. (3) At least 30 % of the index is free.
+ * holds besides the records of all rows. (3) At least 30 % of the index is free. (4) `registerCount` is exact.
  * Source for removal without tombstones: Knuth, TAOCP 3, 6.4, algorithm R.
  */
 
@@ -101,6 +101,8 @@ export class TableContext {
   access: AccessClock | undefined = undefined
   /** To look a key up is to use it. */
   looksAreUses = true
+  /** A field of a hash was given a deadline, once. */
+  hasTimedFields = false
 
   constructor(origins: OriginTable, latin1: Latin1) {
     this.origins = origins
@@ -127,6 +129,8 @@ export class SlotGroup {
   #end = 0
   #garbage = 0
   #count = 0
+  /** Of the rows, those that are a REGISTER. */
+  #registerCount = 0
   /** Where each row lies. */
   #rows = new Int32Array(ROWS_MIN)
   /** How each row was used; there from the first use that is written down. */
@@ -148,6 +152,11 @@ export class SlotGroup {
   /** How many rows there are: one per key, and per deadline that outlived its key. */
   get count(): number {
     return this.#count
+  }
+
+  /** All rows are plain strings: there is nothing else here to look for. */
+  get isPlain(): boolean {
+    return this.#registerCount === this.#count
   }
 
   /** Bytes in its arrays, free room included. */
@@ -327,6 +336,7 @@ export class SlotGroup {
 
   #setKind(at: number, kind: number): void {
     const ints = this.#ints
+    this.#registerCount += Number(kind === REGISTER) - Number(this.kind(at) === REGISTER)
     ints[at + LENGTHS] = (ints[at + LENGTHS]! & ~(KIND_MASK << KIND_SHIFT)) | (kind << KIND_SHIFT)
   }
 
@@ -335,7 +345,9 @@ export class SlotGroup {
     const ints = this.#ints
     const lengths = ints[at + LENGTHS]!
     const row = ints[at + ROW]!
-    if (this.kind(at) === OBJECT) this.#dropObject(ints[at + SEQ_LOW]!)
+    const kind = this.kind(at)
+    if (kind === REGISTER) this.#registerCount--
+    if (kind === OBJECT) this.#dropObject(ints[at + SEQ_LOW]!)
     if ((lengths & LONG_KEY) !== 0) this.#dropObject(ints[at + SEQ_HIGH]!)
     this.#garbage += recordInts(lengths)
     this.#removeFromIndex(at)
@@ -576,6 +588,7 @@ export class SlotGroup {
     const { access } = this.#context
     if (access !== undefined) (this.#uses ?? this.#beginUses(access))[row] = access.born
     this.#count++
+    if (kind === REGISTER) this.#registerCount++
     this.#putInIndex(at, probe.hash)
     return at
   }

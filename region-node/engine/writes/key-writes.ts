@@ -110,7 +110,6 @@ export class KeyWrites implements Writes {
     const entry = this.#mint.live(db, key)
     const hash = entry === undefined ? undefined : hashOf(entry)
     if (hash?.timed !== undefined) this.#removeDue(db, key, hash, [field], 1)
-    if (hash === undefined || hash.timed !== undefined) this.#endOrphans(db, key, field)
     const cell = hash?.fields.get(field)
     const { run, total } = prepareIncrement(cell, delta, this.#mint.origin, this.#mint.seq)
     this.#mint.emit({
@@ -119,6 +118,7 @@ export class KeyWrites implements Writes {
       key,
       field,
       creates: entry === undefined,
+      makesField: cell === undefined,
       delta,
       run,
       total,
@@ -147,15 +147,6 @@ export class KeyWrites implements Writes {
     const fields: string[] = []
     for (let i = 0; i < words.length; i += stride) if (due.has(words[i]!)) fields.push(words[i]!)
     if (fields.length > 0) this.#mint.removeFields(db, key, hash, fields)
-  }
-
-  /** An increment does not speak of deadlines: one that makes its field ends those that outlived an older one. */
-  #endOrphans(db: number, key: string, field: string): void {
-    // Also of a hash that is gone: its deadlines wait in what is left of it.
-    const stored = this.#keyspace.get(db, key)
-    const hash = stored === undefined ? undefined : hashOf(stored)
-    if (hash?.timed?.byField.has(field) && hash.cellOf(field) === undefined)
-      this.setFieldDeadline(key, [field], Number.POSITIVE_INFINITY, db)
   }
 
   addMembers(key: string, members: readonly string[], db = this.#mint.db): void {

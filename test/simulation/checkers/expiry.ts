@@ -70,6 +70,9 @@ export class Expiry implements Checker {
       // Where the life that was extended is that of a newer value, which the removal had not seen, all is well.
       const merged = answerOf(ops.filter((op) => op === removal || op === other || hasSeen(other, op)))
       if (merged.has(`${effect.db}:${effect.key}`)) continue
+      // Nor may a removal of a HyperLogLog leave a newer value there: it wins over every write it had not seen.
+      const newer = answerOf(ops.filter((op) => hasSeen(other, op) && !hasSeen(removal, op)))
+      if (newer.get(`${effect.db}:${effect.key}`)?.states.some(({ type }) => type === 'hll')) continue
       const names = `${removal.origin}:${removal.seq} and ${other.origin}:${other.seq}`
       throw new Finding('expiry', `${effect.key} was removed as due while its life was extended: ${names}`)
     }

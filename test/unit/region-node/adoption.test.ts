@@ -2,7 +2,7 @@
  * adoption.test.ts: a node that switches to a snapshot from another region: what it holds afterwards, what
  * its clients and peers see meanwhile, and what a crash at each step of the switch leaves.
  */
-import { describe, expect, it } from 'vitest'
+import { describe, expect, it, vi } from 'vitest'
 import type { NodeCore } from '../../../region-node/core.ts'
 import { Keyspace } from '../../../region-node/engine/keyspace.ts'
 import type { AdoptionResult } from '../../../sync/snapshot-ports.ts'
@@ -73,6 +73,23 @@ describe('a newcomer to regions whose logs are trimmed', () => {
     expect(mesh.run('B', 'HGETALL', 'hash A')).toEqual(['b', '2'])
     expect(mesh.digest('C')).toBe(mesh.digest('A'))
     expect(mesh.digest('C')).toBe(mesh.digest('B'))
+  })
+
+  it('is read for no late tail: it has minted nothing', async () => {
+    const mesh = new SimMesh('ABC')
+    await startTogether(mesh, 'AB')
+    fill(mesh, 'A')
+    mesh.core('A').changeRegion(3, 'C', 'memory:C', 'member')
+    mesh.settle('AB')
+    trim(mesh, 'A')
+    trim(mesh, 'B')
+    await mesh.start('C')
+    const { lateTail } = mesh.core('C')
+    const search = vi.spyOn(lateTail, 'search')
+    mesh.until(() => mesh.core('C').engine.refusal === undefined)
+    expect(mesh.core('C').engine.membership.epochOf(3)).toBe(1)
+    expect(search).not.toHaveBeenCalled()
+    expect(lateTail.isPending).toBe(false)
   })
 
   it('starts again from the snapshot it adopted', async () => {

@@ -132,7 +132,7 @@ describe('an ended origin', () => {
     world.seal(world.b.origin, 1)
     expect(world.inbox.waitingBatches).toBe(1)
     world.take(first)
-    world.inbox.release()
+    world.inbox.release(1000)
     expect(world.has(world.c.origin)).toBe(1)
   })
 })
@@ -146,7 +146,7 @@ describe('a region that may not mint', () => {
       const record = world.b.write()
       world.bringToC(record)
       world.take(world.c.write(), record)
-      world.inbox.release()
+      world.inbox.release(1000)
       expect([world.has(world.b.origin), world.has(world.c.origin)]).toEqual([1, 1])
     },
   )

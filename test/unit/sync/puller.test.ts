@@ -88,6 +88,8 @@ class Script {
         if (message.type !== 'hello') this.heard.push(message)
         else for (const action of server.receive(bytes)) if (action.do === 'send') this.say(action.message)
       },
+      pause: () => {},
+      resume: () => {},
       close: (reason) => this.closedWith.push(reason),
     }
     this.#events = opened(link)

@@ -124,6 +124,29 @@ describe('a link', () => {
     expect(far.drainedCount).toBeGreaterThan(0)
   })
 
+  it('takes no more than the network holds while it is paused, then all of it', async () => {
+    const count = 64
+    const server = await listening()
+    const near = await dial(server.url)
+    const far = await server.next()
+    const [beside, other] = [await dial(server.url), await server.next()]
+    far.link.pause()
+    for (let i = 0; i < count; i++) near.link.send(new Uint8Array(500_000).fill(i))
+    // By then the paused one would have got some of it.
+    for (let i = 0; i < 20; i++) {
+      beside.link.send(new Uint8Array(500_000))
+      await other.received(i + 1)
+    }
+    expect(far.messages).toEqual([])
+    expect(near.link.unsentBytes).toBeGreaterThan(0)
+    far.link.resume()
+    const all = await far.received(count)
+    expect(all.map(([first]) => first)).toEqual(Array.from({ length: count }, (_, i) => i))
+    near.link.close('over')
+    await far.closed
+    far.link.resume()
+  })
+
   it('ends at both ends with the reason given', async () => {
     const server = await listening()
     const near = await dial(server.url)

@@ -251,6 +251,7 @@ describe('CRDT.INSPECT and CRDT.CONFLICTS', () => {
         ['deadline', 0],
         ['hidden-increment', 0],
         ['saturation', 0],
+        ['lost-set', 0],
       ]),
     )
     expect(reply.get('latest')).toEqual([

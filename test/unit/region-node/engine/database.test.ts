@@ -2,20 +2,28 @@
  * database.test.ts: the packed table against a plain Map that holds what `applyEffect` makes: random
  * effects of two origins, removals, restores and flushes, with keys and values of all sizes.
  */
-import { describe, expect, it } from 'vitest'
+import { describe, expect, it, vi } from 'vitest'
 import { parseAmount } from '../../../../crdt/amount.ts'
 import { prepareIncrement } from '../../../../crdt/cell.ts'
 import { portableLatin1 } from '../../../../crdt/codec/bytes.ts'
 import { OpPoint } from '../../../../crdt/dot.ts'
 import { TAG } from '../../../../crdt/effects/effect.ts'
 import { stringOf } from '../../../../crdt/effects/string-effects.ts'
-import { collectSeen, deadlineOf, describeKey, type KeyEntry, visibleState } from '../../../../crdt/key.ts'
+import {
+  collectSeen,
+  deadlineOf,
+  describeKey,
+  type KeyEntry,
+  stateOfType,
+  visibleState,
+} from '../../../../crdt/key.ts'
 import { type Origin, OriginTable, originId } from '../../../../crdt/origin.ts'
 import { applyEffect, type KeyEffect } from '../../../../crdt/registry.ts'
 import type { SeenCounter } from '../../../../crdt/state.ts'
 import { VersionVector } from '../../../../crdt/version-vector.ts'
-import { Database } from '../../../../region-node/engine/database.ts'
-import { TableContext } from '../../../../region-node/engine/table/slot-group.ts'
+import { Database, GROUP_COUNT } from '../../../../region-node/engine/database.ts'
+import { REGISTER } from '../../../../region-node/engine/table/record.ts'
+import { SlotGroup, TableContext } from '../../../../region-node/engine/table/slot-group.ts'
 import { Prng } from '../../../harness/prng.ts'
 
 const NEVER = Number.POSITIVE_INFINITY
@@ -153,6 +161,25 @@ class World {
       ([, entry]) => visibleState(entry) !== undefined && deadlineOf(entry) < 1500,
     )
     expect([...database.dueKeys(1500)].sort()).toEqual(due.map(([key]) => key).sort())
+    this.#checkWhatFlushNames()
+  }
+
+  #checkWhatFlushNames(): void {
+    const { database, model } = this
+    const counted = [...model].filter(([, entry]) => {
+      const seen: SeenCounter[] = []
+      collectSeen(entry, seen)
+      return seen.length > 0
+    })
+    expect([...database.counters()].map(({ key }) => key).sort()).toEqual(counted.map(([key]) => key).sort())
+    const sets = [...model].filter(([, entry]) => stateOfType(entry, 'set') !== undefined)
+    expect([...database.keysOf('set')].sort()).toEqual(sets.map(([key]) => key).sort())
+    for (let i = 0; i < GROUP_COUNT; i++) {
+      const group = database.group(i)
+      if (group === undefined) continue
+      const kinds = Array.from({ length: group.count }, (_, row) => group.kind(group.place(row)))
+      expect(group.isPlain).toBe(kinds.every((kind) => kind === REGISTER))
+    }
   }
 }
 
@@ -165,6 +192,23 @@ describe('a database', () => {
       if (round % 5 === 4) world.reload()
       world.check()
     }
+  })
+
+  it('looks at no plain string for what a flush has to name', () => {
+    const world = new World(2)
+    const { database } = world
+    const at = new OpPoint(world.origins.at(0), new VersionVector(world.origins), SILENT)
+    at.moveTo(world.origins.at(0), 1, 2 ** 50, at.deps)
+    const value = 'v'
+    for (let i = 0; i < 500; i++)
+      database.apply({ tag: TAG.SET, db: 0, key: `key${i}`, value, deadlineMs: NEVER, seen: [] }, at)
+    database.apply({ tag: TAG.SET_ADD, db: 0, key: 'other', members: ['m'], creates: true }, at)
+    const looks = vi.spyOn(SlotGroup.prototype, 'place')
+    expect([...database.keysOf('set')]).toEqual(['other'])
+    expect([...database.counters()]).toEqual([])
+    // Twice one group: that of the set.
+    expect(looks.mock.calls.length).toBeLessThan(20)
+    looks.mockRestore()
   })
 
   it('gives memory back when its keys are gone', () => {

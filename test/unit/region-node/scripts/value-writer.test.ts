@@ -36,7 +36,7 @@ function readBack(values: ValueWriter, protocol: 2 | 3): string {
   portableLatin1.write(bytes, text, 0)
   const out = new ReplyWriter()
   out.protocol = protocol
-  new ValueReader(bytes, 0, portableLatin1).copyTo(out)
+  new ValueReader(bytes, new DataView(bytes.buffer), 0, portableLatin1).copyTo(out)
   return out.take()
 }
 
