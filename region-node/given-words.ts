@@ -6,10 +6,11 @@
  * region that minted it can itself be cut off before it has sent it. Who then said the same of that region, to
  * the one it had spoken against before, would let the two suspend each other.
  *
- * Invariant: who gave a region its word against another says of neither to the other that it is dark, until the
- * matter is settled: the other one is suspended here as well, or both were heard again for long enough that the
- * word is too old to count.
+ * Invariant: who gave a region its word against another does not call that region dark until the matter is settled:
+ * the other one is suspended here as well, or both were heard again when the word was too old to count. A region
+ * that may be gone for good cannot be waited for without end: one that is silent for long enough binds nobody.
  */
+import type { Unheard } from '../sync/ports.ts'
 
 /** A member as it is heard here. */
 export interface HeardMember {
@@ -39,9 +40,10 @@ export class GivenWords {
   /**
    * Takes note of what is said of the members, and gives what may be said.
    * @param limitMs  a region that is unheard for longer may be suspended
+   * @param bindsMs  one that is unheard for longer is waited for no more
    */
-  say(members: readonly HeardMember[], limitMs: number, nowMs: number): (readonly [number, number])[] {
-    this.#settle(members, limitMs, nowMs)
+  say(members: readonly HeardMember[], limitMs: number, bindsMs: number, nowMs: number): Unheard[] {
+    this.#settle(members, limitMs, bindsMs, nowMs)
     const said = members.map(
       ({ regionId, darkMs }) =>
         [regionId, Math.round(this.binds(regionId) ? Math.min(darkMs, limitMs) : darkMs)] as const,
@@ -65,18 +67,18 @@ export class GivenWords {
     }
   }
 
-  #settle(members: readonly HeardMember[], limitMs: number, nowMs: number): void {
+  #settle(members: readonly HeardMember[], limitMs: number, bindsMs: number, nowMs: number): void {
     const byId = new Map(members.map((member) => [member.regionId, member]))
     for (const [to, words] of this.#words) {
-      const heardMs = nowMs - (byId.get(to)?.darkMs ?? 0)
+      // One that is no member decides nothing any more.
+      const darkMs = byId.get(to)?.darkMs ?? Number.POSITIVE_INFINITY
       for (const [against, word] of words) {
         const other = byId.get(against)
         if (other !== undefined && other.darkMs <= limitMs) word.overMs ??= nowMs
-        const isOver = word.overMs !== undefined && heardMs > word.overMs + this.#validMs
+        const isOver = word.overMs !== undefined && nowMs - darkMs > word.overMs + this.#validMs
         if (isOver || other?.epoch !== word.epoch) words.delete(against)
       }
-      // One that is no member decides nothing any more.
-      if (words.size === 0 || !byId.has(to)) this.#words.delete(to)
+      if (words.size === 0 || darkMs > bindsMs) this.#words.delete(to)
     }
   }
 }

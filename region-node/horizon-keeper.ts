@@ -12,7 +12,7 @@
  *
  * Invariant: a region is suspended only by a node that hears a majority of the members, or half of them with
  * the lowest region id among them, all of which say that they do not hear it either; so no two regions
- * suspend each other.
+ * suspend each other. Nobody gives two regions its word against one another (`given-words`).
  * Source: algorithms.md, The horizon.
  */
 import { TAG } from '../crdt/effects/effect.ts'
@@ -26,6 +26,7 @@ import type { Unheard } from '../sync/ports.ts'
 import type { CutMember, Holdup } from '../sync/stable-cut.ts'
 import type { Engine } from './engine/engine.ts'
 import { errors } from './errors.ts'
+import { GivenWords, type HeardMember } from './given-words.ts'
 
 /** Former origins are fenced when the node has run for this long: a crash loop fences nothing. */
 const FENCE_AFTER_MS = 3000
@@ -35,6 +36,8 @@ const SEAL_HEADSTART_MS = 10_000
 const CALL_BACK_HEADSTART_MS = 10_000
 /** How long a region may be unheard when the log has grown past its limit. */
 const DARK_WITH_LONG_LOG_MS = 60_000
+/** One that was given a word against another is waited for this many times as long as others. */
+const BINDING_TIMES = 2
 /** The lowest epoch of a member that was suspended before. */
 const RETURNED_EPOCH = 2
 /** Age at which a region's word on whom it hears counts no more. */
@@ -84,6 +87,7 @@ export class HorizonKeeper {
   /** Since when a suspended region may be called back. */
   readonly #returningMs = new Map<number, number>()
   readonly #fencedMs = new Map<Origin, number>()
+  readonly #words = new GivenWords(REPORT_MS_MAX)
   readonly #cutLag = new CutLag()
   #holdup: Holdup | undefined
 
@@ -367,7 +371,7 @@ export class HorizonKeeper {
   #suspend(): HorizonEffect[] {
     const { engine, mesh, regionId: own, report } = this.#parts
     const members = [...mesh.cutMembers()]
-    const dark = members.filter((member) => this.darkMs(member.regionId) > this.#darkMaxMs)
+    const dark = members.filter(({ regionId }) => this.#isDark(regionId))
     // Who was never met is not counted out: nobody knows its id.
     if (dark.length === 0 || members.some(({ regionId }) => regionId === undefined)) return []
     const others = members.filter((one) => !dark.includes(one)).map(({ regionId }) => regionId!)
@@ -381,6 +385,12 @@ export class HorizonKeeper {
       )
       return [this.#changed(regionId!, name, known?.url ?? '', 'suspended'), ...this.#fenceAllOf(regionId!)]
     })
+  }
+
+  /** One that may have suspended another by this node's word is not called dark. */
+  #isDark(regionId: number | undefined): boolean {
+    const isBound = regionId !== undefined && this.#words.binds(regionId)
+    return this.darkMs(regionId) > this.#darkMaxMs && !isBound
   }
 
   /** This node and the others are a majority, or half of all with the lowest region among them. */
@@ -408,13 +418,17 @@ export class HorizonKeeper {
     return ofDark !== undefined && ofDark > limitMs && ofUs !== undefined && ofUs < limitMs / 2
   }
 
-  /** The other members, each with how long it was not heard. */
+  /** The other members, each with how long it was not heard, as far as this node may say so. */
   unheard(): Unheard[] {
-    const list: Unheard[] = []
-    for (const { regionId } of this.#parts.mesh.cutMembers()) {
-      if (regionId !== undefined) list.push([regionId, Math.round(this.darkMs(regionId))])
+    const { engine, mesh, darkMaxMs, nowMs } = this.#parts
+    const members: HeardMember[] = []
+    for (const { regionId } of mesh.cutMembers()) {
+      if (regionId === undefined) continue
+      members.push({ regionId, darkMs: this.darkMs(regionId), epoch: engine.membership.epochOf(regionId) })
     }
-    return list
+    // Another one's log may have grown too long.
+    const leastMs = Math.min(darkMaxMs(), DARK_WITH_LONG_LOG_MS)
+    return this.#words.say(members, leastMs, BINDING_TIMES * this.#darkMaxMs, nowMs())
   }
 
   /** Regions that were suspended or have left, which not every member has acknowledged yet. */

@@ -285,9 +285,9 @@ export const SETTINGS = {
   ),
   'maxmemory-policy': row(
     'limits',
-    choice(...EVICTING_POLICIES, 'noeviction'),
+    { ...choice(...EVICTING_POLICIES, 'noeviction'), shape: 'noeviction | allkeys-* | volatile-*' },
     'noeviction',
-    'Which keys go when memory is used up: in all regions, but for what others wrote meanwhile.',
+    'Which keys go when memory is used up; they go in all regions.',
     runtime,
   ),
   'maxmemory-samples': row('limits', integer(1, 64), 5, 'Keys drawn for each that goes.', runtime),
@@ -303,7 +303,7 @@ export const SETTINGS = {
     'limits',
     integer(0, INT32_MAX),
     5000,
-    'How long a script may run that has written nothing, about, milliseconds; 0: no limit.',
+    'Milliseconds, about, that a script which has written nothing may run; 0: any.',
     runtime,
   ),
   'proto-max-bulk-len': row(

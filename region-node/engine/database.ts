@@ -399,29 +399,29 @@ export class Database implements WalkedDatabase {
     }
   }
 
-  /** The counter entries in here, by key: what a FLUSH has to carry. Groups of plain strings cost nothing. */
+  /** The counter entries in here, by key: what a FLUSH has to carry. Plain strings cost nothing. */
   *counters(): IterableIterator<{ readonly key: string; readonly seen: SeenCounter[] }> {
     for (const group of this.#groups) {
-      if (group === undefined || group.isPlain) continue
-      for (let row = group.count - 1; row >= 0; row--) {
-        const place = group.place(row)
-        if (group.kind(place) === REGISTER) continue
-        const seen: SeenCounter[] = []
-        collectSeen(group.entry(place), seen)
-        if (seen.length > 0) yield { key: group.key(place), seen }
+      if (group === undefined) continue
+      for (const places of [group.counterPlaces(), group.objectPlaces()]) {
+        for (const place of places) {
+          const seen: SeenCounter[] = []
+          collectSeen(group.entry(place), seen)
+          if (seen.length > 0) yield { key: group.key(place), seen }
+        }
       }
     }
   }
 
-  /** Keys that hold a state of that type, or what is left of one that is gone. Not for strings, which are not looked at. */
+  /**
+   * Keys that hold a state of that type, or what is left of one that is gone. Not for strings, which are not
+   * looked at. The keys may not be changed while they are told.
+   */
   *keysOf(type: TypeName): IterableIterator<string> {
     for (const group of this.#groups) {
-      if (group === undefined || group.isPlain) continue
-      for (let row = group.count - 1; row >= 0; row--) {
-        const place = group.place(row)
-        if (group.kind(place) === OBJECT && stateOfType(group.entry(place), type) !== undefined)
-          yield group.key(place)
-      }
+      if (group === undefined) continue
+      for (const place of group.objectPlaces())
+        if (stateOfType(group.entry(place), type) !== undefined) yield group.key(place)
     }
   }
 

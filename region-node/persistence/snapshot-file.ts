@@ -14,7 +14,7 @@ import type { Hlc } from '../../crdt/hlc.ts'
 import type { Origin, OriginTable } from '../../crdt/origin.ts'
 import { VersionVector } from '../../crdt/version-vector.ts'
 
-const FORMAT_VERSION = 1
+const FORMAT_VERSION = 2
 const MAGIC = 'CAUSNAPS'
 /** Magic, version, length and checksum of the header. */
 const PREFIX_BYTES = MAGIC.length + 12

@@ -245,8 +245,8 @@ export const MUTANTS: readonly Mutant[] = [
         replace: 'if (false)',
       },
     ],
-    seeds: 100,
-    focus: ['wall'],
+    seeds: 350,
+    focus: ['wall', 'heal'],
   },
   {
     name: 'a due key is removed by a region that has not heard the others',

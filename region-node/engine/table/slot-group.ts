@@ -22,7 +22,8 @@
  * A place in the heap (`at`) is good until something is added or changed; the row number until a removal.
  *
  * Invariants: (1) rows 0 to count-1 are the keys, each once in the index. (2) `garbage` is what the heap
- * holds besides the records of all rows. (3) At least 30 % of the index is free. (4) `registerCount` is exact.
+ * holds besides the records of all rows. (3) At least 30 % of the index is free. (4) `objectRows` has the
+ * row of every entry among the objects, and `counterCount` the number of counters.
  * Source for removal without tombstones: Knuth, TAOCP 3, 6.4, algorithm R.
  */
 
@@ -129,8 +130,8 @@ export class SlotGroup {
   #end = 0
   #garbage = 0
   #count = 0
-  /** Of the rows, those that are a REGISTER. */
-  #registerCount = 0
+  /** Of the rows, those that are a COUNTER. */
+  #counterCount = 0
   /** Where each row lies. */
   #rows = new Int32Array(ROWS_MIN)
   /** How each row was used; there from the first use that is written down. */
@@ -138,6 +139,8 @@ export class SlotGroup {
   /** Entries and long keys, by the number that records know them under. */
   readonly #objects: (KeyEntry | string | undefined)[] = []
   readonly #freeObjects: number[] = []
+  /** By the same number: the row it belongs to. So the few among very many plain strings are found. */
+  readonly #objectRows: number[] = []
   readonly #counter: PlainCounter = { originIndex: 0, run: 0, total: 0 }
   /** The mark of keys the walk is done with: MARK or 0. */
   #done = 0
@@ -152,11 +155,6 @@ export class SlotGroup {
   /** How many rows there are: one per key, and per deadline that outlived its key. */
   get count(): number {
     return this.#count
-  }
-
-  /** All rows are plain strings: there is nothing else here to look for. */
-  get isPlain(): boolean {
-    return this.#registerCount === this.#count
   }
 
   /** Bytes in its arrays, free room included. */
@@ -206,6 +204,23 @@ export class SlotGroup {
   /** Where the row with that number lies. */
   place(row: number): number {
     return this.#rows[row]!
+  }
+
+  /** Where the rows lie that are an OBJECT, in no order. Looks at nothing else; nothing may change meanwhile. */
+  *objectPlaces(): IterableIterator<number> {
+    for (let number = 0; number < this.#objects.length; number++) {
+      const object = this.#objects[number]
+      if (object !== undefined && typeof object !== 'string') yield this.#rows[this.#objectRows[number]!]!
+    }
+  }
+
+  /** Where the rows lie that are a COUNTER. Looks at all rows when there is one. */
+  *counterPlaces(): IterableIterator<number> {
+    if (this.#counterCount === 0) return
+    for (let row = this.#count - 1; row >= 0; row--) {
+      const at = this.#rows[row]!
+      if (this.kind(at) === COUNTER) yield at
+    }
   }
 
   kind(at: number): number {
@@ -291,7 +306,7 @@ export class SlotGroup {
   /** Stores any entry of a key that has no record, packed when it can be. */
   add(probe: KeyProbe, entry: KeyEntry): number {
     const at = this.#add(probe, 0, OBJECT)
-    this.#ints[at + SEQ_LOW] = this.#keepObject(entry)
+    this.#ints[at + SEQ_LOW] = this.#keepObject(entry, this.#ints[at + ROW]!)
     return this.set(at, entry)
   }
 
@@ -305,7 +320,7 @@ export class SlotGroup {
     }
     // Shorter than before, so it stays where it is.
     this.#resize(at, 0)
-    this.#ints[at + SEQ_LOW] = this.#keepObject(entry)
+    this.#ints[at + SEQ_LOW] = this.#keepObject(entry, this.#ints[at + ROW]!)
     this.#setKind(at, OBJECT)
     return at
   }
@@ -336,7 +351,7 @@ export class SlotGroup {
 
   #setKind(at: number, kind: number): void {
     const ints = this.#ints
-    this.#registerCount += Number(kind === REGISTER) - Number(this.kind(at) === REGISTER)
+    this.#counterCount += Number(kind === COUNTER) - Number(this.kind(at) === COUNTER)
     ints[at + LENGTHS] = (ints[at + LENGTHS]! & ~(KIND_MASK << KIND_SHIFT)) | (kind << KIND_SHIFT)
   }
 
@@ -346,7 +361,7 @@ export class SlotGroup {
     const lengths = ints[at + LENGTHS]!
     const row = ints[at + ROW]!
     const kind = this.kind(at)
-    if (kind === REGISTER) this.#registerCount--
+    if (kind === COUNTER) this.#counterCount--
     if (kind === OBJECT) this.#dropObject(ints[at + SEQ_LOW]!)
     if ((lengths & LONG_KEY) !== 0) this.#dropObject(ints[at + SEQ_HIGH]!)
     this.#garbage += recordInts(lengths)
@@ -355,6 +370,7 @@ export class SlotGroup {
     this.#rows[row] = last
     if (this.#uses !== undefined) this.#uses[row] = this.#uses[this.#count]!
     ints[last + ROW] = row
+    if (last !== at && this.kind(last) === OBJECT) this.#objectRows[ints[last + SEQ_LOW]!] = row
     this.#shrink()
   }
 
@@ -450,11 +466,11 @@ export class SlotGroup {
     numbers.setInt32(value + BORN_INDEX_AT, born.index, true)
   }
 
-  #keepObject(object: KeyEntry | string): number {
-    const free = this.#freeObjects.pop()
-    if (free === undefined) return this.#objects.push(object) - 1
-    this.#objects[free] = object
-    return free
+  #keepObject(object: KeyEntry | string, row: number): number {
+    const number = this.#freeObjects.pop() ?? this.#objects.length
+    this.#objects[number] = object
+    this.#objectRows[number] = row
+    return number
   }
 
   #dropObject(number: number): void {
@@ -462,6 +478,7 @@ export class SlotGroup {
     this.#freeObjects.push(number)
     if (this.#freeObjects.length < this.#objects.length) return
     this.#objects.length = 0
+    this.#objectRows.length = 0
     this.#freeObjects.length = 0
   }
 
@@ -581,14 +598,14 @@ export class SlotGroup {
     ints[at + HASH] = probe.hash
     ints[at + ROW] = row
     ints[at + LENGTHS] = isApart ? lengths | LONG_KEY : lengths
-    if (isApart) ints[at + SEQ_HIGH] = this.#keepObject(probe.key)
+    if (isApart) ints[at + SEQ_HIGH] = this.#keepObject(probe.key, row)
     const { ints: key } = probe
     for (let i = intsOf(keyLength) - 1; i >= 0; i--) ints[at + HEAD_INTS + i] = key[i]!
     this.#rows[row] = at
     const { access } = this.#context
     if (access !== undefined) (this.#uses ?? this.#beginUses(access))[row] = access.born
     this.#count++
-    if (kind === REGISTER) this.#registerCount++
+    if (kind === COUNTER) this.#counterCount++
     this.#putInIndex(at, probe.hash)
     return at
   }

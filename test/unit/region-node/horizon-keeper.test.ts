@@ -323,25 +323,39 @@ describe('a dark member', () => {
     for (const node of [c!, d!]) expect(new Set(statuses(node, 4))).toEqual(new Set(['member']))
   })
 
-  it('nor do they when one has shrunk and the other has not heard so', async () => {
+  /** A suspends C, and the op does not reach B any more: B’s links with A break, those with C work again. */
+  async function shrunk() {
     const world = new World(3)
     const [a, b, c] = await world.startAll()
     world.advance(2000)
     world.cut('A', 'C')
     world.cut('B', 'C')
-    // A suspends C, and the op does not reach B any more: B’s links with A break, those with C work again.
     for (let waitedMs = 0; a!.membership.statusOf(3) === 'member'; waitedMs += 10) {
       expect(waitedMs).toBeLessThan(2 * DARK_MAX_MS)
       world.advance(10)
       if (a!.membership.statusOf(3) !== 'member') world.cut('A', 'B')
     }
     world.network.heal('B', 'C')
+    return { world, a: a!, b: b!, c: c! }
+  }
+
+  it('nor does one soon suspend another that it gave its word against a third', async () => {
+    const { world, a, b, c } = await shrunk()
+    world.advance(1.5 * DARK_MAX_MS)
+    for (const node of [b, c]) expect(node.membership.statusOf(1)).toBe('member')
+    world.network.heal('A', 'B')
+    world.advance(2000)
+    for (const node of [a, b]) expect(statuses(node, 3)).toEqual(['member', 'member', 'suspended'])
+  })
+
+  it('nor do they when one has shrunk and the other has not heard so', async () => {
+    const { world, a, b, c } = await shrunk()
     world.advance(3 * DARK_MAX_MS)
-    const byA = a!.membership.statusOf(2)
-    const byB = b!.membership.statusOf(1)
+    const byA = a.membership.statusOf(2)
+    const byB = b.membership.statusOf(1)
     expect([byA, byB]).not.toEqual(['suspended', 'suspended'])
     // B and C are most of the regions that all know of; A alone is not.
-    expect([byA, byB, c!.membership.statusOf(1)]).toEqual(['member', 'suspended', 'suspended'])
+    expect([byA, byB, c.membership.statusOf(1)]).toEqual(['member', 'suspended', 'suspended'])
   })
 
   it('comes back when it is heard and all its origins are applied to their ends', async () => {

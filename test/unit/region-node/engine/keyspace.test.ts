@@ -9,6 +9,7 @@ import { visibleState } from '../../../../crdt/key.ts'
 import { OriginTable, originId } from '../../../../crdt/origin.ts'
 import { VersionVector } from '../../../../crdt/version-vector.ts'
 import { Keyspace } from '../../../../region-node/engine/keyspace.ts'
+import { LastUse } from '../../../../region-node/engine/table/access.ts'
 
 const SILENT = { conflict(): void {} }
 const ON = { db: 0, key: 'k' }
@@ -38,13 +39,17 @@ describe('a keyspace that another became', () => {
 
   it('still has uses of keys written down', () => {
     const { keyspace, aside } = twoKeyspaces()
-    keyspace.recordUses({ born: 1, used: (before) => before + 1 })
+    let nowMs = 5000
+    const clock = new LastUse(() => nowMs)
+    keyspace.recordUses(clock)
     keyspace.become(aside)
     const database = keyspace.db(0)
     database.beginUse()
-    const before = database.accessOf('k')
+    database.get('k')
+    nowMs = 8000
+    expect(clock.idleSeconds(database.accessOf('k')!)).toBe(3)
     database.beginUse()
     database.get('k')
-    expect(database.accessOf('k')).toBe((before || 1) + 1)
+    expect(clock.idleSeconds(database.accessOf('k')!)).toBe(0)
   })
 })
