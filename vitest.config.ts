@@ -31,6 +31,7 @@ export default defineConfig({
           exclude: [...PROCESS_TESTS, ...SIMULATION_TESTS],
           sequence: { groupOrder: 0 },
           testTimeout: 60_000,
+          hookTimeout: 60_000,
         },
       },
       {

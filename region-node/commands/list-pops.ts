@@ -4,11 +4,11 @@
  * A pop removes by name: two regions may pop the same element, which goes once.
  */
 import type { ListState } from '../../crdt/list-fugue.ts'
-import { type CommandError, errors } from '../errors.ts'
+import { errors } from '../errors.ts'
 import { type CommandContext, type CommandDef, defineCommands, NO_KEYS, ONE_KEY } from './command.ts'
 import { parseBlockTimeout } from './floats.ts'
 import { numberedKeys } from './numbered-keys.ts'
-import { parseCount } from './parse.ts'
+import { KEYS_AND_TIMEOUT, type ManyPop, parseManyPop, parsePopCount, waitForAny } from './pops.ts'
 
 /** Takes up to `count` elements off an end. @returns them, the outermost first */
 function take(ctx: CommandContext, key: string, list: ListState, count: number, atLeft: boolean): string[] {
@@ -22,8 +22,7 @@ function take(ctx: CommandContext, key: string, list: ListState, count: number, 
 function pop(atLeft: boolean) {
   return (ctx: CommandContext, words: readonly string[]): void => {
     if (words.length > 3) throw errors.wrongArity(atLeft ? 'lpop' : 'rpop')
-    const count = words.length === 3 ? parseCount(words[2]!, errors.notPositive) : undefined
-    if (count !== undefined && count < 0) throw errors.notPositive
+    const count = parsePopCount(words[2])
     const key = words[1]!
     const list = ctx.list(key)
     if (count === undefined)
@@ -93,78 +92,39 @@ function firstOf(ctx: CommandContext, keys: readonly string[]): string | undefin
   return keys.find((key) => ctx.list(key) !== undefined)
 }
 
-function waitFor(
-  ctx: CommandContext,
-  keys: readonly string[],
-  words: readonly string[],
-  timeoutMs: number,
-): void {
-  if (ctx.inTransaction) ctx.out.nilArray()
-  else ctx.waitForKeys(keys, words, timeoutMs, (out) => out.nilArray())
-}
-
 function blockingPop(atLeft: boolean) {
   return (ctx: CommandContext, words: readonly string[]): void => {
     const timeoutMs = parseBlockTimeout(words.at(-1)!)
     const keys = words.slice(1, -1)
     const key = firstOf(ctx, keys)
-    if (key === undefined) waitFor(ctx, keys, words, timeoutMs)
+    if (key === undefined) waitForAny(ctx, keys, words, timeoutMs)
     else ctx.out.words([key, take(ctx, key, ctx.list(key)!, 1, atLeft)[0]!])
   }
 }
 
-/** `numkeys key [key ...] LEFT|RIGHT [COUNT count]` */
-interface ManyPop {
-  readonly keys: readonly string[]
-  readonly atLeft: boolean
-  readonly count: number
-}
+const ENDS = ['left', 'right'] as const
 
-/** @param at  where `numkeys` stands  @throws CommandError */
-function parseManyPop(words: readonly string[], at: number): ManyPop {
-  const keyCount = parsePositive(words[at]!, errors.numkeysNotPositive)
-  const where = at + 1 + keyCount
-  const end = words[where]
-  if (end === undefined) throw errors.syntax
-  const atLeft = isLeft(end)
-  let count: number | undefined
-  for (let i = where + 1; i < words.length; i += 2) {
-    const value = words[i + 1]
-    if (value === undefined || count !== undefined || words[i]!.toLowerCase() !== 'count') throw errors.syntax
-    count = parsePositive(value, errors.countNotPositive)
-  }
-  return { keys: words.slice(at + 1, where), atLeft, count: count ?? 1 }
-}
-
-/** @throws CommandError */
-function parsePositive(word: string, otherwise: CommandError): number {
-  const value = parseCount(word, otherwise)
-  if (value < 1) throw otherwise
-  return value
-}
-
-function takeMany(ctx: CommandContext, key: string, { atLeft, count }: ManyPop): void {
+function takeMany(ctx: CommandContext, key: string, { atSecondEnd, count }: ManyPop): void {
   ctx.out.array(2)
   ctx.out.bulk(key)
-  ctx.out.words(take(ctx, key, ctx.list(key)!, count, atLeft))
+  ctx.out.words(take(ctx, key, ctx.list(key)!, count, !atSecondEnd))
 }
 
 function lmpop(ctx: CommandContext, words: readonly string[]): void {
-  const wanted = parseManyPop(words, 1)
+  const wanted = parseManyPop(words, 1, ENDS)
   const key = firstOf(ctx, wanted.keys)
   if (key === undefined) ctx.out.nilArray()
   else takeMany(ctx, key, wanted)
 }
 
 function blmpop(ctx: CommandContext, words: readonly string[]): void {
-  const wanted = parseManyPop(words, 2)
+  const wanted = parseManyPop(words, 2, ENDS)
   const timeoutMs = parseBlockTimeout(words[1]!)
   const key = firstOf(ctx, wanted.keys)
-  if (key === undefined) waitFor(ctx, wanted.keys, words, timeoutMs)
+  if (key === undefined) waitForAny(ctx, wanted.keys, words, timeoutMs)
   else takeMany(ctx, key, wanted)
 }
 
-const KEYS_AND_TIMEOUT = { first: 1, last: -2, step: 1 }
 const TWO_KEYS = { first: 1, last: 2, step: 1 }
 const BLOCKING: CommandDef['flags'] = ['write', 'noscript', 'blocking']
 const BLOCKING_MOVE: CommandDef['flags'] = ['write', 'denyoom', 'noscript', 'blocking']

@@ -5,12 +5,11 @@
  */
 import type { ZsetState } from '../../crdt/zset-aw.ts'
 import type { Scored } from '../../crdt/zset-order.ts'
-import { type CommandError, errors } from '../errors.ts'
-
+import { errors } from '../errors.ts'
 import { type CommandContext, defineCommands, NO_KEYS, ONE_KEY } from './command.ts'
 import { parseBlockTimeout } from './floats.ts'
 import { numberedKeys } from './numbered-keys.ts'
-import { parseCount } from './parse.ts'
+import { KEYS_AND_TIMEOUT, type ManyPop, parseManyPop, parsePopCount, waitForAny } from './pops.ts'
 import { membersIn, writeScored } from './zset-replies.ts'
 
 /** Takes up to `count` members off the beginning or the end. */
@@ -25,8 +24,7 @@ function pop(ctx: CommandContext, key: string, zset: ZsetState, count: number, i
 function zpop(isMax: boolean) {
   return (ctx: CommandContext, words: readonly string[]): void => {
     if (words.length > 3) throw errors.syntax
-    const count = words.length === 3 ? parseCount(words[2]!, errors.notPositive) : undefined
-    if (count !== undefined && count < 0) throw errors.notPositive
+    const count = parsePopCount(words[2])
     const key = words[1]!
     const zset = ctx.zset(key)
     if (zset === undefined || count === 0) {
@@ -49,7 +47,7 @@ function bzpop(isMax: boolean) {
     const keys = words.slice(1, -1)
     const key = firstOf(ctx, keys)
     if (key === undefined) {
-      waitFor(ctx, keys, words, timeoutMs)
+      waitForAny(ctx, keys, words, timeoutMs)
       return
     }
     const { members, scores } = pop(ctx, key, ctx.zset(key)!, 1, isMax)
@@ -60,69 +58,29 @@ function bzpop(isMax: boolean) {
   }
 }
 
-function waitFor(
-  ctx: CommandContext,
-  keys: readonly string[],
-  words: readonly string[],
-  timeoutMs: number,
-): void {
-  if (ctx.inTransaction) ctx.out.nilArray()
-  else ctx.waitForKeys(keys, words, timeoutMs, (out) => out.nilArray())
-}
+const ENDS = ['min', 'max'] as const
 
-/** `numkeys key [key ...] MIN|MAX [COUNT count]` */
-interface ManyPop {
-  readonly keys: readonly string[]
-  readonly isMax: boolean
-  readonly count: number
-}
-
-/** @param at  where `numkeys` stands  @throws CommandError */
-function parseManyPop(words: readonly string[], at: number): ManyPop {
-  const keyCount = parsePositive(words[at]!, errors.numkeysNotPositive)
-  const where = at + 1 + keyCount
-  const end = words[where]?.toLowerCase()
-  if (end !== 'min' && end !== 'max') throw errors.syntax
-  let count: number | undefined
-  for (let i = where + 1; i < words.length; i += 2) {
-    const value = words[i + 1]
-    if (value === undefined || count !== undefined || words[i]!.toLowerCase() !== 'count') throw errors.syntax
-    count = parsePositive(value, errors.countNotPositive)
-  }
-  return { keys: words.slice(at + 1, where), isMax: end === 'max', count: count ?? 1 }
-}
-
-/** @throws CommandError */
-function parsePositive(word: string, otherwise: CommandError): number {
-  const value = parseCount(word, otherwise)
-  if (value < 1) throw otherwise
-  return value
-}
-
-function writeManyPop(ctx: CommandContext, key: string, { isMax, count }: ManyPop): void {
-  const popped = pop(ctx, key, ctx.zset(key)!, count, isMax)
+function writeManyPop(ctx: CommandContext, key: string, { atSecondEnd, count }: ManyPop): void {
+  const popped = pop(ctx, key, ctx.zset(key)!, count, atSecondEnd)
   ctx.out.array(2)
   ctx.out.bulk(key)
   writeScored(ctx.out, popped, true)
 }
 
 function zmpop(ctx: CommandContext, words: readonly string[]): void {
-  const wanted = parseManyPop(words, 1)
+  const wanted = parseManyPop(words, 1, ENDS)
   const key = firstOf(ctx, wanted.keys)
   if (key === undefined) ctx.out.nilArray()
   else writeManyPop(ctx, key, wanted)
 }
 
 function bzmpop(ctx: CommandContext, words: readonly string[]): void {
-  const wanted = parseManyPop(words, 2)
+  const wanted = parseManyPop(words, 2, ENDS)
   const timeoutMs = parseBlockTimeout(words[1]!)
   const key = firstOf(ctx, wanted.keys)
-  if (key === undefined) waitFor(ctx, wanted.keys, words, timeoutMs)
+  if (key === undefined) waitForAny(ctx, wanted.keys, words, timeoutMs)
   else writeManyPop(ctx, key, wanted)
 }
-
-/** All but the last word, which is the timeout. */
-const KEYS_AND_TIMEOUT = { first: 1, last: -2, step: 1 }
 
 export const zsetPopCommands = defineCommands([
   {

@@ -26,6 +26,8 @@ class Script {
   /** What the puller said since the handshake. */
   heard: Message[] = []
   closedWith: string[] = []
+  /** When the link was not to be read. */
+  readonly rests: ('pause' | 'resume')[] = []
   dials = 0
   readonly mesh: Mesh
   #events: LinkEvents | undefined
@@ -88,8 +90,8 @@ class Script {
         if (message.type !== 'hello') this.heard.push(message)
         else for (const action of server.receive(bytes)) if (action.do === 'send') this.say(action.message)
       },
-      pause: () => {},
-      resume: () => {},
+      pause: () => this.rests.push('pause'),
+      resume: () => this.rests.push('resume'),
       close: (reason) => this.closedWith.push(reason),
     }
     this.#events = opened(link)
@@ -119,6 +121,29 @@ describe('a puller', () => {
     script.say(encodeOps([record]))
     script.status()
     expect(script.subscriptions).toBe(0)
+  })
+
+  it.each([
+    [true, ['pause', 'resume']],
+    [false, []],
+  ])('rests for what it applied while its node joins: %s', async (isJoining, rests) => {
+    const script = await new Script().start()
+    const { host, clock } = script
+    host.isJoining = isJoining
+    const monoMs = clock.monoMs.bind(clock)
+    const apply = host.apply.bind(host)
+    let workedMs = 0
+    clock.monoMs = () => monoMs() + workedMs
+    host.apply = (record, batch) => {
+      apply(record, batch)
+      workedMs += 2
+    }
+    script.say(encodeOps([script.peer.write(), script.peer.write()]))
+    expect(script.rests).toEqual(rests.slice(0, 1))
+    clock.advance(3.9)
+    expect(script.rests).toEqual(rests.slice(0, 1))
+    clock.advance(0.2)
+    expect(script.rests).toEqual(rests)
   })
 
   it('keeps a batch that comes too early, and asks for the one before', async () => {
