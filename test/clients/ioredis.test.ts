@@ -183,6 +183,89 @@ describe.each([2, 3] as const)('ioredis over RESP%i', (protocol) => {
     expect(await redis.sort_ro('s')).toEqual(['8', '9', '10'])
   })
 
+  it('deadlines of fields', async () => {
+    await redis.hset('h', { a: '1', b: '2', c: '3' })
+    expect(await redis.hexpire('h', 100, 'FIELDS', 2, 'a', 'none')).toEqual([1, -2])
+    expect(await redis.hpexpire('h', 200_000, 'GT', 'FIELDS', 1, 'a')).toEqual([1])
+    expectAbout((await redis.hpttl('h', 'FIELDS', 1, 'a'))[0]!, 200_000)
+    expectAbout((await redis.httl('h', 'FIELDS', 1, 'a'))[0]! * 1000, 200_000)
+    expect(await redis.hexpireat('h', FAR_SECONDS, 'FIELDS', 1, 'b')).toEqual([1])
+    expect(await redis.hexpiretime('h', 'FIELDS', 2, 'b', 'c')).toEqual([FAR_SECONDS, -1])
+    expect(await redis.hpexpireat('h', FAR_SECONDS * 1000 + 5, 'FIELDS', 1, 'b')).toEqual([1])
+    expect(await redis.hpexpiretime('h', 'FIELDS', 1, 'b')).toEqual([FAR_SECONDS * 1000 + 5])
+    expect(await redis.hpersist('h', 'FIELDS', 1, 'b')).toEqual([1])
+    expect(await redis.hexpire('h', 0, 'FIELDS', 1, 'a')).toEqual([2])
+    expect(await redis.hgetall('h')).toEqual({ b: '2', c: '3' })
+  })
+
+  it('dumps and restores', async () => {
+    await redis.hset('h', { a: '1', b: '2' })
+    const dump = await redis.dumpBuffer('h')
+    expect(await redis.restore('copy', 100_000, dump)).toBe('OK')
+    expect(await redis.hgetall('copy')).toEqual({ a: '1', b: '2' })
+    expectAbout(await redis.pttl('copy'), 100_000)
+    await expect(redis.restore('copy', 0, dump)).rejects.toThrow(/^BUSYKEY/)
+  })
+
+  it('lists', async () => {
+    expect(await redis.rpush('l', 'b', 'c')).toBe(2)
+    expect(await redis.lpush('l', 'a')).toBe(3)
+    expect(await redis.lrange('l', 0, -1)).toEqual(['a', 'b', 'c'])
+    expect(await redis.linsert('l', 'BEFORE', 'c', 'between')).toBe(4)
+    expect(await redis.lset('l', 1, 'B')).toBe('OK')
+    expect(await redis.lmove('l', 'm', 'LEFT', 'RIGHT')).toBe('a')
+    expect(await redis.blmpop(1, 2, 'none', 'm', 'LEFT')).toEqual(['m', ['a']])
+    expect(await redis.blpop('none', 'l', 1)).toEqual(['l', 'B'])
+    expect(await redis.lpop('l', 5)).toEqual(['between', 'c'])
+    expect(await redis.exists('l', 'm')).toBe(0)
+  })
+
+  it('sorted sets, and places on the earth', async () => {
+    expect(await redis.zadd('z', 1, 'a', 2.5, 'b', 3, 'c')).toBe(3)
+    expect(await redis.zincrby('z', 0.25, 'a')).toBe('1.25')
+    expect(await redis.zrange('z', '0', '-1')).toEqual(['a', 'b', 'c'])
+    expect(await redis.zscore('z', 'b')).toBe('2.5')
+    expect(await redis.zrangebyscore('z', '(1.25', '+inf', 'LIMIT', 0, 1)).toEqual(['b'])
+    expect(await redis.zpopmax('z')).toEqual(['c', '3'])
+    expect(await redis.bzpopmin('none', 'z', 1)).toEqual(['z', 'a', '1.25'])
+    await redis.geoadd('cities', 10.75, 59.91, 'oslo', 13.4, 52.52, 'berlin')
+    expect(await redis.geosearch('cities', 'FROMMEMBER', 'oslo', 'BYRADIUS', 100, 'km')).toEqual(['oslo'])
+    expect(Number(await redis.geodist('cities', 'oslo', 'berlin')) / 1000).toBeCloseTo(838, -1)
+  })
+
+  it('streams and their groups', async () => {
+    const first = (await redis.xadd('x', '*', 'field', 'one'))!
+    await redis.xadd('x', '*', 'field', 'two')
+    expect(await redis.xlen('x')).toBe(2)
+    expect(await redis.xgroup('CREATE', 'x', 'readers', '0')).toBe('OK')
+    const read = await redis.xreadgroup('GROUP', 'readers', 'me', 'COUNT', 1, 'STREAMS', 'x', '>')
+    expect(read).toEqual([['x', [[first, ['field', 'one']]]]])
+    expect(await redis.xack('x', 'readers', first)).toBe(1)
+    expect(await redis.xrange('x', `(${first}`, '+')).toHaveLength(1)
+  })
+
+  it('HyperLogLog', async () => {
+    expect(await redis.pfadd('p', 'a', 'b')).toBe(1)
+    expect(await redis.pfadd('q', 'b', 'c')).toBe(1)
+    expect(await redis.pfcount('p', 'q')).toBe(3)
+    expect(await redis.pfmerge('p', 'q')).toBe('OK')
+    expect(await redis.pfcount('p')).toBe(3)
+  })
+
+  it('scripts', async () => {
+    redis.defineCommand('swap', {
+      numberOfKeys: 2,
+      lua: `local was = redis.call('GET', KEYS[1])
+            redis.call('SET', KEYS[1], redis.call('GET', KEYS[2]))
+            redis.call('SET', KEYS[2], was)
+            return {KEYS[1], was}`,
+    })
+    await redis.mset('one', '1', 'two', '2')
+    const swap = Reflect.get(redis, 'swap') as (...keys: string[]) => Promise<unknown>
+    expect(await swap.call(redis, 'one', 'two')).toEqual(['one', '1'])
+    expect(await redis.mget('one', 'two')).toEqual(['2', '1'])
+  })
+
   it('logical databases', async () => {
     await redis.set('k', 'zero')
     expect(await redis.select(3)).toBe('OK')

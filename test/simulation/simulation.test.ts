@@ -31,7 +31,7 @@ describe('the simulation', () => {
 
   it('mints ops in every run, and runs into every kind of trouble', async () => {
     const trouble = new Set<string>()
-    for (let seed = 1; seed <= 30; seed++) {
+    for (let seed = 1; seed <= 60; seed++) {
       const { minted, trace } = await simulate(seed, undefined, true)
       expect(minted).toBeGreaterThan(0)
       for (const line of trace) trouble.add(line.split(' ')[1]!)
