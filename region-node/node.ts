@@ -333,14 +333,8 @@ function clientLimits({ settings, access }: NodeCore): ListenerLimits {
     get queryBytesMax() {
       return values['client-query-buffer-limit']
     },
-    get outputBytesMax() {
-      return values['client-output-buffer-limit'].normal.hardBytes
-    },
-    get outputSoftBytesMax() {
-      return values['client-output-buffer-limit'].normal.softBytes
-    },
-    get outputSoftSeconds() {
-      return values['client-output-buffer-limit'].normal.softSeconds
+    get output() {
+      return values['client-output-buffer-limit']
     },
     get idleSecondsMax() {
       return values.timeout

@@ -87,6 +87,17 @@ export class Session {
   /** Close the connection once `out` has been sent. */
   closing = false
   /**
+   * Which of the output limits holds for this client. The bytes of a `normal` one are bounded by what it asks for,
+   * and one that does not read is not read from. A `pubsub` one is sent without end what it did not ask for one by
+   * one: messages, but also what MONITOR shows and the invalidations of CLIENT TRACKING BCAST, which Redis counts
+   * as normal and so does not limit.
+   */
+  get outputClass(): 'normal' | 'pubsub' {
+    const listens = this.subscriptions > 0 || this.isMonitor || this.tracking?.options.broadcasts === true
+    return listens ? 'pubsub' : 'normal'
+  }
+
+  /**
    * Called by whoever, outside a command of this session, wrote to `out`, ended its wait or set `closing`,
    * so that the connection sends it and goes on.
    */

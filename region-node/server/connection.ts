@@ -8,7 +8,7 @@
  * and `flush` later, once for each `seal`, in order; what later turns have answered stays behind.
  *
  * Limits: a client that does not read its replies is not read from beyond OUTPUT_BYTES_PAUSE, and is
- * disconnected beyond `outputBytesMax`. One that sends faster than its commands may run (it waits in
+ * disconnected beyond the limit of its class. One that sends faster than its commands may run (it waits in
  * BLPOP, or others have their turn) is not read from beyond INPUT_BYTES_PAUSE. After
  * COMMANDS_PER_TURN_MAX commands the others come first.
  *
@@ -17,6 +17,7 @@
  * sent after `session.closing` was answered, and no failure of a socket throws.
  */
 import type { Session } from '../commands/session.ts'
+import type { OutputLimit } from '../config.ts'
 import type { Env } from '../env.ts'
 import { ProtocolError } from '../errors.ts'
 import { type DecoderLimits, RequestDecoder } from '../resp/decoder.ts'
@@ -48,11 +49,8 @@ export interface TurnPort {
 
 /** Read on every use, so that CONFIG SET can change them. */
 export interface ClientLimits extends DecoderLimits {
-  /** Unsent bytes beyond which a client is disconnected at once; 0 is no limit. */
-  readonly outputBytesMax: number
-  /** The same, once it has lasted for `outputSoftSeconds`; 0 is no limit. */
-  readonly outputSoftBytesMax: number
-  readonly outputSoftSeconds: number
+  /** Unsent bytes beyond which a client is disconnected, by what is sent to it; 0 is no limit. */
+  readonly output: Readonly<Record<Session['outputClass'], OutputLimit>>
   /** Seconds without a byte in either direction; 0 is no limit. Not for blocked, subscribed or monitoring clients. */
   readonly idleSecondsMax: number
 }
@@ -225,13 +223,13 @@ export class Connection implements Waiting {
       if (this.endingSeconds > CLOSE_SECONDS_MAX) this.drop()
       return
     }
-    const softMax = limits.outputSoftBytesMax
-    this.softSeconds = softMax > 0 && this.outputBytes > softMax ? this.softSeconds + 1 : 0
     const { session } = this
+    const { softBytes, softSeconds } = limits.output[session.outputClass]
+    this.softSeconds = softBytes > 0 && this.outputBytes > softBytes ? this.softSeconds + 1 : 0
     const mayBeIdle = session.blocked !== undefined || session.subscriptions > 0 || session.isMonitor
     this.quietSeconds = mayBeIdle ? 0 : this.quietSeconds + 1
     const isIdle = limits.idleSecondsMax > 0 && this.quietSeconds > limits.idleSecondsMax
-    if (this.softSeconds > limits.outputSoftSeconds) this.cutOff(`for ${limits.outputSoftSeconds} s`)
+    if (this.softSeconds > softSeconds) this.cutOff(`for ${softSeconds} s`)
     else if (isIdle) this.drop()
   }
 
@@ -322,16 +320,16 @@ export class Connection implements Waiting {
   }
 
   private checkOutput(): void {
-    const max = this.ports.limits.outputBytesMax
+    const max = this.ports.limits.output[this.session.outputClass].hardBytes
     if (this.state === 'open' && max > 0 && this.outputBytes > max) this.cutOff('at once')
   }
 
   /** The client does not read, and too many replies wait for it. */
   private cutOff(howLong: string): void {
-    const { id, address } = this.session
+    const { id, address, outputClass } = this.session
     this.ports.log.warn(
       `client ${id} at ${address} is disconnected: ${this.outputBytes} bytes of replies wait for it, and ` +
-        `client-output-buffer-limit normal allows fewer ${howLong}`,
+        `client-output-buffer-limit ${outputClass} allows fewer ${howLong}`,
     )
     this.drop()
   }

@@ -9,6 +9,7 @@ import { Session } from '../../region-node/commands/session.ts'
 import type { NodeCore } from '../../region-node/core.ts'
 import { type Reply, ReplyParser } from '../../region-node/resp/parse-reply.ts'
 import { type ClientLimits, type ClientSocket, Connection } from '../../region-node/server/connection.ts'
+import { NO_OUTPUT_LIMITS } from './no-output-limits.ts'
 import type { SimNode } from './sim-node.ts'
 
 export interface SentCommand {
@@ -27,9 +28,7 @@ const LIMITS: ClientLimits = {
   bulkBytesMax: 1024 * 1024,
   queryBytesMax: 1024 * 1024,
   wordsMax: 1024,
-  outputBytesMax: 0,
-  outputSoftBytesMax: 0,
-  outputSoftSeconds: 0,
+  output: NO_OUTPUT_LIMITS,
   idleSecondsMax: 0,
 }
 

@@ -6,6 +6,7 @@ import { describe, expect, it } from 'vitest'
 import type { Services } from '../../../../region-node/commands/services.ts'
 import { Session } from '../../../../region-node/commands/session.ts'
 import { Connection } from '../../../../region-node/server/connection.ts'
+import { NO_OUTPUT_LIMITS } from '../../../harness/no-output-limits.ts'
 import { TestEngine } from '../../../harness/test-engine.ts'
 
 const OPERATOR = 1
@@ -175,9 +176,7 @@ describe('CLIENT PAUSE', () => {
         bulkBytesMax: 2 ** 20,
         queryBytesMax: 2 ** 20,
         wordsMax: 100,
-        outputBytesMax: 0,
-        outputSoftBytesMax: 0,
-        outputSoftSeconds: 0,
+        output: NO_OUTPUT_LIMITS,
         idleSecondsMax: 0,
       },
       traffic: { inputBytes: 0, outputBytes: 0 },

@@ -6,24 +6,22 @@ import { User } from '../../../../region-node/acl/user.ts'
 import { Session } from '../../../../region-node/commands/session.ts'
 import {
   CLOSE_SECONDS_MAX,
+  type ClientLimits,
   COMMANDS_PER_TURN_MAX,
   Connection,
   INPUT_BYTES_PAUSE,
   OUTPUT_BYTES_PAUSE,
   type Waiting,
 } from '../../../../region-node/server/connection.ts'
+import { NO_OUTPUT_LIMITS } from '../../../harness/no-output-limits.ts'
 
 /** A client and its node, by hand: nothing happens that the test did not ask for. */
-function start(
-  changes: { outputBytesMax?: number; idleSecondsMax?: number; outputSoftBytesMax?: number } = {},
-) {
+function start(changes: Partial<Pick<ClientLimits, 'idleSecondsMax' | 'output'>> = {}) {
   const limits = {
     bulkBytesMax: 2 ** 20,
     queryBytesMax: 2 ** 21,
     wordsMax: 1000,
-    outputBytesMax: 0,
-    outputSoftBytesMax: 0,
-    outputSoftSeconds: 2,
+    output: NO_OUTPUT_LIMITS,
     idleSecondsMax: 0,
     ...changes,
   }
@@ -214,7 +212,12 @@ describe('a client that does not read', () => {
   })
 
   test('is disconnected beyond the hard limit', () => {
-    const node = start({ outputBytesMax: OUTPUT_BYTES_PAUSE })
+    const node = start({
+      output: {
+        ...NO_OUTPUT_LIMITS,
+        normal: { hardBytes: OUTPUT_BYTES_PAUSE, softBytes: 0, softSeconds: 0 },
+      },
+    })
     node.send('A\r\n')
     node.socket.writableLength = OUTPUT_BYTES_PAUSE
     node.connection.flush()
@@ -227,8 +230,27 @@ describe('a client that does not read', () => {
     expect(node.warnings[0]).toContain('client 1 at client:1 is disconnected: 1048588 bytes')
   })
 
+  test('has the limit of those who listen while it does', () => {
+    const node = start({
+      output: { ...NO_OUTPUT_LIMITS, pubsub: { hardBytes: 1000, softBytes: 0, softSeconds: 0 } },
+    })
+    const push = (): void => {
+      node.session.out.bulk('x'.repeat(2000))
+      node.session.resume()
+      node.connection.seal()
+    }
+    push()
+    expect(node.log).toEqual(['open'])
+    node.session.subscriptions = 1
+    push()
+    expect(node.log).toEqual(['open', 'destroy'])
+    expect(node.warnings[0]).toContain('client-output-buffer-limit pubsub allows fewer')
+  })
+
   test('is disconnected when it stays beyond the soft limit', () => {
-    const node = start({ outputSoftBytesMax: 1000 })
+    const node = start({
+      output: { ...NO_OUTPUT_LIMITS, normal: { hardBytes: 0, softBytes: 1000, softSeconds: 2 } },
+    })
     node.socket.writableLength = 1001
     node.connection.everySecond()
     node.connection.everySecond()

@@ -11,14 +11,13 @@ import { type Reply, ReplyParser } from '../../../../region-node/resp/parse-repl
 import type { Waiting } from '../../../../region-node/server/connection.ts'
 import { ClientListener, isLoopback } from '../../../../region-node/server/listener.ts'
 import { StartError } from '../../../../region-node/start-error.ts'
+import { NO_OUTPUT_LIMITS } from '../../../harness/no-output-limits.ts'
 
 const limits = {
   bulkBytesMax: 2 ** 26,
   queryBytesMax: 2 ** 27,
   wordsMax: 1000,
-  outputBytesMax: 0,
-  outputSoftBytesMax: 0,
-  outputSoftSeconds: 0,
+  output: NO_OUTPUT_LIMITS,
   idleSecondsMax: 0,
   clientsMax: 3,
   keepaliveSeconds: 300,

@@ -12,6 +12,7 @@ import { User } from '../../../../region-node/acl/user.ts'
 import type { Disk } from '../../../../region-node/env.ts'
 import { ClientListener } from '../../../../region-node/server/listener.ts'
 import { tlsOptions } from '../../../../region-node/server/tls.ts'
+import { NO_OUTPUT_LIMITS } from '../../../harness/no-output-limits.ts'
 
 const FOLDER = new URL('../../../harness/certificates', import.meta.url).pathname
 const disk = {
@@ -57,9 +58,7 @@ async function door(settings: Parameters<typeof tlsOptions>[0]): Promise<ClientL
         bulkBytesMax: 1 << 20,
         wordsMax: 1000,
         queryBytesMax: 1 << 20,
-        outputBytesMax: 0,
-        outputSoftBytesMax: 0,
-        outputSoftSeconds: 0,
+        output: NO_OUTPUT_LIMITS,
         idleSecondsMax: 0,
       },
       log: { warn: () => {} },
