@@ -1,4 +1,6 @@
-/** no-output-limits.ts: for tests of connections that are about something else. */
+/**
+ * no-output-limits.ts: output limits for tests of connections that are about something else.
+ */
 import type { ClientLimits } from '../../region-node/server/connection.ts'
 
 const noLimit = { hardBytes: 0, softBytes: 0, softSeconds: 0 }
