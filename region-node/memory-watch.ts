@@ -36,6 +36,8 @@ export const COLLECT_REST_FACTOR = 20
 /** What may lie above a limit until a collection tells whether it is garbage: this many bytes, or this share. */
 const MARGIN_BYTES = 64 * 1024 * 1024
 export const MARGIN_SHARE = 0.1
+/** Beyond a limit by this share of it, clients are refused although keys go: the machine's memory has an end too. */
+const FAR_SHARE = 0.5
 
 export interface MemoryWatchPorts {
   readonly env: Pick<Env, 'after' | 'monoMs' | 'memory' | 'collectGarbage'>
@@ -60,6 +62,8 @@ export class MemoryWatch {
   #lookedAt = 0
   /** The last look found too much used, and something to evict. */
   #isEvicting = false
+  /** What should have gone at the last look and did not: a step evicts no more than a part of the keys. */
+  #owedBytes = 0
   #timer: Timer | undefined = undefined
   readonly #nextCollectMs = { young: Number.NEGATIVE_INFINITY, all: Number.NEGATIVE_INFINITY }
 
@@ -88,10 +92,10 @@ export class MemoryWatch {
       over = read()
       isCertain = true
     }
-    if (over !== undefined) this.#lookAgainLater()
     const written = this.#writtenTo - this.#lookedAt
     this.#lookedAt = this.#writtenTo
     this.#isEvicting = over !== undefined && this.#evict(over, isCertain, written)
+    if (over !== undefined) this.#lookAgainLater()
     const isShort = over !== undefined && this.#mustRefuse(over, isCertain)
     if (isShort === this.#isShort) return
     this.#isShort = isShort
@@ -104,25 +108,30 @@ export class MemoryWatch {
   /**
    * What is evicted is garbage first, and shows as free memory only after a collection. So a reading is believed
    * only right after one, and then some more room is made than is needed; in between as much goes as was
-   * written since the last look.
+   * written since the last look. What a step leaves is owed at the next.
    * @returns false when there was nothing to evict
    */
   #evict(over: Excess, isCertain: boolean, written: number): boolean {
-    const wanted = isCertain ? over.bytes + over.marginBytes / 2 : Math.max(1, written)
-    return this.#ports.evict(wanted) > 0
+    const wanted = isCertain ? over.bytes + over.marginBytes / 2 : Math.max(1, written) + this.#owedBytes
+    const freed = this.#ports.evict(wanted)
+    this.#owedBytes = freed > 0 ? Math.max(0, wanted - freed) : 0
+    return freed > 0
   }
 
-  /** While there is something to evict, only beyond what may be garbage: evicting does not keep up then. */
+  /**
+   * While there is something to evict a write finds its room, as in Redis: keys go for it in the same turn. Only
+   * far beyond the limit that is not enough; and V8's own limit of the heap is not one to come near.
+   */
   #mustRefuse(over: Excess, isCertain: boolean): boolean {
     if (!this.#isEvicting || over.isHeap) return isCertain || this.#isShort || over.isClear
-    return isCertain && over.bytes > 2 * over.marginBytes
+    return isCertain && over.isFar
   }
 
   /** What is freed by a client's DEL, or by peers, shows only in a reading that somebody takes. */
   #lookAgainLater(): void {
     const { env } = this.#ports
-    const restMs = Math.max(LOOK_MS, this.#nextCollectMs.all - env.monoMs())
-    this.#timer = env.after(restMs, () => this.look())
+    const restMs = this.#owedBytes > 0 ? 0 : this.#nextCollectMs.all - env.monoMs()
+    this.#timer = env.after(Math.max(LOOK_MS, restMs), () => this.look())
   }
 
   /** @returns whether it was due */
@@ -147,6 +156,8 @@ interface Excess {
   readonly marginBytes: number
   /** Beyond the margin: not to be explained by garbage. */
   readonly isClear: boolean
+  /** Beyond it by a large part of it. */
+  readonly isFar: boolean
   /** Which limit is passed, for people. */
   readonly sentence: string
 }
@@ -177,9 +188,14 @@ function excess(reading: MemoryReading, max: number, freeBytes: () => number): E
   }
 }
 
-function above(used: number, limit: number): Pick<Excess, 'bytes' | 'marginBytes' | 'isClear'> {
+function above(used: number, limit: number): Omit<Excess, 'isHeap' | 'sentence'> {
   const marginBytes = Math.min(MARGIN_BYTES, limit * MARGIN_SHARE)
-  return { bytes: used - limit, marginBytes, isClear: used > limit + marginBytes }
+  return {
+    bytes: used - limit,
+    marginBytes,
+    isClear: used > limit + marginBytes,
+    isFar: used > limit * (1 + FAR_SHARE),
+  }
 }
 
 function megabytes(bytes: number): string {

@@ -28,6 +28,8 @@ function watched(maxBytes = 100 * MB, heapBytesMax = 1000 * MB) {
     free: 0,
     /** Of what is live, what the policy lets go. */
     evictable: 0,
+    /** Of that, in one step. */
+    stepBytes: Number.POSITIVE_INFINITY,
     machine: 100_000 * MB,
     collectMs: 0,
     /** What collections have taken so far. */
@@ -61,7 +63,7 @@ function watched(maxBytes = 100 * MB, heapBytesMax = 1000 * MB) {
     maxBytes: () => node.maxBytes,
     freeBytes: () => node.free,
     evict: (bytes) => {
-      const evicted = Math.min(bytes, node.evictable)
+      const evicted = Math.min(bytes, node.evictable, node.stepBytes)
       node.evictable -= evicted
       node.live -= evicted
       node.garbage += evicted
@@ -252,7 +254,19 @@ describe('a policy that evicts', () => {
     expect(node.states).toEqual([true])
   })
 
-  it('refuses while it does not keep up, and no longer', () => {
+  it('refuses nobody while keys go in steps, and goes on with what a step left', () => {
+    const { node, watch } = watched()
+    node.live = 140 * MB
+    node.evictable = 140 * MB
+    node.stepBytes = MB
+    watch.look()
+    expect(node.live).toBe(139 * MB)
+    node.clock.advance(45 * LOOK_MS)
+    expect(node.live).toBeLessThanOrEqual(100 * MB)
+    expect(node.states).toEqual([])
+  })
+
+  it('refuses far beyond the limit, and no longer', () => {
     const { node, watch } = watched()
     node.live = 300 * MB
     node.evictable = 300 * MB
