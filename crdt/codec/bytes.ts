@@ -29,12 +29,9 @@ export const portableLatin1: Latin1 = {
   },
   read(bytes, start, end) {
     let text = ''
-    // Pieces of 4096: `apply` puts every argument on the stack.
+    // Pieces of 4096: every argument lies on the stack.
     for (let at = start; at < end; at += 4096) {
-      text += String.fromCharCode.apply(
-        null,
-        bytes.subarray(at, Math.min(end, at + 4096)) as unknown as number[],
-      )
+      text += String.fromCharCode(...bytes.subarray(at, Math.min(end, at + 4096)))
     }
     return text
   },

@@ -20,6 +20,7 @@ import type { ZsetState } from '../../crdt/zset-aw.ts'
 import type { AccessControl } from '../acl/access-control.ts'
 import type { Channels } from '../engine/channels.ts'
 import type { ClientPause } from '../engine/client-pause.ts'
+import type { KeyWait } from '../engine/key-waits.ts'
 import type { Keyspace } from '../engine/keyspace.ts'
 import type { Tracking } from '../engine/tracking.ts'
 import type { ReplyWriter } from '../resp/reply.ts'
@@ -215,18 +216,10 @@ export interface CommandContext {
   list(key: string): ListState | undefined
   stream(key: string): StreamState | undefined
   /**
-   * Blocks the session, whose command has found nothing and leaves without a reply: `words` are run again when
-   * one of the keys has changed (`engine/key-waits.ts`). Not inside a transaction.
-   * @param keys  of the session's database
-   * @param timeoutMs  0: for ever
-   * @param atTimeout  writes the reply for when the time is over
+   * Blocks the session, whose command has found nothing and leaves without a reply: it is run again when one of
+   * the keys has changed, and the reply is nil when the time is over. Not inside a transaction.
    */
-  waitForKeys(
-    keys: readonly string[],
-    words: readonly string[],
-    timeoutMs: number,
-    atTimeout: (out: ReplyWriter) => void,
-  ): void
+  waitForKeys(wait: KeyWait): void
   /** A random number in [0, 1). */
   random(): number
 }

@@ -83,7 +83,7 @@ function blockingMove(parse: (words: readonly string[]) => Move) {
     const list = ctx.list(wanted.from)
     if (list !== undefined) moveElement(ctx, list, wanted)
     else if (ctx.inTransaction) ctx.out.nil()
-    else ctx.waitForKeys([wanted.from], words, timeoutMs, (out) => out.nilArray())
+    else ctx.waitForKeys({ keys: [wanted.from], words, awaits: 'list', timeoutMs })
   }
 }
 
@@ -97,7 +97,7 @@ function blockingPop(atLeft: boolean) {
     const timeoutMs = parseBlockTimeout(words.at(-1)!)
     const keys = words.slice(1, -1)
     const key = firstOf(ctx, keys)
-    if (key === undefined) waitForAny(ctx, keys, words, timeoutMs)
+    if (key === undefined) waitForAny(ctx, { keys, words, awaits: 'list', timeoutMs })
     else ctx.out.words([key, take(ctx, key, ctx.list(key)!, 1, atLeft)[0]!])
   }
 }
@@ -121,7 +121,7 @@ function blmpop(ctx: CommandContext, words: readonly string[]): void {
   const wanted = parseManyPop(words, 2, ENDS)
   const timeoutMs = parseBlockTimeout(words[1]!)
   const key = firstOf(ctx, wanted.keys)
-  if (key === undefined) waitForAny(ctx, wanted.keys, words, timeoutMs)
+  if (key === undefined) waitForAny(ctx, { keys: wanted.keys, words, awaits: 'list', timeoutMs })
   else takeMany(ctx, key, wanted)
 }
 

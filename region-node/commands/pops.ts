@@ -2,6 +2,7 @@
  * pops.ts: what the pops of lists and of sorted sets share: the words of LMPOP and ZMPOP, and the wait of their
  * blocking forms.
  */
+import type { KeyWait } from '../engine/key-waits.ts'
 import { type CommandError, errors } from '../errors.ts'
 import type { CommandContext } from './command.ts'
 import { parseCount } from './parse.ts'
@@ -51,12 +52,7 @@ function parsePositive(word: string, otherwise: CommandError): number {
 }
 
 /** Runs the command again when one of the keys is there. In a transaction nobody waits: the reply is nil at once. */
-export function waitForAny(
-  ctx: CommandContext,
-  keys: readonly string[],
-  words: readonly string[],
-  timeoutMs: number,
-): void {
+export function waitForAny(ctx: CommandContext, wait: KeyWait): void {
   if (ctx.inTransaction) ctx.out.nilArray()
-  else ctx.waitForKeys(keys, words, timeoutMs, (out) => out.nilArray())
+  else ctx.waitForKeys(wait)
 }

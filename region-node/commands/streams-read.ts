@@ -259,7 +259,7 @@ function writeGiven({ out }: CommandContext, given: readonly GivenEntry[]): void
 function waitOrEnd(
   ctx: CommandContext,
   words: readonly string[],
-  { timeoutMs, isCounted, streamsAt, keys }: ReadOptions,
+  { timeoutMs, isCounted, streamsAt, keys, reader }: ReadOptions,
   ids: readonly string[],
 ): void {
   if (timeoutMs === undefined || ctx.inTransaction) {
@@ -269,7 +269,9 @@ function waitOrEnd(
   const again = [...words.slice(0, streamsAt)]
   if (!isCounted) again.push('COUNT', WOKEN_COUNT)
   again.push(words[streamsAt]!, ...keys, ...ids)
-  ctx.waitForKeys(keys, again, timeoutMs, (out) => out.nilArray())
+  // A group that goes with its key has to be told to who waits in it: any change will do.
+  const awaits = reader === undefined ? 'stream' : undefined
+  ctx.waitForKeys({ keys, words: again, awaits, timeoutMs })
 }
 
 function beginStreams({ out }: CommandContext, count: number): void {

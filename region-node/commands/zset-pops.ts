@@ -47,7 +47,7 @@ function bzpop(isMax: boolean) {
     const keys = words.slice(1, -1)
     const key = firstOf(ctx, keys)
     if (key === undefined) {
-      waitForAny(ctx, keys, words, timeoutMs)
+      waitForAny(ctx, { keys, words, awaits: 'zset', timeoutMs })
       return
     }
     const { members, scores } = pop(ctx, key, ctx.zset(key)!, 1, isMax)
@@ -78,7 +78,7 @@ function bzmpop(ctx: CommandContext, words: readonly string[]): void {
   const wanted = parseManyPop(words, 2, ENDS)
   const timeoutMs = parseBlockTimeout(words[1]!)
   const key = firstOf(ctx, wanted.keys)
-  if (key === undefined) waitForAny(ctx, wanted.keys, words, timeoutMs)
+  if (key === undefined) waitForAny(ctx, { keys: wanted.keys, words, awaits: 'zset', timeoutMs })
   else writeManyPop(ctx, key, wanted)
 }
 

@@ -9,7 +9,7 @@ import { deadlineOf, type KeyEntry, KeyState, visibleState } from '../../crdt/ke
 import { ListState } from '../../crdt/list-fugue.ts'
 import { Register } from '../../crdt/register.ts'
 import { SetState } from '../../crdt/set-aw.ts'
-import type { TypedState, TypeName } from '../../crdt/state.ts'
+import type { TypedState } from '../../crdt/state.ts'
 import { StreamState } from '../../crdt/stream.ts'
 import { ZsetState } from '../../crdt/zset-aw.ts'
 import type { AccessControl } from '../acl/access-control.ts'
@@ -28,7 +28,7 @@ import type { Audience } from './audience.ts'
 import type { Channels } from './channels.ts'
 import type { ClientPause } from './client-pause.ts'
 import type { ExpiryClock } from './expiry-clock.ts'
-import type { KeyWaits } from './key-waits.ts'
+import type { KeyWait, KeyWaits } from './key-waits.ts'
 import type { Keyspace } from './keyspace.ts'
 import type { Minter } from './minter.ts'
 import type { Tracking } from './tracking.ts'
@@ -170,16 +170,8 @@ export class Context implements CommandContext {
     throw errors.wrongType
   }
 
-  waitForKeys(
-    keys: readonly string[],
-    words: readonly string[],
-    timeoutMs: number,
-    atTimeout: (out: ReplyWriter) => void,
-  ): void {
-    const command = this.commands.get(words[0]!)
-    // A group that goes with its key has to be told to who waits in it: any change will do.
-    const awaits = command?.name === 'xreadgroup' ? undefined : AWAITED_TYPES[command?.group ?? '']
-    this.#waits.wait({ session: this.session, keys, words, awaits, timeoutMs, atTimeout })
+  waitForKeys(wait: KeyWait): void {
+    this.#waits.wait(this.session, wait)
   }
 }
 
@@ -192,11 +184,4 @@ function hllOfText(text: string): HllState {
   hll.registers = registers
   hll.card = cardIn(text)
   return hll
-}
-
-/** What the commands of a group wait for. */
-const AWAITED_TYPES: Readonly<Record<string, TypeName>> = {
-  list: 'list',
-  'sorted-set': 'zset',
-  stream: 'stream',
 }

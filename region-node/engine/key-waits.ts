@@ -17,11 +17,9 @@
 import type { TypeName } from '../../crdt/state.ts'
 import type { Blocked, Session } from '../commands/session.ts'
 import type { CommandError } from '../errors.ts'
-import type { ReplyWriter } from '../resp/reply.ts'
 
 /** What a command that waits says of itself. */
 export interface KeyWait {
-  readonly session: Session
   /** Keys of the session's database. */
   readonly keys: readonly string[]
   /** What is run again. */
@@ -30,8 +28,6 @@ export interface KeyWait {
   readonly awaits: TypeName | undefined
   /** Milliseconds; 0: for ever. */
   readonly timeoutMs: number
-  /** Writes the reply for when the time is over. */
-  readonly atTimeout: (out: ReplyWriter) => void
 }
 
 export interface KeyWaitPorts {
@@ -56,6 +52,7 @@ interface AwaitedKey {
 }
 
 class Waiter implements Blocked {
+  readonly session: Session
   readonly wait: KeyWait
   readonly db: number
   readonly isSilent: boolean
@@ -64,11 +61,12 @@ class Waiter implements Blocked {
   isTried = false
   readonly #waits: KeyWaits
 
-  constructor(wait: KeyWait, waits: KeyWaits) {
+  constructor(session: Session, wait: KeyWait, waits: KeyWaits) {
+    this.session = session
     this.wait = wait
-    this.db = wait.session.db
+    this.db = session.db
     // Replies that the client switched off are taken back when the command ends: here that is too early.
-    this.isSilent = wait.session.replyMode !== 'on'
+    this.isSilent = session.replyMode !== 'on'
     this.#waits = waits
   }
 
@@ -77,11 +75,11 @@ class Waiter implements Blocked {
   }
 
   unblock(error: CommandError | undefined): void {
-    const { session, atTimeout } = this.wait
+    const { session } = this
     this.#waits.forget(this)
     session.blocked = undefined
     if (error !== undefined) session.out.error(error.line)
-    else if (!this.isSilent) atTimeout(session.out)
+    else if (!this.isSilent) session.out.nilArray()
     session.resume()
   }
 }
@@ -107,17 +105,16 @@ export class KeyWaits {
   }
 
   /** Blocks the session; one whose command has been run again waits on, in its place and for its time. */
-  wait(wait: KeyWait): void {
-    const { session, timeoutMs } = wait
+  wait(session: Session, wait: KeyWait): void {
     if (session.blocked instanceof Waiter && session.blocked.isTried) {
       session.blocked.isTried = false
       return
     }
     const wasEmpty = this.isEmpty
-    const waiter = new Waiter(wait, this)
+    const waiter = new Waiter(session, wait, this)
     session.blocked = waiter
     for (const key of wait.keys) this.#awaited(session.db, key).waiters.add(waiter)
-    if (timeoutMs > 0) waiter.timer = this.#ports.after(timeoutMs, () => waiter.unblock(undefined))
+    if (wait.timeoutMs > 0) waiter.timer = this.#ports.after(wait.timeoutMs, () => waiter.unblock(undefined))
     if (wasEmpty) this.#ports.changed()
   }
 
@@ -187,9 +184,9 @@ export class KeyWaits {
   }
 
   #runAgain(waiter: Waiter): void {
-    const { session, words } = waiter.wait
+    const { session, wait } = waiter
     waiter.isTried = true
-    this.#ports.run(session, words, waiter.isSilent)
+    this.#ports.run(session, wait.words, waiter.isSilent)
     if (!waiter.isTried) return
     this.forget(waiter)
     // Somebody else may hold the command up now.

@@ -17,7 +17,7 @@
 import type { Latin1 } from '../../crdt/codec/bytes.ts'
 import { ValueReader } from './value-reader.ts'
 import { VALUE } from './value-writer.ts'
-import { Instance, RuntimeError, type WasmModule } from './web-assembly.ts'
+import { Instance, RuntimeError, type WasmImports, type WasmModule } from './web-assembly.ts'
 
 export interface MachineCalls {
   /** What the prelude asks the host: a command, mostly. @returns the bytes of a value */
@@ -105,8 +105,7 @@ export class LuaMachine {
       if (value?.tag === VALUE.nil) return
       throw new MachineError(`the prelude did not run: ${value?.text() ?? 'no memory'}`)
     }
-    const { exports } = new Instance(program, this.#imports(runPrelude))
-    this.#program = exports as unknown as Program
+    this.#program = new Instance<Program>(program, this.#imports(runPrelude)).exports
     const { buffer } = this.#program.memory
     this.#bytes = new Uint8Array(buffer)
     this.#view = new DataView(buffer)
@@ -247,9 +246,7 @@ export class LuaMachine {
     }
   }
 
-  #imports(
-    runPrelude: (result: number) => void,
-  ): Record<string, Record<string, (...args: number[]) => unknown>> {
+  #imports(runPrelude: (result: number) => void): WasmImports {
     const read = (at: number, length: number): string => this.#latin1.read(this.#bytes, at, at + length)
     const ended = (): never => {
       throw new MachineError('the Lua engine ended itself')
@@ -286,10 +283,7 @@ export class LuaMachine {
       fd_close: badDescriptor,
       fd_seek: badDescriptor,
     }
-    return { env, wasi_snapshot_preview1: wasi } as unknown as Record<
-      string,
-      Record<string, (...args: number[]) => unknown>
-    >
+    return { env, wasi_snapshot_preview1: wasi }
   }
 
   /** Calls a function in which a longjmp may end: the program's setjmp. */

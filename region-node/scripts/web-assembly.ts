@@ -8,19 +8,22 @@ export interface WasmModule {
   readonly [Symbol.toStringTag]: string
 }
 
-interface WasmInstance {
-  readonly exports: Readonly<Record<string, unknown>>
-}
+/** What a module is given to call: by the module it names, and by name. */
+export type WasmImports = Readonly<Record<string, Readonly<Record<string, (...args: never[]) => unknown>>>>
 
 interface WasmApi {
   readonly Module: new (bytes: Uint8Array) => WasmModule
-  readonly Instance: new (
+  /** Nothing checks that the module exports what its caller says. */
+  readonly Instance: new <Exports>(
     module: WasmModule,
-    imports: Readonly<Record<string, Readonly<Record<string, (...args: number[]) => unknown>>>>,
-  ) => WasmInstance
+    imports: WasmImports,
+  ) => { readonly exports: Exports }
   /** What a trap throws: an access out of bounds, an unreachable instruction. */
   readonly RuntimeError: ErrorConstructor
 }
 
-export const { Module, Instance, RuntimeError } = (globalThis as unknown as { WebAssembly: WasmApi })
-  .WebAssembly
+declare global {
+  var WebAssembly: WasmApi
+}
+
+export const { Module, Instance, RuntimeError } = WebAssembly
