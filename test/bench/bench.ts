@@ -172,14 +172,19 @@ async function compareThroughput(plan: Plan, nodeFlags: readonly string[]): Prom
   try {
     const cases = COMMANDS.flatMap((command) => PIPELINES.map((pipeline) => ({ command, pipeline })))
     const runs = cases.map((one) => ({ ...one, redis: [] as Throughput[], causeway: [] as Throughput[] }))
-    for (let round = 1; round <= plan.rounds; round++) {
+    // A round to warm up is not counted: V8 compiles what runs often, and a server runs for weeks.
+    for (let round = 0; round <= plan.rounds; round++) {
       await ofRedis.empty()
       await ofCauseway.empty()
+      const name = round === 0 ? 'round to warm up' : `round ${round} of ${plan.rounds}`
       for (const { command, pipeline, redis: forRedis, causeway } of runs) {
-        progress(`round ${round} of ${plan.rounds}: ${command.toUpperCase()}, pipeline ${pipeline}`)
+        progress(`${name}: ${command.toUpperCase()}, pipeline ${pipeline}`)
         const requests = plan.requests[pipeline]
-        forRedis.push(await measureThroughput(ofRedis, command, pipeline, requests))
-        causeway.push(await measureThroughput(ofCauseway, command, pipeline, requests))
+        const one = await measureThroughput(ofRedis, command, pipeline, requests)
+        const other = await measureThroughput(ofCauseway, command, pipeline, requests)
+        if (round === 0) continue
+        forRedis.push(one)
+        causeway.push(other)
       }
     }
     const rows = runs.map((one) => ({

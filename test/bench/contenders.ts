@@ -10,6 +10,7 @@ import { join } from 'node:path'
 import { setTimeout as delay } from 'node:timers/promises'
 import { planRegions, type RegionPlan } from '../../compose/plan.ts'
 import { awaitAgreement, connect, Region } from '../../compose/region.ts'
+import { untilReclaimed } from './region-info.ts'
 
 export interface Contender {
   readonly name: string
@@ -20,7 +21,7 @@ export interface Contender {
   readonly peerPids: readonly number[]
   /** Resolves when everything written is wherever it has to be. */
   settled(): Promise<void>
-  /** Removes all data. */
+  /** Removes all data, and returns when what was left of it is given back. */
   empty(): Promise<void>
   stop(): Promise<void>
 }
@@ -134,6 +135,7 @@ export async function startCauseway(nodeFlags: readonly string[]): Promise<Linke
     async empty() {
       await origin.run('FLUSHALL')
       await awaitAgreement(regions, AGREE_MS_MAX)
+      for (const region of regions) await untilReclaimed(region)
     },
     newcomer() {
       const plan = planRegions([...FOUNDERS, NEWCOMER], FIRST_REGION_PORT, folder).at(-1)!

@@ -1,5 +1,5 @@
 /**
- * region-info.ts: fields of INFO of a region, and snapshots as INFO tells of them.
+ * region-info.ts: fields of INFO of a region; snapshots and reclamation as INFO tells of them.
  */
 import { setTimeout as delay } from 'node:timers/promises'
 import type { RegionClient } from '../../compose/region.ts'
@@ -7,6 +7,8 @@ import type { RegionClient } from '../../compose/region.ts'
 const POLL_MS = 50
 /** A snapshot that is not done by then has failed. */
 const SAVE_MS_MAX = 600_000
+/** Reclamation waits for acknowledgements of all regions: a second or two. */
+const RECLAIM_MS_MAX = 60_000
 
 /** @throws Error when there is no such field */
 export async function infoField(region: RegionClient, section: string, field: string): Promise<string> {
@@ -34,6 +36,16 @@ export async function saveSnapshot(region: RegionClient): Promise<Saved> {
   const status = await infoField(region, 'persistence', 'rdb_last_bgsave_status')
   if (made !== 1 || status !== 'ok') throw new Error(`region ${region.name} did not make its snapshot`)
   return { tookMs, bytes: Number(await infoField(region, 'persistence', 'snapshot_bytes')) }
+}
+
+/** @throws Error when something that was removed is not given back */
+export async function untilReclaimed(region: RegionClient): Promise<void> {
+  const deadline = performance.now() + RECLAIM_MS_MAX
+  while ((await infoField(region, 'crdt', 'reclaim_pending')) !== '0') {
+    if (performance.now() > deadline)
+      throw new Error(`region ${region.name} still holds removed keys after ${RECLAIM_MS_MAX / 1000} s`)
+    await delay(POLL_MS)
+  }
 }
 
 /** @throws Error when it saves for too long */

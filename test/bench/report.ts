@@ -115,7 +115,8 @@ are any. Each part says how busy the machine was before it and at its end: the l
 function throughputText({ rounds, requests, rows }: ThroughputRows): string {
   return `redis-server, or region A which B and C follow; both sides have their log on and fsync it every second.
 \`redis-benchmark -c 50 -r 1000000\`, ${rounds} alternating rounds, medians; ${count(requests[1])} requests a round without a
-pipeline, ${count(requests[16])} with one. "Settled" counts until B and C have everything too. CPU is processor time
+pipeline, ${count(requests[16])} with one. A round before them, not counted, warms both sides up; the removal of a
+round's keys is not counted either. "Settled" counts until B and C have everything too. CPU is processor time
 per op of the process that takes the load, until that moment; B + C is what the two others spend on the
 same op.
 
