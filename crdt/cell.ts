@@ -17,15 +17,15 @@ import {
   describeEntry,
   entryOf,
   type Increment,
-  removeSeenIncrements,
+  removeSeenRuns,
   sumOf,
   withIncrement,
 } from './counter.ts'
 import type { Fingerprint } from './digest.ts'
-import { compareStamps, type Dot, type OpPoint } from './dot.ts'
+import { compareStamps, type Dot, latestOf, type OpPoint, removeCovered } from './dot.ts'
 import type { Origin } from './origin.ts'
 import { Register } from './register.ts'
-import type { Description, SeenCounter, TypedState } from './state.ts'
+import { type Description, isSeenAmount, type SeenCounter, type TypedState } from './state.ts'
 
 /** Several concurrent registers, or increments, or both. */
 export class ManyCell implements TypedState {
@@ -42,11 +42,7 @@ export class ManyCell implements TypedState {
   }
 
   latest(): Dot {
-    let latest: Dot | undefined = this.registers[0]
-    for (const entry of this.counter) {
-      if (latest === undefined || compareStamps(entry, latest) > 0) latest = entry
-    }
-    return latest!
+    return latestOf(this.registers, this.counter)!
   }
 
   withoutSeen(seen: readonly SeenCounter[], at: OpPoint): Cell | undefined {
@@ -161,12 +157,9 @@ export function withoutSeen(
 ): Cell | undefined {
   if (cell instanceof Register) return at.covers(cell) ? undefined : cell
   const { registers, counter } = cell
-  let kept = 0
-  for (const register of registers) if (!at.covers(register)) registers[kept++] = register
-  registers.length = kept
-  removeSeenIncrements(counter, seen, at)
-  if (counter.length > 0) return cell
-  return kept > 1 ? cell : registers[0]
+  removeCovered(registers, at)
+  removeSeenRuns(counter, seen?.filter(isSeenAmount), at)
+  return counter.length > 0 || registers.length > 1 ? cell : registers[0]
 }
 
 /**

@@ -13,9 +13,9 @@
  */
 import { type Amount, addAmounts, amountText, negateAmount } from './amount.ts'
 import { assert } from './assert.ts'
-import { Dot, type OpPoint, type Stamp } from './dot.ts'
+import { Dot, type OpPoint, removeCovered, type Stamp } from './dot.ts'
 import type { Origin } from './origin.ts'
-import { type Description, describeDot, type SeenCounter } from './state.ts'
+import { type Description, describeDot } from './state.ts'
 
 /** One origin's increments. Its dot and stamp are those of the last one. */
 export class CounterEntry extends Dot {
@@ -76,23 +76,28 @@ export function withIncrement(
   return entries
 }
 
-/** Takes away, in place, what the op at `at` had seen. `seen` holds this counter's entries only. */
-export function removeSeenIncrements(
-  entries: CounterEntry[],
-  seen: readonly SeenCounter[] | undefined,
+/** What one origin counts, in amounts or in scores. */
+interface CountedRun<Total> extends Dot {
+  readonly run: number
+  resetSeq: number
+  resetTotal: Total
+}
+
+/** Takes away, in place, what the op at `at` had seen. `seen` holds this counter's runs only. */
+export function removeSeenRuns<Total>(
+  entries: CountedRun<Total>[],
+  seen: readonly { readonly origin: Origin; readonly run: number; readonly total: Total }[] | undefined,
   at: OpPoint,
 ): void {
-  let kept = 0
+  removeCovered(entries, at)
+  if (seen === undefined) return
   for (const entry of entries) {
-    if (at.covers(entry)) continue
-    entries[kept++] = entry
-    const one = seen?.find(({ origin, run }) => origin === entry.origin && run === entry.run)
+    const one = seen.find(({ origin, run }) => origin === entry.origin && run === entry.run)
     const seq = at.deps.get(entry.origin)
-    if (one === undefined || one.type === 'zset' || seq <= entry.resetSeq) continue
+    if (one === undefined || seq <= entry.resetSeq) continue
     entry.resetSeq = seq
     entry.resetTotal = one.total
   }
-  entries.length = kept
 }
 
 /** The exact sum of all entries. */

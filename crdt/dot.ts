@@ -65,6 +65,14 @@ export function compareStamps(a: Dot, b: Dot): number {
   return a.seq - b.seq || a.index - b.index
 }
 
+/** The one with the highest stamp among both; undefined when both are empty. */
+export function latestOf(some: readonly Dot[], others: readonly Dot[]): Dot | undefined {
+  let latest: Dot | undefined
+  for (const dot of some) if (latest === undefined || compareStamps(dot, latest) > 0) latest = dot
+  for (const dot of others) if (latest === undefined || compareStamps(dot, latest) > 0) latest = dot
+  return latest
+}
+
 export function sameDot(a: Stamp, b: Stamp): boolean {
   return a.origin === b.origin && a.seq === b.seq && a.index === b.index
 }
@@ -152,4 +160,11 @@ export class OpPoint implements Stamp {
     }
     return originIndex < this.deps.length && seq <= this.deps.at(originIndex)
   }
+}
+
+/** Takes away, in place, what the op had seen. */
+export function removeCovered(dots: Dot[], at: OpPoint): void {
+  let kept = 0
+  for (const dot of dots) if (!at.covers(dot)) dots[kept++] = dot
+  dots.length = kept
 }

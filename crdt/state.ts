@@ -36,6 +36,10 @@ export interface SeenScore extends SeenRun {
   readonly total: ExactSum
 }
 
+export function isSeenAmount(one: SeenCounter): one is SeenAmount {
+  return one.type !== 'zset'
+}
+
 export const NOTHING_SEEN: readonly SeenCounter[] = []
 
 /** Readable form for CRDT.INSPECT: plain JSON values. */

@@ -17,7 +17,7 @@ import {
   collectSeenScore,
   describeScore,
   incrementScore,
-  latestOf,
+  latestIn,
   type Score,
   type ScoreIncrement,
   scoreWithoutSeen,
@@ -115,7 +115,7 @@ export class ZsetState implements TypedState {
   latest(): Dot {
     let latest: Dot | undefined
     for (const score of this.#scores.values()) {
-      const dot = latestOf(score)
+      const dot = latestIn(score)
       if (latest === undefined || compareStamps(dot, latest) > 0) latest = dot
     }
     return latest!

@@ -17,8 +17,8 @@
  */
 import { assert } from './assert.ts'
 import { insertRegister } from './cell.ts'
-import { entryOf } from './counter.ts'
-import { compareStamps, Dot, type OpPoint, type Stamp } from './dot.ts'
+import { entryOf, removeSeenRuns } from './counter.ts'
+import { Dot, latestOf, type OpPoint, removeCovered, type Stamp } from './dot.ts'
 import {
   addExact,
   type ExactSum,
@@ -159,32 +159,11 @@ export function scoreWithoutSeen(
 ): Score | undefined {
   if (score instanceof ScoreRegister) return at.covers(score) ? undefined : score
   const { registers, counter } = score
-  let kept = 0
-  for (const register of registers) if (!at.covers(register)) registers[kept++] = register
-  registers.length = kept
-  removeSeenEntries(counter, seen, at)
-  if (counter.length === 0 && kept <= 1) return registers[0]
+  removeCovered(registers, at)
+  removeSeenRuns(counter, seen, at)
+  if (counter.length === 0 && registers.length <= 1) return registers[0]
   score.settle()
   return score
-}
-
-/** As `removeSeenIncrements` does it for amounts. */
-export function removeSeenEntries(
-  entries: ScoreEntry[],
-  seen: readonly SeenScore[] | undefined,
-  at: OpPoint,
-): void {
-  let kept = 0
-  for (const entry of entries) {
-    if (at.covers(entry)) continue
-    entries[kept++] = entry
-    const one = seen?.find(({ origin, run }) => origin === entry.origin && run === entry.run)
-    const seq = at.deps.get(entry.origin)
-    if (one === undefined || seq <= entry.resetSeq) continue
-    entry.resetSeq = seq
-    entry.resetTotal = one.total
-  }
-  entries.length = kept
 }
 
 /**
@@ -212,13 +191,8 @@ export function prepareScoreIncrement(
 }
 
 /** The live write with the highest stamp. */
-export function latestOf(score: Score): Dot {
-  if (score instanceof ScoreRegister) return score
-  let latest: Dot | undefined = score.registers[0]
-  for (const entry of score.counter) {
-    if (latest === undefined || compareStamps(entry, latest) > 0) latest = entry
-  }
-  return latest!
+export function latestIn(score: Score): Dot {
+  return score instanceof ScoreRegister ? score : latestOf(score.registers, score.counter)!
 }
 
 /** Adds the counter entries of a member to what a removal carries. */

@@ -33,7 +33,7 @@
 import { type Amount, negateAmount } from '../../crdt/amount.ts'
 import { type Cell, ManyCell } from '../../crdt/cell.ts'
 import type { Op } from '../../crdt/codec/batch.ts'
-import { type CounterEntry, entryOf, removeSeenIncrements, sumOf } from '../../crdt/counter.ts'
+import { type CounterEntry, entryOf, removeSeenRuns, sumOf } from '../../crdt/counter.ts'
 import { Deadline, type Deadlines, momentOf } from '../../crdt/deadline.ts'
 import { type ConflictSink, compareStamps, Dot, OpPoint } from '../../crdt/dot.ts'
 import { type OnKey, TAG } from '../../crdt/effects/effect.ts'
@@ -60,7 +60,7 @@ import type { Origin } from '../../crdt/origin.ts'
 import { Register } from '../../crdt/register.ts'
 import { type Effect, isKeyEffect, type KeyEffect } from '../../crdt/registry.ts'
 import { SetState } from '../../crdt/set-aw.ts'
-import type { SeenCounter, TypedState } from '../../crdt/state.ts'
+import { isSeenAmount, type SeenCounter, type TypedState } from '../../crdt/state.ts'
 import { StreamState } from '../../crdt/stream.ts'
 import type { VersionVector } from '../../crdt/version-vector.ts'
 import { ZsetState } from '../../crdt/zset-aw.ts'
@@ -478,7 +478,7 @@ export class Reminter {
   #left(on: OnKey, field: string | undefined, seen: readonly SeenCounter[] | undefined): Amount | undefined {
     const entries = this.#replaced.get(nameOf(on))?.counters.get(field)
     if (entries === undefined) return undefined
-    removeSeenIncrements(entries, seen, this.#then)
+    removeSeenRuns(entries, seen?.filter(isSeenAmount), this.#then)
     return entries.length === 0 ? undefined : sumOf(entries)
   }
 

@@ -6,14 +6,14 @@
  * of counters is added again on top. A ZINCRBY counts always, a ZREM never (`reminter.ts` says why).
  */
 
-import { entryOf } from '../../../crdt/counter.ts'
+import { entryOf, removeSeenRuns } from '../../../crdt/counter.ts'
 import { compareStamps, Dot } from '../../../crdt/dot.ts'
 import type { OnKey } from '../../../crdt/effects/effect.ts'
 import { type ZsetAddEffect, type ZsetIncrementEffect, zsetOf } from '../../../crdt/effects/zset-effects.ts'
 import { addExact, type ExactSum, roundExact } from '../../../crdt/exact-sum.ts'
 import type { SeenScore } from '../../../crdt/state.ts'
 import { seenByMember } from '../../../crdt/zset-aw.ts'
-import { ManyScore, removeSeenEntries, type Score, ScoreRegister } from '../../../crdt/zset-score.ts'
+import { ManyScore, type Score, ScoreRegister } from '../../../crdt/zset-score.ts'
 import type { TailRules } from './tail-rules.ts'
 
 export function remintZsetAdd(effect: ZsetAddEffect, rules: TailRules): void {
@@ -80,7 +80,7 @@ function leftOf(
 ): number | undefined {
   const entries = rules.keptScores(on).get(member)
   if (entries === undefined) return undefined
-  removeSeenEntries(entries, seen, rules.old)
+  removeSeenRuns(entries, seen, rules.old)
   if (entries.length === 0) return undefined
   let sum: ExactSum = 0
   for (const entry of entries) sum = addExact(sum, entry.part)
