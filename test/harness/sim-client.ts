@@ -12,6 +12,23 @@ import { type ClientLimits, type ClientSocket, Connection } from '../../region-n
 import { NO_OUTPUT_LIMITS } from './no-output-limits.ts'
 import type { SimNode } from './sim-node.ts'
 
+/** A moment at which a node ran a command. */
+export interface Ran {
+  readonly db: number
+  /** What the node had applied, by origin id. */
+  readonly applied: ReadonlyMap<string, number>
+  /** Under which it minted. */
+  readonly origin: string
+  /** What it went by to tell which keys were due, milliseconds since the Unix epoch. */
+  readonly nowMs: number
+  /** The commands that the client had queued, when it was between MULTI and EXEC. */
+  readonly queue: readonly (readonly string[])[] | undefined
+  /** The client had asked to be told of changes to keys. */
+  readonly isWatching: boolean
+  /** It took no writes: it lacked what others had, or its disk was full. */
+  readonly isShut: boolean
+}
+
 export interface SentCommand {
   readonly node: string
   readonly words: readonly string[]
@@ -22,6 +39,10 @@ export interface SentCommand {
   seen: ReadonlyMap<string, number> | undefined
   answeredMs: number | undefined
   reply: Reply | undefined
+  /** Right before it ran. */
+  ran: Ran | undefined
+  /** Right after its wait for a key, if it had to wait. */
+  waited: Ran | undefined
 }
 
 const LIMITS: ClientLimits = {
@@ -80,6 +101,8 @@ export class SimClient implements ClientSocket {
         seen: undefined,
         answeredMs: undefined,
         reply: undefined,
+        ran: undefined,
+        waited: undefined,
       }),
     )
     this.#open.push(...sent)
@@ -94,11 +117,13 @@ export class SimClient implements ClientSocket {
     const execute = (session: Session, words: readonly string[]) => {
       const { origin } = core.engine
       const before = core.applied.get(origin)
+      const ran = this.#momentOf(core, session)
       core.execute(session, words)
       if (this.#node.core !== core) return
       // Held back: it is run again.
       if (session.postponed !== undefined) return
       const command = this.#open[this.#ranCount++]!
+      command.ran = ran
       // What clients that wait for its key do then are further ops.
       if (core.applied.get(origin) > before) command.dot = { origin: origin.id, seq: before + 1 }
       command.seen = promisedBy(core, this.#node.vector)
@@ -109,7 +134,7 @@ export class SimClient implements ClientSocket {
       close: (session: Session) => core.close(session),
     }
     const session = new Session(1, '10.0.0.1:1', '10.0.0.2:6379', env.wallMs())
-    return new Connection(this, session, {
+    const connection = new Connection(this, session, {
       env,
       sink,
       turn: core,
@@ -117,6 +142,31 @@ export class SimClient implements ClientSocket {
       traffic: { inputBytes: 0, outputBytes: 0 },
       log: { warn() {} },
     })
+    this.#watchWaits(core, session)
+    return connection
+  }
+
+  /** Who waits for a key runs no further command: the wait that ends is that of the one that ran last. */
+  #watchWaits(core: NodeCore, session: Session): void {
+    const { resume } = session
+    session.resume = () => {
+      const command = this.#open[this.#ranCount - 1]
+      if (command !== undefined && session.postponed === undefined)
+        command.waited = this.#momentOf(core, session)
+      resume()
+    }
+  }
+
+  #momentOf(core: NodeCore, { db, queue, watched }: Session): Ran {
+    return {
+      db,
+      applied: this.#node.vector,
+      origin: core.origin.id,
+      nowMs: core.expiryClockMs(),
+      queue,
+      isWatching: watched.length > 0,
+      isShut: core.engine.refusal !== undefined || core.log.isFull,
+    }
   }
 
   write(text: string): void {

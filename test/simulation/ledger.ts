@@ -2,8 +2,9 @@
  * ledger.ts: everything that was minted and everything that was asked, over all regions of a run.
  */
 import { TAG } from '../../crdt/effects/effect.ts'
+import { isKeyEffect } from '../../crdt/registry.ts'
 import { oracleOps } from '../harness/observe.ts'
-import type { OracleOp } from '../harness/oracle.ts'
+import { answerOf, type KeyAnswer, type OracleOp } from '../harness/oracle.ts'
 import type { SentCommand } from '../harness/sim-client.ts'
 
 export class Ledger {
@@ -11,13 +12,36 @@ export class Ledger {
   readonly ops = new Map<string, OracleOp>()
   /** Answered commands that a power loss may have taken, by the promise of the fsync policy. */
   readonly forgivable = new Set<SentCommand>()
+  /** Ops that say something of a key, by `db:key`. */
+  readonly #ofKey = new Map<string, Set<OracleOp>>()
+  readonly #flushes: OracleOp[] = []
 
   static nameOf(origin: string, seq: number): string {
     return `${origin}:${seq}`
   }
 
   add(record: Uint8Array): void {
-    for (const op of oracleOps(record)) this.ops.set(Ledger.nameOf(op.origin, op.seq), op)
+    for (const op of oracleOps(record)) {
+      this.ops.set(Ledger.nameOf(op.origin, op.seq), op)
+      this.#index(op)
+    }
+  }
+
+  #index(op: OracleOp): void {
+    for (const effect of op.effects) {
+      if (effect.tag === TAG.FLUSH) this.#flushes.push(op)
+      if (!isKeyEffect(effect)) continue
+      const name = `${effect.db}:${effect.key}`
+      const ops = this.#ofKey.get(name) ?? new Set()
+      this.#ofKey.set(name, ops.add(op))
+    }
+  }
+
+  /** What a read of one key answers where exactly the ops are applied that a vector covers. @param name  `db:key` */
+  reading(name: string, vector: ReadonlyMap<string, number>): KeyAnswer | undefined {
+    const ops = new Set([...(this.#ofKey.get(name) ?? []), ...this.#flushes])
+    const covered = [...ops].filter(({ origin, seq }) => seq <= (vector.get(origin) ?? 0))
+    return answerOf(covered, name).get(name)
   }
 
   /** Where origins end, by what a vector covers: of several ends the lowest holds. */
@@ -39,4 +63,9 @@ export class Ledger {
     for (const op of this.ops.values()) if (op.seq <= (vector.get(op.origin) ?? 0)) found.push(op)
     return found
   }
+}
+
+/** What an op had seen, as a vector. @param own  how much of its own origin; all before it, where nothing is said */
+export function seenBy({ deps, origin, seq }: OracleOp, own = seq - 1): Map<string, number> {
+  return new Map([...deps, [origin, own]])
 }

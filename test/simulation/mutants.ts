@@ -88,9 +88,9 @@ export const MUTANTS: readonly Mutant[] = [
     patches: [
       {
         file: 'crdt/cell.js',
-        find: 'for (const register of registers)\n        if (!at.covers(register))\n            registers[kept++] = register',
+        find: 'removeCovered(registers, at);',
         replace:
-          'for (const register of [...registers])\n        if (register !== registers[0] || !at.covers(register))\n            registers[kept++] = register',
+          'const hidden = registers.splice(1); removeCovered(registers, at); registers.push(...hidden);',
       },
     ],
     seeds: 120,
@@ -298,5 +298,49 @@ export const MUTANTS: readonly Mutant[] = [
     ],
     seeds: 200,
     focus: ['cut', 'keys'],
+  },
+  {
+    name: 'a pop of several elements answers those of the right end in the order of the list',
+    patches: [
+      {
+        file: 'region-node/commands/list-pops.js',
+        find: 'return atLeft ? values : values.reverse()',
+        replace: 'return values',
+      },
+    ],
+    seeds: 40,
+    focus: ['lists'],
+  },
+  {
+    name: 'a deadline of a field that was refused is answered as set',
+    patches: [
+      { file: 'region-node/commands/hash-expiry.js', find: 'return REFUSED', replace: 'return DONE' },
+    ],
+    seeds: 40,
+    focus: ['hashes', 'expiry'],
+  },
+  {
+    name: 'who waits for a key does not hear of what other regions write to it',
+    patches: [
+      {
+        file: 'region-node/engine/engine.js',
+        find: 'this.#journal.received(record, batch.header);\n        this.commands.settle();',
+        replace: 'this.#journal.received(record, batch.header);',
+      },
+    ],
+    seeds: 60,
+    focus: ['lists'],
+  },
+  {
+    name: 'a due key is there until it is removed',
+    patches: [
+      {
+        file: 'region-node/engine/context.js',
+        find: 'return visibleState(entry) === undefined || deadlineOf(entry) < this.#clock.nowMs ? undefined : entry',
+        replace: 'return visibleState(entry) === undefined ? undefined : entry',
+      },
+    ],
+    seeds: 40,
+    focus: ['expiry'],
   },
 ]

@@ -32,10 +32,11 @@ import { LateTail } from './checkers/late-tail.ts'
 import { MintedOnce } from './checkers/minted-once.ts'
 import { OracleEquality } from './checkers/oracle-equality.ts'
 import { Queues } from './checkers/queues.ts'
+import { Replies } from './checkers/replies.ts'
 import { StableCut } from './checkers/stable-cut.ts'
 import { StreamReplies } from './checkers/stream-replies.ts'
 import { Suspension } from './checkers/suspension.ts'
-import { ZsetReplies } from './checkers/zset-replies.ts'
+import { ZsetScores } from './checkers/zset-scores.ts'
 import { Ledger } from './ledger.ts'
 import { type Fleet, Nemesis } from './nemesis.ts'
 import { drawOptions, type Focus, type SimOptions } from './options.ts'
@@ -164,7 +165,8 @@ class Simulation implements SimNodeObserver, World, Fleet {
       new StableCut(),
       new Suspension(this),
       new LateTail(this),
-      new ZsetReplies(this),
+      new Replies(this),
+      new ZsetScores(this),
       new HllReplies(this),
       new StreamReplies(this),
     ]

@@ -13,12 +13,23 @@ export const SUM_PREFIX = 'sum:'
 type Words = readonly string[]
 
 /** Runs the commands that ARGV holds one behind the other, each after the number of its words. */
-const RUN_ALL = `local at = 1
+const RUN_ALL = `local at, replies = 1, {}
 while at <= #ARGV do
   local count = tonumber(ARGV[at])
-  redis.pcall(unpack(ARGV, at + 1, at + count))
+  replies[#replies + 1] = redis.pcall(unpack(ARGV, at + 1, at + count))
   at = at + count + 1
 end`
+/** Behind it: what each of them replied, or an error when all is written. */
+const THEN_REPLY = ' return replies'
+const THEN_DIE = ` error('died')`
+
+/** What such an EVAL runs, and whether it ends in an error. */
+export function partsOfScript([, script, , ...args]: Words): { commands: Words[]; dies: boolean } {
+  const commands: Words[] = []
+  for (let at = 0; at < args.length; at += Number(args[at]) + 1)
+    commands.push(args.slice(at + 1, at + 1 + Number(args[at])))
+  return { commands, dies: script!.endsWith(THEN_DIE) }
+}
 
 export class Workload {
   readonly #prng: Prng
@@ -69,7 +80,7 @@ export class Workload {
     ] as const
     const body = Array.from({ length: prng.between(1, 4) }, () => this.#command(prng.pick(families), nowMs))
     const words = body.flatMap((command) => [String(command.length), ...command])
-    return ['EVAL', prng.chance(0.2) ? `${RUN_ALL} error('died')` : RUN_ALL, '0', ...words]
+    return ['EVAL', RUN_ALL + (prng.chance(0.2) ? THEN_DIE : THEN_REPLY), '0', ...words]
   }
 
   #key(kind: string): string {

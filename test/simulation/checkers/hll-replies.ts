@@ -5,10 +5,10 @@
  * Commands that minted nothing, or met a key with a deadline (which may have been due), are left to the other
  * checkers.
  */
-import { type Answer, answerOf } from '../../harness/oracle.ts'
+import type { KeyAnswer } from '../../harness/oracle.ts'
 import type { SentCommand } from '../../harness/sim-client.ts'
 import { type Checker, Finding, type World } from '../checker.ts'
-import { Ledger } from '../ledger.ts'
+import { Ledger, seenBy } from '../ledger.ts'
 
 type Registers = ReadonlyMap<string, number>
 
@@ -27,14 +27,14 @@ export class HllReplies implements Checker {
     const op = ledger.ops.get(Ledger.nameOf(dot.origin, dot.seq))
     const last = op?.effects.at(-1)
     if (op === undefined || last === undefined || !('db' in last)) return
-    const earlier = ledger.within(new Map([...op.deps, [op.origin, op.seq - 1]]))
-    const before = answerOf(earlier)
-    const named = (isMerge ? keys : keys.slice(0, 1)).map((key) => registersOf(before, `${last.db}:${key}`))
-    const after = registersOf(answerOf([...earlier, op]), `${last.db}:${keys[0]!}`)
+    const [target] = keys
+    const before = (key: string) => ledger.reading(`${last.db}:${key}`, seenBy(op))
+    const named = (isMerge ? keys : [target!]).map((key) => registersOf(before(key)))
+    const after = registersOf(ledger.reading(`${last.db}:${target}`, seenBy(op, op.seq)))
     if (after === undefined || named.includes(undefined)) return
     const isRight = isMerge
       ? shown(after) === shown(highest(named as Registers[]))
-      : reply === (before.has(`${last.db}:${keys[0]!}`) && shown(after) === shown(named[0]!) ? 0 : 1)
+      : reply === (before(target!) !== undefined && shown(after) === shown(named[0]!) ? 0 : 1)
     if (isRight) return
     throw new Finding(
       'replies',
@@ -44,8 +44,7 @@ export class HllReplies implements Checker {
 }
 
 /** By register; undefined where the key has a deadline, or is none of this type. Empty where it is not there. */
-function registersOf(answer: Answer, name: string): Registers | undefined {
-  const key = answer.get(name)
+function registersOf(key: KeyAnswer | undefined): Registers | undefined {
   if (key === undefined) return new Map()
   const [{ type, value }] = key.states as [(typeof key.states)[number]]
   if (type !== 'hll' || typeof value !== 'string' || Number.isFinite(key.deadlineMs)) return undefined

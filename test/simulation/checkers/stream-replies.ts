@@ -8,11 +8,11 @@
 import { TAG } from '../../../crdt/effects/effect.ts'
 import { isKeyEffect } from '../../../crdt/registry.ts'
 import { type Reply, RespError } from '../../../region-node/resp/parse-reply.ts'
-import { type Answer, answerOf, type OracleOp } from '../../harness/oracle.ts'
+import type { KeyAnswer, OracleOp } from '../../harness/oracle.ts'
 import type { SentCommand } from '../../harness/sim-client.ts'
 import { compareEntryIds } from '../../harness/stream-reading.ts'
 import { type Checker, Finding, type World } from '../checker.ts'
-import { Ledger } from '../ledger.ts'
+import { Ledger, seenBy } from '../ledger.ts'
 
 type Entry = readonly [id: string, fields: string]
 
@@ -103,16 +103,14 @@ export class StreamReplies implements Checker {
     const last = op.effects.at(-1)
     if (last === undefined || !isKeyEffect(last)) return undefined
     const name = `${last.db}:${last.key}`
-    const earlier = this.#world.ledger.within(new Map([...op.deps, [op.origin, op.seq - 1]]))
-    const [before, after] = [answerOf(earlier), answerOf([...earlier, op])].map((answer) =>
-      streamIn(answer, name),
-    )
+    const { ledger } = this.#world
+    const before = streamIn(ledger.reading(name, seenBy(op)))
+    const after = streamIn(ledger.reading(name, seenBy(op, op.seq)))
     return before === undefined || after === undefined ? undefined : { before, after }
   }
 }
 
-function streamIn(answer: Answer, name: string): Stream | undefined {
-  const key = answer.get(name)
+function streamIn(key: KeyAnswer | undefined): Stream | undefined {
   if (key === undefined) return NOTHING
   const [visible] = key.states
   if (visible?.type !== 'stream' || Number.isFinite(key.deadlineMs)) return undefined

@@ -1,0 +1,59 @@
+/**
+ * redis-model.ts: what a single Redis answers to a command, by the models of all families.
+ *
+ * Written from Redis's documentation, and without a line of the commands that are judged by it. Not modelled are
+ * HyperLogLogs and streams, which have checkers of their own, and searches for places: a key that such a command
+ * names is not known any more.
+ */
+import { type Reply, RespError } from '../../../region-node/resp/parse-reply.ts'
+import { HASH_MODELS } from './hashes.ts'
+import { KEY_MODELS } from './keys.ts'
+import { LIST_MODELS } from './lists.ts'
+import { type Models, type PlainData, Refusal, Unsaid, type Words } from './plain-data.ts'
+import { SET_MODELS } from './sets.ts'
+import { STRING_MODELS } from './strings.ts'
+import { ZSET_MODELS } from './zsets.ts'
+
+const MODELS: Models = {
+  ...STRING_MODELS,
+  ...HASH_MODELS,
+  ...SET_MODELS,
+  ...LIST_MODELS,
+  ...ZSET_MODELS,
+  ...KEY_MODELS,
+}
+
+/** What Redis does not run for a script. */
+const NOT_FROM_SCRIPT: ReadonlySet<string> = new Set([
+  'BLPOP',
+  'BRPOP',
+  'BLMOVE',
+  'BRPOPLPUSH',
+  'BZPOPMIN',
+  'BZPOPMAX',
+])
+
+/**
+ * Runs a command on the data.
+ * @param told  what the client was told, where Redis leaves something open
+ * @returns its reply, of an error only the code; undefined where the models do not say
+ */
+export function modelReply(
+  words: Words,
+  data: PlainData,
+  told: Reply | undefined,
+  isInScript = false,
+): Reply | undefined {
+  const name = words[0]!
+  if (isInScript && NOT_FROM_SCRIPT.has(name)) return new RespError('ERR')
+  try {
+    const model = MODELS[name]
+    if (model === undefined) throw new Unsaid()
+    return model(words, data, told)
+  } catch (error) {
+    if (error instanceof Refusal) return new RespError(error.code)
+    if (!(error instanceof Unsaid)) throw error
+    for (const word of words) data.forget(word)
+    return undefined
+  }
+}
