@@ -211,7 +211,6 @@ export class Adoption implements SnapshotStage {
 
   #nextPhase(work: Work): void {
     const { log } = this.#parts
-    const { vector } = work.reader.header
     if (work.phase === 'replaying') {
       log.whenIdle(() => {
         if (!this.#stopped) this.#guarded(work.done, () => this.#switch(work))
@@ -223,17 +222,34 @@ export class Adoption implements SnapshotStage {
         this.#drop(work)
         return
       }
+      const passed = this.#passedEnd(work)
+      if (passed !== undefined) {
+        const failure = `it holds ops of origin ${passed.id} behind the end of that origin, as this node knows it`
+        this.#over(work.done, { failure })
+        return
+      }
       work.phase = 'loading'
     } else {
       work.phase = 'replaying'
       // Not the newest snapshot here but the oldest op beyond the one received decides where to begin. Of a
       // region that comes back nothing is replayed, but it finds there what it has to mint again.
-      work.from = work.isReturn ? log.start : log.seek(vector)
+      work.from = work.isReturn ? log.start : log.seek(this.#notToReplay(work))
       work.position = work.from
       // The name of the file will say so, and may not point behind the end of the log.
       if (log.durablePosition < work.from) log.hurryDurable()
     }
     this.#goOn(work)
+  }
+
+  /**
+   * The snapshot's vector, and all that this node has of origins whose end it holds: what lies behind an end is not
+   * replayed, and may have come here by a snapshot, so that it is not in the log.
+   */
+  #notToReplay({ reader, aside }: Work): VersionVector {
+    const vector = reader.header.vector.copy()
+    for (const [origin, { end }] of aside.membership.seals)
+      if (vector.get(origin) >= end) vector.advance(origin, this.#parts.engine.applied.get(origin))
+    return vector
   }
 
   /** Replays some more of what subscribers may read. @returns true when there is no more */
@@ -250,6 +266,19 @@ export class Adoption implements SnapshotStage {
   /** This node has everything by now that the snapshot holds, and is not to be rebuilt from it. */
   #isCovered({ isRebuilt, reader }: Work): boolean {
     return !isRebuilt && this.#parts.engine.applied.covers(reader.header.vector)
+  }
+
+  /**
+   * An origin whose end is known here and lies before what the snapshot holds of it: whoever made that has not heard
+   * of the end, and has to take a snapshot itself before its ops behind the end are gone. Undefined when there
+   * is none, and for a region that comes back: the members know the ends.
+   */
+  #passedEnd({ isReturn, reader }: Work): Origin | undefined {
+    if (isReturn) return undefined
+    const { vector } = reader.header
+    for (const [origin, { end }] of this.#parts.engine.membership.seals)
+      if (vector.get(origin) > end) return origin
+    return undefined
   }
 
   #drop({ done }: Work): void {

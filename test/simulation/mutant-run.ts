@@ -13,13 +13,13 @@ const ROOMS = ['crdt', 'sync', 'region-node', 'test/harness', 'test/simulation']
 const RUN_MS_MAX = 240_000
 
 /** What the simulation said of a mutant: its finding, or undefined when it noticed nothing. */
-export function findingOf({ patches, seeds, focus = [] }: Mutant): string | undefined {
+export function findingOf({ patches, firstSeed = 1, seeds, focus = [] }: Mutant): string | undefined {
   const folder = mkdtempSync(join(tmpdir(), 'causeway-mutant-'))
   try {
     copyProject(folder)
     for (const patch of patches) apply(patch, join(folder, 'dist'))
     const program = join(folder, 'dist/test/simulation/simulate.js')
-    const words = [program, '--seeds', String(seeds), '--focus', focus.join()]
+    const words = [program, '--seed', String(firstSeed), '--seeds', String(seeds), '--focus', focus.join()]
     const run = spawnSync(process.execPath, words, { encoding: 'utf8', timeout: RUN_MS_MAX })
     return verdict(run)
   } finally {

@@ -17,6 +17,9 @@ export interface Patch {
 export interface Mutant {
   readonly name: string
   readonly patches: readonly Patch[]
+  /** 1 where nothing is said. */
+  readonly firstSeed?: number
+  /** How many. */
   readonly seeds: number
   readonly focus?: Focus
 }
@@ -235,6 +238,19 @@ export const MUTANTS: readonly Mutant[] = [
     ],
     seeds: 100,
     focus: ['dark', 'restart', 'counters'],
+  },
+  {
+    name: 'a snapshot is adopted although it goes behind an end that is known',
+    patches: [
+      {
+        file: 'region-node/adoption.js',
+        find: 'if (passed !== undefined)',
+        replace: 'if (false)',
+      },
+    ],
+    firstSeed: 7120,
+    seeds: 1,
+    focus: ['lists'],
   },
   {
     name: 'two regions with one friend between them suspend each other',

@@ -2,12 +2,17 @@
  * simulation.test.ts: a few hundred seeds on every run of the tests; SIMULATION_SEEDS asks for more.
  */
 import { describe, expect, it } from 'vitest'
-import { FAULT_KINDS } from './options.ts'
+import { FAULT_KINDS, type Focus } from './options.ts'
 import { simulate } from './simulation.ts'
 
 const SEEDS = Number(process.env.SIMULATION_SEEDS ?? 400)
 /** Seeds to a test, so that a failure is near its name. */
 const BLOCK = 50
+/** Meetings of several faults that a change was made for and that no test builds by hand. */
+const FOUND: readonly { readonly seed: number; readonly focus: Focus }[] = [
+  // A region back from a copy took a snapshot of one that did not know it was suspended: ops behind an end.
+  { seed: 7120, focus: ['lists'] },
+]
 
 describe('the simulation', () => {
   for (let first = 1; first <= SEEDS; first += BLOCK) {
@@ -19,6 +24,11 @@ describe('the simulation', () => {
       }
     })
   }
+
+  it.each(FOUND)('finds nothing any more in seed $seed', async ({ seed, focus }) => {
+    const { finding } = await simulate(seed, undefined, false, focus)
+    expect(finding).toBeUndefined()
+  })
 
   it('is decided by its seed alone', async () => {
     for (const seed of [1, 2, 3]) {
