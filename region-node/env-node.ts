@@ -35,6 +35,7 @@ import { type Disk, DiskError, type DiskFile, type Env, type Timer } from './env
 /** The longest delay setTimeout takes; it would run anything longer at once. */
 const TIMEOUT_MS_MAX = 2 ** 31 - 1
 const LOCK_NAME = 'lock'
+const FILE_MODE = 0o644
 /** Tries to take a lock that changes hands under our eyes. */
 const LOCK_ROUNDS_MAX = 10
 /** Stands for our start time where the system does not tell it. */
@@ -181,8 +182,24 @@ const nodeDisk: Disk = {
     })
   },
 
+  renameLater(from, to, done) {
+    const what = `rename ${from} to ${to}`
+    attempt(what, () => fs.renameSync(from, to))
+    syncFolderLater(dirname(to), (error) => {
+      if (error === null) done()
+      else done(diskError(what, error))
+    })
+  },
+
   open(path) {
     return attempt(`open ${path}`, () => new NodeFile(path, openForAppend(path)))
+  },
+
+  openAnew(path) {
+    const { O_RDWR, O_APPEND, O_CREAT, O_TRUNC } = fs.constants
+    return attempt(`open ${path}`, () => {
+      return new NodeFile(path, fs.openSync(path, O_RDWR | O_APPEND | O_CREAT | O_TRUNC, FILE_MODE))
+    })
   },
 
   folderId(path) {
@@ -321,7 +338,7 @@ function openForAppend(path: string): number {
   const { O_RDWR, O_APPEND, O_CREAT, O_EXCL } = fs.constants
   const existing = absentAs(undefined, () => fs.openSync(path, O_RDWR | O_APPEND))
   if (existing !== undefined) return existing
-  const descriptor = fs.openSync(path, O_RDWR | O_APPEND | O_CREAT | O_EXCL, 0o644)
+  const descriptor = fs.openSync(path, O_RDWR | O_APPEND | O_CREAT | O_EXCL, FILE_MODE)
   fs.fsyncSync(descriptor)
   syncFolder(dirname(path))
   return descriptor
@@ -348,6 +365,16 @@ function syncFolder(path: string): void {
   } finally {
     fs.closeSync(descriptor)
   }
+}
+
+/** Through the thread pool. */
+function syncFolderLater(path: string, done: (error: Error | null) => void): void {
+  fs.open(path, 'r', (openError, descriptor) => {
+    if (openError !== null) return done(openError)
+    fs.fsync(descriptor, (syncError) => {
+      fs.close(descriptor, (closeError) => done(syncError ?? closeError))
+    })
+  })
 }
 
 function plain(bytes: Buffer): Uint8Array {

@@ -78,8 +78,12 @@ export interface Disk {
   removeLater(path: string, done: (error?: DiskError) => void): void
   /** Gives a closed file another name in its folder, durably; one of that name is replaced. */
   rename(from: string, to: string): void
+  /** Same, but durable only when `done` is called: to sync a folder takes as long as the disk is busy. */
+  renameLater(from: string, to: string, done: (error?: DiskError) => void): void
   /** Opens a file for reading and for appending at its end; makes it, durably in its folder, when absent. */
   open(path: string): DiskFile
+  /** Opens an empty file in the place of whatever has that name; durable in its folder once it is renamed. */
+  openAnew(path: string): DiskFile
   /** Tells a folder from a copy of it: the same text as long as the folder itself stays in place. */
   folderId(path: string): string
   /**

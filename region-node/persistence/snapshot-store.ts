@@ -71,16 +71,17 @@ export class SnapshotStore {
   }
 
   /**
-   * A file is whole and durable, the log is durable up to `position`: makes it a snapshot, durably.
+   * A file is whole and durable, the log is durable up to `position`: makes it a snapshot.
+   * @param done  it is one durably, and what it makes superfluous goes
    * @throws DiskError
    */
-  add(from: string, position: number, bytes: number): StoredSnapshot {
+  add(from: string, position: number, bytes: number, done: (error?: DiskError) => void): void {
     const path = `${this.#folder}/${snapshotName(position)}`
-    this.#disk.rename(from, path)
-    const added = { path, position, bytes }
-    this.#snapshots = [added, ...this.#snapshots.filter((one) => one.path !== path)]
-    this.#prune()
-    return added
+    this.#disk.renameLater(from, path, (error) => {
+      if (error === undefined) this.#prune()
+      done(error)
+    })
+    this.#snapshots = [{ path, position, bytes }, ...this.#snapshots.filter((one) => one.path !== path)]
   }
 
   /**

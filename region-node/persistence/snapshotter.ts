@@ -97,6 +97,8 @@ interface Making {
   /** The file is durable; the log may not be yet. */
   isDurable: boolean
   isWriting: boolean
+  /** It has its name, and that is about to be durable. */
+  isNamed: boolean
   isScheduled: boolean
   isAbandoned: boolean
   /** Bytes of the file that were synced. */
@@ -199,8 +201,7 @@ export class Snapshotter {
     this.#lastTryMs = env.monoMs()
     let file: DiskFile
     try {
-      file = env.disk.open(store.unfinishedPath)
-      if (file.size > 0) file.truncate(0)
+      file = env.disk.openAnew(store.unfinishedPath)
     } catch (error) {
       this.#finished(failureOf(error))
       return
@@ -217,6 +218,7 @@ export class Snapshotter {
       isWhole: false,
       isDurable: false,
       isWriting: false,
+      isNamed: false,
       isScheduled: false,
       isAbandoned: false,
       syncedBytes: 0,
@@ -318,16 +320,24 @@ export class Snapshotter {
   logDurable(): void {
     const making = this.#making
     if (making === undefined || !making.isDurable) return
-    const { env, store, log, added, info } = this.#options
-    if (log.durablePosition < making.position) return
-    const bytes = making.file.size
+    const { store, log } = this.#options
+    if (making.isNamed || log.durablePosition < making.position) return
+    making.isNamed = true
     making.file.close()
     try {
-      store.add(store.unfinishedPath, making.position, bytes)
+      store.add(store.unfinishedPath, making.position, making.file.size, (error) => {
+        if (making.isAbandoned) return
+        if (error === undefined) this.#made(making)
+        else this.#fail(making, error.message)
+      })
     } catch (error) {
       this.#fail(making, failureOf(error))
-      return
     }
+  }
+
+  #made(making: Making): void {
+    const { env, added, info } = this.#options
+    const bytes = making.file.size
     const seconds = (env.monoMs() - making.startMs) / 1000
     this.#making = undefined
     this.#savedOpCount = making.opCount

@@ -25,8 +25,8 @@ export class Staging {
 
   /** Makes an empty file; one that is there goes. @throws DiskError */
   begin(): void {
-    this.discard()
-    this.#file = this.#disk.open(this.path)
+    this.close()
+    this.#file = this.#disk.openAnew(this.path)
   }
 
   /** REQUIRES: a file is staged. @throws DiskError */

@@ -128,6 +128,16 @@ export class SimDisk {
       rename: (from, to) => {
         if (isCurrent()) this.#rename(from, to)
       },
+      renameLater: (from, to, done) => {
+        if (!isCurrent()) return
+        this.#rename(from, to)
+        this.later(done)
+      },
+      openAnew: (path) => {
+        const file = new SimFile(this, path, this.#contentOf(path), isCurrent)
+        if (file.size > 0) file.truncate(0)
+        return file
+      },
       open: (path) => new SimFile(this, path, this.#contentOf(path), isCurrent),
       folderId: () => String(this.#folderId),
       lockFolder: () => {

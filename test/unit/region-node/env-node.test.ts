@@ -164,6 +164,27 @@ describe('disk', () => {
     expect(disk.list(folder)).toEqual([])
   })
 
+  it('begins a file anew, and gives it its name at once although that is durable later', async () => {
+    const part = join(folder, 'new.part')
+    disk.replaceFile(part, bytes('left behind'))
+    const file = disk.openAnew(part)
+    expect(file.size).toBe(0)
+    file.write(bytes('whole'))
+    file.close()
+    let isDurable = false
+    const durable = new Promise<DiskError | undefined>((resolve) => {
+      disk.renameLater(part, join(folder, 'new'), (error) => {
+        isDurable = true
+        resolve(error)
+      })
+    })
+    expect(isDurable).toBe(false)
+    expect(disk.list(folder)).toEqual(['new'])
+    expect(text(disk.readFile(join(folder, 'new'))!)).toBe('whole')
+    expect(await durable).toBeUndefined()
+    expect(() => disk.renameLater(part, join(folder, 'x'), () => {})).toThrow(DiskError)
+  })
+
   it('hands out plain bytes: a slice is a copy', () => {
     disk.replaceFile(join(folder, 'f'), bytes('abc'))
     const content = disk.readFile(join(folder, 'f'))!
