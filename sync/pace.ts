@@ -20,23 +20,31 @@ export const BESIDE_SHARE = 0.25
 /** However long a slice was, it goes on after this. */
 export const REST_MS_MAX = 5
 /** What a node that catches up takes of the thread's time at first. */
-export const CATCH_UP_SHARE = 0.5
+export const CATCH_UP_SHARE = 0.15
+/** Its longest rest: a piece of its work is a message, and may take several milliseconds. */
+export const CATCH_UP_REST_MS_MAX = 40
 /** After so much of work and rest it takes all of it. */
-export const CATCH_UP_MS = 30_000
+export const CATCH_UP_MS = 120_000
 
 /**
  * @param tookMs  what the last slice took
- * @param share  of the thread's time, above 0 and up to 1
  * @returns milliseconds before the next one may begin
  */
-export function restMs(tookMs: number, share = BESIDE_SHARE): number {
-  return Math.min(REST_MS_MAX, tookMs * (1 / share - 1))
+export function restMs(tookMs: number): number {
+  return Math.min(REST_MS_MAX, restFor(tookMs, BESIDE_SHARE))
+}
+
+/** What leaves `share` of the thread's time to the work, above 0 and up to 1. */
+function restFor(tookMs: number, share: number): number {
+  return tookMs * (1 / share - 1)
 }
 
 /**
  * The pace of a node that applies what came about while it was away, and more comes meanwhile: it has to be faster
  * than that, and nobody can say beforehand how fast that is. So its share grows from `CATCH_UP_SHARE` to all of the
- * thread within `CATCH_UP_MS`: who can catch up at all does, at most that much later than without a rest.
+ * thread within `CATCH_UP_MS`: who can catch up at all does, at most that much later than without a rest. It begins
+ * low: on a machine that is nearly busy, a newcomer at half its thread's time had caught up no sooner, and the
+ * longest replies of the others were five times as long.
  */
 export class CatchUpPace {
   #spentMs = 0
@@ -44,7 +52,7 @@ export class CatchUpPace {
   /** @param tookMs  what the last piece of work took @returns milliseconds before the next one may begin */
   restMs(tookMs: number): number {
     const share = Math.min(1, CATCH_UP_SHARE + (1 - CATCH_UP_SHARE) * (this.#spentMs / CATCH_UP_MS))
-    const rest = restMs(tookMs, share)
+    const rest = Math.min(CATCH_UP_REST_MS_MAX, restFor(tookMs, share))
     this.#spentMs += tookMs + rest
     return rest
   }

@@ -3,13 +3,15 @@
  */
 import { describe, expect, it } from 'vitest'
 import { CatchUp } from '../../../sync/catch-up.ts'
-import { CATCH_UP_MS } from '../../../sync/pace.ts'
+import { CATCH_UP_MS, CATCH_UP_REST_MS_MAX, CATCH_UP_SHARE } from '../../../sync/pace.ts'
 import { SYNC_DEFAULTS } from '../../../sync/settings.ts'
 import { ManualClock } from '../../harness/manual-clock.ts'
 
 const { sliceBytesMax, releaseBytesMax } = SYNC_DEFAULTS
 /** What a slice of ops takes to be applied. */
 const SLICE_COST_MS = 1
+/** For a millisecond of work, at first. */
+const REST_MS = 1 / CATCH_UP_SHARE - 1
 
 /** A clock that also moves while something runs. */
 class WorkingClock extends ManualClock {
@@ -80,11 +82,11 @@ describe('a node that takes writes', () => {
 })
 
 describe('a node that joins', () => {
-  it('reads no more for as long as the work took, then goes on', () => {
+  it('reads no more while it rests for its work, then goes on', () => {
     const world = new World()
     world.take(3)
-    expect(world.catchUp.restMs).toBeCloseTo(3)
-    world.clock.advance(2.9)
+    expect(world.catchUp.restMs).toBeCloseTo(3 * REST_MS)
+    world.clock.advance(3 * REST_MS - 0.1)
     expect(world.events).toEqual(['pause'])
     world.clock.advance(0.2)
     expect(world.events).toEqual(['pause', 'resume'])
@@ -100,10 +102,10 @@ describe('a node that joins', () => {
     const world = new World()
     world.readyBytes = 10 * sliceBytesMax
     world.take(1)
-    world.clock.advance(9.5)
+    world.clock.advance(5 * REST_MS)
     expect(world.releases.length).toBeLessThan(10)
     expect(world.events).toEqual(['pause'])
-    world.clock.advance(20)
+    world.clock.advance(20 * REST_MS)
     expect(world.releases).toEqual(Array.from({ length: 10 }, () => sliceBytesMax))
     expect(world.events).toEqual(['pause', 'resume'])
   })
@@ -114,7 +116,7 @@ describe('a node that joins', () => {
     world.take(3)
     world.catchUp.run(() => world.clock.work(1))
     world.catchUp.rest({ pause: () => other.push('pause'), resume: () => other.push('resume') })
-    world.clock.advance(10)
+    world.clock.advance(10 * REST_MS)
     expect([world.events, other]).toEqual([
       ['pause', 'resume'],
       ['pause', 'resume'],
@@ -124,10 +126,10 @@ describe('a node that joins', () => {
   it('rests no more when it takes writes', () => {
     const world = new World()
     world.readyBytes = 10 * sliceBytesMax
-    world.take(5)
+    world.take(10)
     world.host.isJoining = false
     expect(world.catchUp.restMs).toBe(0)
-    world.clock.advance(6)
+    world.clock.advance(CATCH_UP_REST_MS_MAX + 1)
     expect(world.readyBytes).toBe(0)
     expect(world.events).toEqual(['pause', 'resume'])
   })

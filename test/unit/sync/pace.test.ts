@@ -5,6 +5,7 @@ import { describe, expect, it } from 'vitest'
 import {
   BESIDE_SHARE,
   CATCH_UP_MS,
+  CATCH_UP_REST_MS_MAX,
   CATCH_UP_SHARE,
   CatchUpPace,
   REST_MS_MAX,
@@ -32,9 +33,10 @@ describe('who catches up', () => {
     return { workedMs: pieces * tookMs, restedMs }
   }
 
-  it('takes a half at first', () => {
+  it('takes its first share at first, and rests no longer than it should', () => {
     const { workedMs, restedMs } = spend(new CatchUpPace(), 100, 1)
     expect(workedMs / (workedMs + restedMs)).toBeCloseTo(CATCH_UP_SHARE, 2)
+    expect(new CatchUpPace().restMs(60_000)).toBe(CATCH_UP_REST_MS_MAX)
   })
 
   it('takes all of it in the end, having lost less than half of the time until then', () => {

@@ -12,6 +12,7 @@ import {
   encodeOps,
   type Message,
 } from '../../../sync/messages.ts'
+import { CATCH_UP_SHARE } from '../../../sync/pace.ts'
 import type { Link, LinkEvents, Transport } from '../../../sync/ports.ts'
 import { ServeSession } from '../../../sync/serve-session.ts'
 import { SYNC_DEFAULTS } from '../../../sync/settings.ts'
@@ -140,7 +141,8 @@ describe('a puller', () => {
     }
     script.say(encodeOps([script.peer.write(), script.peer.write()]))
     expect(script.rests).toEqual(rests.slice(0, 1))
-    clock.advance(3.9)
+    // Two batches of two milliseconds each.
+    clock.advance(4 * (1 / CATCH_UP_SHARE - 1) - 0.1)
     expect(script.rests).toEqual(rests.slice(0, 1))
     clock.advance(0.2)
     expect(script.rests).toEqual(rests)
