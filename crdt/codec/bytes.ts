@@ -119,6 +119,15 @@ export class ByteWriter {
     this.characters(word)
   }
 
+  /** A word whose bytes lie in `from`. */
+  wordIn(from: Uint8Array, start: number, length: number): void {
+    this.varint(length)
+    this.ensure(length)
+    const { bytes, at } = this
+    for (let i = 0; i < length; i++) bytes[at + i] = from[start + i]!
+    this.at += length
+  }
+
   /** The bytes of a word, without its length. */
   characters(word: string): void {
     const { length } = word

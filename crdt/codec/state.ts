@@ -52,6 +52,16 @@ const TYPE_HLL = TYPE_NAMES.indexOf('hll')
 /** A collection that may be written in parts. */
 export type Collection = HashState | SetState | ZsetState | StreamState
 
+/** A key that holds one register and nothing else, with key and value as bytes of `bytes`. */
+export interface PackedRegister {
+  readonly stamp: Stamp
+  readonly bytes: Uint8Array
+  readonly keyAt: number
+  readonly keyLength: number
+  readonly valueAt: number
+  readonly valueLength: number
+}
+
 export class StateWriter extends ByteWriter {
   readonly #originCount: number
   #last: Stamp | undefined = undefined
@@ -82,6 +92,15 @@ export class StateWriter extends ByteWriter {
     this.varint(state === undefined ? 0 : 1 + (hidden?.length ?? 0))
     if (state !== undefined) this.#state(state)
     if (hidden !== undefined) for (const one of hidden) this.#state(one)
+  }
+
+  /** The same of a register, without a string being made of its key or its value. */
+  packedRegister(register: PackedRegister): void {
+    this.#last = undefined
+    this.byte(ENTRY.REGISTER)
+    this.wordIn(register.bytes, register.keyAt, register.keyLength)
+    this.dot(register.stamp)
+    this.wordIn(register.bytes, register.valueAt, register.valueLength)
   }
 
   /** Begins a key that holds one collection and nothing hidden: its deadlines; members follow in parts. */
@@ -255,7 +274,7 @@ export class StateWriter extends ByteWriter {
   }
 
   /** The dots of an entry are written in turn: one like the dot before takes a byte. */
-  dot(dot: Dot): void {
+  dot(dot: Stamp): void {
     if (this.#last !== undefined && sameStamp(this.#last, dot)) {
       this.byte(SAME_DOT)
       return

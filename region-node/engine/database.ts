@@ -484,7 +484,13 @@ export class Database implements WalkedDatabase {
     if (row >= group.count) return false
     const place = group.place(row)
     if (group.isDone(place)) return false
-    this.#reach(walk, group, place, group.key(place))
+    const { visitor } = walk
+    if (visitor.reachedPacked !== undefined && group.kind(place) === REGISTER) {
+      visitor.reachedPacked(this.index, group.packed(place))
+      group.setDone(place)
+    } else {
+      this.#reach(walk, group, place, group.key(place))
+    }
     return true
   }
 

@@ -11,6 +11,7 @@
  * part of it. (2) A visitor is done with a key when `reached` or `changing` has returned true, and hears no
  * more of it. (3) At most one walk goes on at a time.
  */
+import type { PackedRegister } from '../../crdt/codec/state.ts'
 import type { KeyEntry } from '../../crdt/key.ts'
 import type { KeyEffect } from '../../crdt/registry.ts'
 
@@ -22,6 +23,11 @@ export interface WalkVisitor {
    * @returns false while parts are left; it is called again then, the entry live
    */
   reached(db: number, key: string, entry: KeyEntry): boolean
+  /**
+   * In place of `reached` for most strings, where the visitor can do with bytes: nothing has to be made of them then.
+   * @param register  valid during the call
+   */
+  reachedPacked?(db: number, register: PackedRegister): void
   /**
    * `effect` is about to change a key that the walk has not finished. A FLUSH is a CLEAR of each key here.
    * @returns true when it has been written whole (the walk is done with it); false when the visitor keeps

@@ -12,7 +12,7 @@
  * writing is in proportion to that of the effect. (3) A key with hidden types is written whole: one that
  * regions created apart, which is rare.
  */
-import type { Collection } from '../../crdt/codec/state.ts'
+import type { Collection, PackedRegister } from '../../crdt/codec/state.ts'
 import type { Dot } from '../../crdt/dot.ts'
 import { TAG } from '../../crdt/effects/effect.ts'
 import { HashState } from '../../crdt/hash-aw.ts'
@@ -73,6 +73,11 @@ export class SnapshotWriter implements WalkVisitor {
     if (!this.#writeRest(db, key, collection, open, PART_MEMBERS)) return false
     this.#close(db, key, collection)
     return true
+  }
+
+  reachedPacked(db: number, register: PackedRegister): void {
+    this.#out.select(db)
+    this.#out.packedRegister(register)
   }
 
   changing(db: number, key: string, entry: KeyEntry, effect: KeyEffect): boolean {

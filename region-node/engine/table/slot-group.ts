@@ -28,6 +28,7 @@
  */
 
 import type { Latin1 } from '../../../crdt/codec/bytes.ts'
+import type { PackedRegister } from '../../../crdt/codec/state.ts'
 import { CounterEntry } from '../../../crdt/counter.ts'
 import { Dot, type OpPoint, type Stamp } from '../../../crdt/dot.ts'
 import { type KeyEntry, type KeyState, keyOfLoneCounter, loneCounter } from '../../../crdt/key.ts'
@@ -244,10 +245,22 @@ export class SlotGroup {
 
   /** The value of a REGISTER. */
   text(at: number): string {
-    const lengths = this.#ints[at + LENGTHS]!
     const begin = this.#valueByte(at)
-    const length = (lengths >>> VALUE_LENGTH_SHIFT) & LENGTH_MASK
+    const length = (this.#ints[at + LENGTHS]! >>> VALUE_LENGTH_SHIFT) & LENGTH_MASK
     return this.#context.latin1.read(this.#bytes, begin, begin + length)
+  }
+
+  /** A REGISTER as it lies here; valid until something changes. */
+  packed(at: number): PackedRegister {
+    const lengths = this.#ints[at + LENGTHS]!
+    return {
+      stamp: this.#stamp(at),
+      bytes: this.#bytes,
+      keyAt: (at + HEAD_INTS) << 2,
+      keyLength: lengths & LENGTH_MASK,
+      valueAt: this.#valueByte(at),
+      valueLength: (lengths >>> VALUE_LENGTH_SHIFT) & LENGTH_MASK,
+    }
   }
 
   /** What a COUNTER counts; valid until the next call. */
