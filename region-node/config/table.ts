@@ -328,7 +328,7 @@ export const SETTINGS = {
       slave: { hardBytes: 256 * MB, softBytes: 64 * MB, softSeconds: 60 },
       pubsub: { hardBytes: 32 * MB, softBytes: 8 * MB, softSeconds: 60 },
     },
-    'A client with more unsent bytes is disconnected; pubsub: one that listens, MONITOR and CLIENT TRACKING BCAST too (Redis: not).',
+    'Unsent bytes that end a connection; pubsub: one that listens or has MONITOR on.',
     runtime,
   ),
 

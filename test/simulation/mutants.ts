@@ -236,7 +236,7 @@ export const MUTANTS: readonly Mutant[] = [
         replace: 'return 0',
       },
     ],
-    seeds: 100,
+    seeds: 400,
     focus: ['dark', 'restart', 'counters'],
   },
   {
