@@ -203,6 +203,16 @@ export class Membership {
     return this.#seals.get(origin)
   }
 
+  /** Every origin of that region among `known` is sealed, and applied to its end: no op of it is to come. */
+  haveEnded(regionId: number, known: VersionVector, applied: VersionVector): boolean {
+    for (const [origin] of known.entries()) {
+      if (origin.region !== regionId) continue
+      const seal = this.#seals.get(origin)
+      if (seal === undefined || applied.get(origin) < seal.end) return false
+    }
+    return true
+  }
+
   /** Origins fenced and not yet sealed. */
   get fences(): ReadonlyMap<Origin, Fence> {
     return this.#fences

@@ -547,11 +547,6 @@ export class HorizonKeeper {
     const { applied, membership } = engine
     const record = membership.regions.get(regionId)!
     for (const { regionId: id } of mesh.cutMembers()) if (!this.#isKnownTo(id, record)) return false
-    for (const [origin] of mesh.cut.known.entries()) {
-      if (origin.region !== regionId) continue
-      const seal = membership.sealOf(origin)
-      if (seal === undefined || applied.get(origin) < seal.end) return false
-    }
-    return true
+    return membership.haveEnded(regionId, mesh.cut.known, applied)
   }
 }

@@ -440,12 +440,15 @@ export class Mesh {
 
   /**
    * Members that the removal of a due key waits for. One that nobody heard for too long is not among them:
-   * what it extends meanwhile may be lost (algorithms.md, Expiry).
+   * what it extends meanwhile may be lost (algorithms.md, Expiry). One that was suspended is, until its origins have
+   * ended: what somebody holds of them may still come.
    */
   *#expiryPeers(): IterableIterator<Peer> {
+    const { membership, applied } = this.#host
     for (const { peer } of this.#members.values()) {
       const { regionId } = peer
-      if (regionId !== undefined && this.#host.membership.statusOf(regionId) !== 'member') continue
+      const isMember = regionId === undefined || membership.statusOf(regionId) === 'member'
+      if (!isMember && membership.haveEnded(regionId, this.cut.known, applied)) continue
       const standing = regionId === undefined ? undefined : this.cut.standing(regionId)
       const unheardMs = this.#env.monoMs() - (standing?.heardMs ?? this.#madeMs)
       if (unheardMs <= this.#settings.expireTakeoverMs) yield peer

@@ -362,7 +362,8 @@ export class Dispatcher implements TransactionControl {
 
   /** @param isChange  a read of the value may answer otherwise now: who WATCHes it has to know */
   readonly #touched = (db: number, key: string | undefined, isChange: boolean): void => {
-    if (isChange) this.#watched.touched(db, key)
+    if (key === undefined) this.#watched.flushed(db)
+    else if (isChange) this.#watched.touched(db, key, this.#ctx.entry(key, db) !== undefined)
     this.#waits.touched(db, key)
   }
 

@@ -4,7 +4,7 @@
  * Any effect on a watched key, local or from another region, makes its watchers' next EXEC fail. The
  * keyspace calls here only while somebody watches something.
  */
-import type { Session } from '../commands/session.ts'
+import type { Session, WatchedKey } from '../commands/session.ts'
 
 export class WatchedKeys {
   readonly #watchers = new Map<string, Set<Session>>()
@@ -32,12 +32,19 @@ export class WatchedKeys {
     session.watchDirty = false
   }
 
-  /** @param key  undefined: a flush of one database, or of all (`db` < 0), touched every key there was */
-  touched(db: number, key: string | undefined): void {
-    if (key !== undefined) {
-      for (const session of this.#watchers.get(nameOf(db, key)) ?? []) session.watchDirty = true
-      return
+  /**
+   * An effect has touched a key. One that was not there for the watcher and is not now has not changed: a key that
+   * was due already has been removed.
+   */
+  touched(db: number, key: string, isThere: boolean): void {
+    for (const session of this.#watchers.get(nameOf(db, key)) ?? []) {
+      const isWatched = (one: WatchedKey): boolean => one.existed && one.db === db && one.key === key
+      if (isThere || session.watched.some(isWatched)) session.watchDirty = true
     }
+  }
+
+  /** A flush of one database, or of all (`db` < 0), touched every key there was. */
+  flushed(db: number): void {
     for (const watchers of this.#watchers.values()) {
       for (const session of watchers) {
         if (session.watched.some((one) => one.existed && (db < 0 || one.db === db))) session.watchDirty = true

@@ -41,6 +41,22 @@ describe('transactions', () => {
     expect(engine.run('exec')).toBeNull()
   })
 
+  it('do not fail because a key goes that was due when it was watched', () => {
+    const engine = new TestEngine()
+    engine.run('set', 'k', 'v', 'px', '100')
+    engine.wallMs += 101
+    engine.run('watch', 'k')
+    expect(engine.engine.removeDue(Number.POSITIVE_INFINITY, () => true)).toBe(1)
+    engine.run('multi')
+    engine.run('get', 'k')
+    expect(engine.run('exec')).toEqual([null])
+    engine.run('watch', 'k')
+    engine.run('set', 'k', 'v')
+    engine.run('del', 'k')
+    engine.run('multi')
+    expect(engine.run('exec')).toBeNull()
+  })
+
   it('go on after a command that failed, and do not start with one that was refused', () => {
     const engine = new TestEngine()
     engine.run('multi')
