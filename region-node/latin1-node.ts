@@ -13,7 +13,7 @@ interface NativeLatin1 {
   latin1Slice(this: Uint8Array, start: number, end: number): string
 }
 
-const { latin1Write, latin1Slice } = Buffer.prototype as unknown as NativeLatin1
+const { latin1Write, latin1Slice }: NativeLatin1 = Buffer.prototype
 
 export const nodeLatin1: Latin1 = {
   write(target, text, at) {

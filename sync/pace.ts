@@ -44,7 +44,7 @@ function restFor(tookMs: number, share: number): number {
  * than that, and nobody can say beforehand how fast that is. So its share grows from `CATCH_UP_SHARE` to all of the
  * thread within `CATCH_UP_MS`: who can catch up at all does, at most that much later than without a rest. It begins
  * low: on a machine that is nearly busy, a newcomer at half its thread's time had caught up no sooner, and the
- * longest replies of the others were five times as long.
+ * p99 of two of three others was about five times as long.
  */
 export class CatchUpPace {
   #spentMs = 0

@@ -1,8 +1,8 @@
 /**
  * watched-keys.ts: which sessions WATCH which keys.
  *
- * Any effect on a watched key, local or from another region, makes its watchers' next EXEC fail. The
- * keyspace calls here only while somebody watches something.
+ * An effect on a watched key, local or from another region, makes its watchers' next EXEC fail; but not the removal
+ * of a key that was due when it was watched. The keyspace calls here only while somebody watches something.
  */
 import type { Session, WatchedKey } from '../commands/session.ts'
 

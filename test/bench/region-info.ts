@@ -39,21 +39,20 @@ export async function saveSnapshot(region: RegionClient): Promise<Saved> {
 }
 
 /** @throws Error when something that was removed is not given back */
-export async function untilReclaimed(region: RegionClient): Promise<void> {
-  const deadline = performance.now() + RECLAIM_MS_MAX
-  while ((await infoField(region, 'crdt', 'reclaim_pending')) !== '0') {
-    if (performance.now() > deadline)
-      throw new Error(`region ${region.name} still holds removed keys after ${RECLAIM_MS_MAX / 1000} s`)
-    await delay(POLL_MS)
-  }
+export function untilReclaimed(region: RegionClient): Promise<void> {
+  return untilZero(region, 'crdt', 'reclaim_pending', RECLAIM_MS_MAX)
 }
 
 /** @throws Error when it saves for too long */
-export async function untilNotSaving(region: RegionClient): Promise<void> {
-  const deadline = performance.now() + SAVE_MS_MAX
-  while ((await infoField(region, 'persistence', 'rdb_bgsave_in_progress')) !== '0') {
+export function untilNotSaving(region: RegionClient): Promise<void> {
+  return untilZero(region, 'persistence', 'rdb_bgsave_in_progress', SAVE_MS_MAX)
+}
+
+async function untilZero(region: RegionClient, section: string, field: string, msMax: number): Promise<void> {
+  const deadline = performance.now() + msMax
+  while ((await infoField(region, section, field)) !== '0') {
     if (performance.now() > deadline)
-      throw new Error(`region ${region.name} still saves after ${SAVE_MS_MAX / 1000} s`)
+      throw new Error(`${field} of region ${region.name} is not 0 after ${msMax / 1000} s`)
     await delay(POLL_MS)
   }
 }

@@ -2,6 +2,7 @@
  * lists.ts: the list commands of the workload, as Redis's documentation tells them. Those that wait answer nil
  * here where there is nothing to take.
  */
+import { manyPopOf } from './many-pop.ts'
 import { type Model, type Models, type PlainData, Refusal, type Words } from './plain-data.ts'
 
 function keepElements(data: PlainData, key: string, elements: readonly string[]): void {
@@ -49,11 +50,9 @@ function popFirst(atLeft: boolean): Model {
 /** `LMPOP numkeys key key LEFT|RIGHT [COUNT count]`. @param at  where the number of keys stands */
 function popMany(at: number): Model {
   return (words, data) => {
-    const keysEnd = at + 1 + Number(words[at])
-    const key = firstOf(data, words.slice(at + 1, keysEnd))
-    if (key === undefined) return null
-    const count = words[keysEnd + 1] === 'COUNT' ? Number(words[keysEnd + 2]) : 1
-    return [key, take(data, key, count, words[keysEnd] === 'LEFT')]
+    const { keys, end, count } = manyPopOf(words, at)
+    const key = firstOf(data, keys)
+    return key === undefined ? null : [key, take(data, key, count, end === 'LEFT')]
   }
 }
 

@@ -5,7 +5,9 @@
  * little beside it. Such a score is taken as the client was told it where it is near enough; whether it is right to
  * the last digit is for `zset-scores.ts` to say.
  */
+
 import type { Reply } from '../../../region-node/resp/parse-reply.ts'
+import { manyPopOf } from './many-pop.ts'
 import { type Model, type Models, type PlainData, Unsaid, type Words } from './plain-data.ts'
 
 type Scores = ReadonlyMap<string, number>
@@ -18,6 +20,8 @@ function keepScores(data: PlainData, key: string, scores: Scores): void {
 }
 
 function scoreText(score: number): string {
+  // All digits of a whole number, as %.17g prints it; JavaScript stops at those that tell it from its neighbours.
+  if (Number.isInteger(score) && Math.abs(score) < 1e17) return String(BigInt(score))
   if (Number.isFinite(score)) return String(score)
   return score > 0 ? 'inf' : '-inf'
 }
@@ -137,11 +141,9 @@ function popFirst(isMax: boolean): Model {
 /** `ZMPOP numkeys key key MIN|MAX [COUNT count]`. @param at  where the number of keys stands */
 function popMany(at: number): Model {
   return (words, data) => {
-    const keysEnd = at + 1 + Number(words[at])
-    const key = firstOf(data, words.slice(at + 1, keysEnd))
-    if (key === undefined) return null
-    const count = words[keysEnd + 1] === 'COUNT' ? Number(words[keysEnd + 2]) : 1
-    return [key, take(data, key, count, words[keysEnd] === 'MAX')]
+    const { keys, end, count } = manyPopOf(words, at)
+    const key = firstOf(data, keys)
+    return key === undefined ? null : [key, take(data, key, count, end === 'MAX')]
   }
 }
 
