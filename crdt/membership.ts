@@ -77,6 +77,11 @@ export class Membership {
   readonly #cuts = new Map<Origin, VersionVector>()
   /** By region, what `announcedBy` has worked out since the last change. */
   readonly #announcedBy = new Map<number, VersionVector | undefined>()
+  /**
+   * This node is a replica: it takes what its primary took, and only that one is bound by what it said of a fenced
+   * origin. False binds it to what it holds by then.
+   */
+  takesFenced = false
   /** Told after every change. */
   onChange: (() => void) | undefined = undefined
 
@@ -187,7 +192,9 @@ export class Membership {
   limitOf(origin: Origin): number {
     // Nearly always there is nothing to look up.
     if (this.#seals.size === 0 && this.#fences.size === 0) return Number.POSITIVE_INFINITY
-    return this.#seals.get(origin)?.end ?? this.#fences.get(origin)?.limit ?? Number.POSITIVE_INFINITY
+    const end = this.#seals.get(origin)?.end
+    if (end !== undefined || this.takesFenced) return end ?? Number.POSITIVE_INFINITY
+    return this.#fences.get(origin)?.limit ?? Number.POSITIVE_INFINITY
   }
 
   /**

@@ -62,6 +62,8 @@ export interface AdoptionParts {
   readonly staging: Staging
   /** The keyspace is about to become another: nobody may go on walking through it. */
   abandonSnapshot(): void
+  /** This node mints. */
+  isPrimary(): boolean
   /** Every member knows by now that this region is back, so that what it mints counts with all of them. */
   mayReturn(membership: Membership): boolean
   /**
@@ -167,7 +169,9 @@ export class Adoption implements SnapshotStage {
     const { vector, hlc, horizon } = reader.header
     const membership =
       horizon.length === 0 ? new Membership() : Membership.decode(new ByteReader(horizon), origins)
+    // A replica follows its primary in this, as in all else.
     const isReturn =
+      this.#parts.isPrimary() &&
       membership.epochOf(engine.origin.region) > engine.membership.epochOf(engine.origin.region)
     this.#work = {
       isReturn,

@@ -1,7 +1,7 @@
 /**
  * core-settings.ts: the settings of a node in the shapes in which its rooms ask for them, and its folder locked.
  */
-import type { Identity } from '../sync/ports.ts'
+import type { Identity, Role } from '../sync/ports.ts'
 import { SYNC_DEFAULTS, type SyncSettings } from '../sync/settings.ts'
 import { AccessControl } from './acl/access-control.ts'
 import type { User } from './acl/user.ts'
@@ -33,12 +33,23 @@ export function lockFolder(env: Env, folder: string): { release(): void } {
   }
 }
 
-/** What a node tells its peers of itself. @param epoch  of its region, as it knows it now */
+/** What of an identity changes while the node runs. */
+export interface LiveIdentity {
+  /** Of its region, as it knows it now. */
+  epoch(): number
+  role(): Role
+  term(): number
+  /** On which clients reach it, when none is announced. */
+  port(): number
+}
+
+/** What a node tells others of itself. */
 export function identityOf(
   { region, regionId, nodeId, partitions }: FolderIdentity,
   settings: Settings,
-  epoch: () => number,
+  live: LiveIdentity,
 ): Identity {
+  const { values } = settings
   return {
     region,
     regionId,
@@ -46,8 +57,18 @@ export function identityOf(
     partitions,
     configuration: databaseConfiguration(settings),
     version: VERSION,
+    host: values['replica-announce-ip'],
     get epoch() {
-      return epoch()
+      return live.epoch()
+    },
+    get role() {
+      return live.role()
+    },
+    get term() {
+      return live.term()
+    },
+    get port() {
+      return values['replica-announce-port'] === 0 ? live.port() : values['replica-announce-port']
     },
   }
 }

@@ -12,7 +12,7 @@
  * failure of the disk or of an invariant nothing leaves the node any more.
  */
 import type { BatchReader } from '../crdt/codec/batch.ts'
-import { ByteReader, ByteWriter, type Latin1 } from '../crdt/codec/bytes.ts'
+import { ByteReader, type Latin1 } from '../crdt/codec/bytes.ts'
 import type { RegionStatus } from '../crdt/effects/horizon-effects.ts'
 import { Membership } from '../crdt/membership.ts'
 import { type Origin, OriginTable } from '../crdt/origin.ts'
@@ -52,11 +52,13 @@ import { OpLog } from './persistence/op-log.ts'
 import { type Recovered, type RecoveryProgress, recoverLog } from './persistence/recovery.ts'
 import { RunTerms } from './persistence/run-terms.ts'
 import { Shelf } from './persistence/shelf.ts'
-import type { SnapshotHeader } from './persistence/snapshot-file.ts'
 import { SnapshotStore } from './persistence/snapshot-store.ts'
-import { Snapshotter } from './persistence/snapshotter.ts'
+import type { Snapshotter } from './persistence/snapshotter.ts'
 import { Staging } from './persistence/staging.ts'
+import { replicationOf } from './replication/of-core.ts'
+import type { Replication } from './replication/replication.ts'
 import type { CommandSink, TurnPort, Waiting } from './server/connection.ts'
+import { snapshotterOf } from './snapshotter-of.ts'
 import { StartError } from './start-error.ts'
 
 /** How often due keys are looked at for removal. */
@@ -84,6 +86,8 @@ export interface CorePorts {
   readonly log: CoreLog
   /** What commands ask of the node beyond the core. */
   readonly services: (core: NodeCore) => Services
+  /** The port on which clients reach this node; 0 or absent: none. */
+  readonly clientPort?: () => number
   /** The node cannot go on. Called once. */
   readonly failed: (error: Error) => void
   /**
@@ -122,6 +126,8 @@ export class NodeCore implements CommandSink, TurnPort, SyncHost {
   readonly #terms: RunTerms
   readonly lateTail: LateTail
   readonly retention: LogRetention
+  /** What this node is in its region. */
+  readonly replication: Replication
   #waiting = new Set<Waiting>()
   #turnScheduled = false
   /** Ops handed to the log by all turns that are over. */
@@ -151,7 +157,12 @@ export class NodeCore implements CommandSink, TurnPort, SyncHost {
       regionId: values['region-id'],
       partitions: values.partitions,
     })
-    this.identity = identityOf(folder, settings, () => this.engine.membership.epochOf(folder.regionId))
+    this.identity = identityOf(folder, settings, {
+      epoch: () => this.engine.membership.epochOf(folder.regionId),
+      role: () => this.replication.role,
+      term: () => this.replication.term,
+      port: () => ports.clientPort?.() ?? 0,
+    })
     const { regionId } = folder
     this.#terms = new RunTerms(env, this.#folder, regionId, this.origins, (sentence) =>
       ports.log.warn(sentence),
@@ -203,7 +214,13 @@ export class NodeCore implements CommandSink, TurnPort, SyncHost {
       if (name === 'notify-keyspace-events') this.engine.commands.audience.configure(values[name])
     })
     this.store = new SnapshotStore(env.disk, this.#folder, (sentence) => ports.log.warn(sentence))
-    this.snapshotter = this.#makeSnapshotter(folder)
+    this.snapshotter = snapshotterOf(this, {
+      env,
+      sliceEntriesMax: ports.snapshotSliceEntries ?? Number.POSITIVE_INFINITY,
+      turnBegan: () => this.#scheduleTurnEnd(),
+      info: (sentence) => ports.log.info(sentence),
+      warn: (sentence) => ports.log.warn(sentence),
+    })
     this.digests = new Digests({
       env,
       keyspace: this.engine.keyspace,
@@ -219,6 +236,14 @@ export class NodeCore implements CommandSink, TurnPort, SyncHost {
       regionId: folder.regionId,
       report: (sentence) => ports.log.warn(sentence),
       isEnding: () => this.#failed || this.#stopping,
+      turnBegan: () => this.#scheduleTurnEnd(),
+    })
+    this.replication = replicationOf(this, {
+      env,
+      folder: this.#folder,
+      terms: this.#terms,
+      turnBegan: () => this.#scheduleTurnEnd(),
+      info: (sentence) => ports.log.info(sentence),
     })
     this.snapshots = {
       shelf: new Shelf(env.disk, this.origins, this.store, this.snapshotter),
@@ -244,11 +269,15 @@ export class NodeCore implements CommandSink, TurnPort, SyncHost {
   #makeKeeper(): HorizonKeeper {
     const { env, log } = this.#ports
     const { values } = this.settings
+    const durable = (): VersionVector => this.durable
     const parts = {
       engine: this.engine,
       mesh: this.mesh,
       regionId: this.identity.regionId,
-      durable: this.log.durable,
+      get durable() {
+        return durable()
+      },
+      notPrimary: () => this.replication.refusal,
       nowMs: () => env.monoMs(),
       darkMaxMs: () => values['peer-dark-max-ms'],
       logIsTooLong: () => this.log.bytes > values['log-retain-bytes'],
@@ -319,32 +348,10 @@ export class NodeCore implements CommandSink, TurnPort, SyncHost {
       roomChanged: (hasRoom) => this.#roomChanged(hasRoom),
       onDurable: () => {
         this.mesh?.durableAdvanced()
+        this.replication?.waits.look()
+        this.replication?.gate.release()
         this.snapshotter?.logDurable()
       },
-    })
-  }
-
-  #makeSnapshotter({ nodeId }: FolderIdentity): Snapshotter {
-    const { env, latin1, log } = this.#ports
-    const { values } = this.settings
-    return new Snapshotter({
-      env,
-      latin1,
-      origins: this.origins,
-      keyspace: this.engine.keyspace,
-      store: this.store,
-      log: this.log,
-      applied: this.engine.applied,
-      settle: () => this.#settledHeader(nodeId),
-      rules: () => ({
-        save: values.save,
-        everyHours: Number(values['snapshot-every-hours']),
-        logBytes: values['log-snapshot-bytes'],
-      }),
-      added: () => this.retention.trim(),
-      sliceEntriesMax: this.#ports.snapshotSliceEntries ?? Number.POSITIVE_INFINITY,
-      info: (sentence) => log.info(sentence),
-      warn: (sentence) => log.warn(sentence),
     })
   }
 
@@ -360,6 +367,7 @@ export class NodeCore implements CommandSink, TurnPort, SyncHost {
       store: this.store,
       staging: new Staging(env.disk, this.#folder),
       abandonSnapshot: () => this.snapshotter.abandon('a snapshot from another region takes its place'),
+      isPrimary: () => this.replication.role === 'primary',
       mayReturn: (membership) => this.keeper.mayReturn(membership),
       newOrigin: (membership) => {
         // An origin without an op has nothing that could have come too late, unless it was ended all the same.
@@ -374,24 +382,6 @@ export class NodeCore implements CommandSink, TurnPort, SyncHost {
       },
       resumed: () => this.#resumeReaders(),
     })
-  }
-
-  /** Ends the open batch, so that what is applied is what the log holds. */
-  #settledHeader(nodeId: string): SnapshotHeader {
-    const { engine } = this
-    engine.endBatch()
-    this.#scheduleTurnEnd()
-    const horizon = new ByteWriter()
-    engine.membership.encode(horizon)
-    return {
-      nodeId,
-      vector: engine.applied.copy(),
-      hlc: engine.hlc,
-      clockMs: engine.clock.read(),
-      createdMs: this.#ports.env.wallMs(),
-      databases: this.settings.values.databases,
-      horizon: horizon.bytes.slice(0, horizon.at),
-    }
   }
 
   #trimLater(): void {
@@ -464,6 +454,7 @@ export class NodeCore implements CommandSink, TurnPort, SyncHost {
     await this.mesh.start().catch((error: Error) => {
       throw new StartError(`${error.message}. End what is in the way, or choose another --sync-port.`)
     })
+    this.replication.begin()
     this.snapshotter.start()
     this.#trimLater()
     this.#expireLater()
@@ -502,6 +493,10 @@ export class NodeCore implements CommandSink, TurnPort, SyncHost {
     this.engine.published(kind, channel, message)
   }
 
+  announced(): VersionVector | undefined {
+    return this.keeper.announced()
+  }
+
   stood(): void {
     this.keeper.judge()
   }
@@ -511,7 +506,7 @@ export class NodeCore implements CommandSink, TurnPort, SyncHost {
   }
 
   get durable(): VersionVector {
-    return this.log.durable
+    return this.mesh?.replicas.common ?? this.log.durable
   }
 
   open(session: Session): void {
@@ -584,7 +579,7 @@ export class NodeCore implements CommandSink, TurnPort, SyncHost {
     for (const connection of waiting) connection.seal()
     this.log.commit(() => {
       if (this.#failed) return
-      for (const connection of waiting) connection.flush()
+      this.replication.gate.pass(waiting)
       this.mesh.logAdvanced()
     })
   }
@@ -646,7 +641,9 @@ export class NodeCore implements CommandSink, TurnPort, SyncHost {
 
   #removeDue(): number {
     const { mesh } = this
-    return this.engine.removeDue(mesh.settledClockMs(), ({ origin, seq }) => mesh.seenByAll(origin, seq))
+    return this.engine.removeDue(mesh.expiry.settledClockMs(), ({ origin, seq }) =>
+      mesh.expiry.isDurableEverywhere(origin, seq),
+    )
   }
 
   /** Nothing leaves this node from now on. */

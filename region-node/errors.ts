@@ -321,6 +321,12 @@ export const errors = {
     'MISCONF Errors writing to the log: the disk is full, so commands that may modify the data set are ' +
       'disabled. Make room on the disk of the data folder: writes then resume by themselves.',
   ),
+  readOnlyReplica: commandError("READONLY You can't write against a read only replica."),
+  noReplicas: commandError('NOREPLICAS Not enough good replicas to write.'),
+  clusterDown: commandError('CLUSTERDOWN The cluster is down'),
+  unblockedByRole: commandError(
+    'UNBLOCKED force unblock from blocking operation, instance state changed (master -> replica?)',
+  ),
   loading: commandError('LOADING Causeway is loading the dataset in memory'),
 } as const
 

@@ -25,7 +25,7 @@ import type { Mesh } from '../sync/mesh.ts'
 import type { Unheard } from '../sync/ports.ts'
 import type { CutMember, Holdup } from '../sync/stable-cut.ts'
 import type { Engine } from './engine/engine.ts'
-import { errors } from './errors.ts'
+import { type CommandError, errors } from './errors.ts'
 import { GivenWords, type HeardMember } from './given-words.ts'
 
 /** Former origins are fenced when the node has run for this long: a crash loop fences nothing. */
@@ -44,6 +44,8 @@ const RETURNED_EPOCH = 2
 const REPORT_MS_MAX = 5000
 
 export interface KeeperParts {
+  /** Why a node that is not primary mints nothing; undefined for a primary. */
+  readonly notPrimary: () => CommandError | undefined
   readonly engine: Engine
   readonly mesh: Mesh
   readonly regionId: number
@@ -97,13 +99,15 @@ export class HorizonKeeper {
   }
 
   /**
-   * Recovery is over.
+   * Recovery is over, or the node has become primary.
    * @param lacking  the node may lack what its region has acknowledged
    */
   begin(lacking: boolean): void {
     this.#hasBegun = true
     this.#lacking = lacking
     this.#startedMs = this.#parts.nowMs()
+    this.#firstHeard.clear()
+    this.#welcomed = false
     this.judge()
   }
 
@@ -170,6 +174,11 @@ export class HorizonKeeper {
   judge(): void {
     if (!this.#hasBegun) return
     const { engine, mesh, regionId } = this.#parts
+    const notPrimary = this.#parts.notPrimary()
+    if (notPrimary !== undefined) {
+      engine.refuseWrites(notPrimary)
+      return
+    }
     for (const { regionId: id, durable, heardMs } of mesh.cut.standings) {
       // Not what others remember of a region that was silent since before this node started.
       if (heardMs < this.#startedMs) continue
@@ -242,8 +251,12 @@ export class HorizonKeeper {
   }
 
   #holdsWhatItAcknowledged(members: readonly CutMember[], held: VersionVector): boolean {
-    const { mesh } = this.#parts
-    if (!held.covers(mesh.cut.acknowledgedBefore)) return false
+    const { mesh, regionId: own } = this.#parts
+    const { acknowledgedBefore, known } = mesh.cut
+    for (const [origin, seq] of acknowledgedBefore.entries()) {
+      // An op of its own that nobody else holds is gone with the disk, or waits at a former primary; no cut counts it.
+      if (held.get(origin) < (origin.region === own ? Math.min(seq, known.get(origin)) : seq)) return false
+    }
     return members.every(({ regionId }) => regionId !== undefined && this.#firstHeard.has(regionId))
   }
 
@@ -253,9 +266,11 @@ export class HorizonKeeper {
     this.judge()
     if (engine.isBeyondEnd) mesh.rebuild()
     this.#watchEpochs()
-    this.#holdup = mesh.updateCut()
+    const isPrimary = this.#parts.notPrimary() === undefined
+    // A replica forgets what its primary forgets.
+    this.#holdup = isPrimary ? mesh.updateCut() : undefined
     this.#cutLag.look(engine.applied, mesh.cut.cut, this.#parts.nowMs())
-    const reclaimed = engine.reclaim(mesh.cut.cut, this.#announced())
+    const reclaimed = engine.reclaim(mesh.cut.cut, isPrimary ? this.announced() : mesh.cut.followed)
     if (engine.refusal !== undefined || !this.#isAbreast) return reclaimed > 0
     const effects = [...this.#fenceFormer(), ...this.#seal(), ...this.#suspend(), ...this.#bringBack()]
     effects.push(...this.#announce())
@@ -264,7 +279,7 @@ export class HorizonKeeper {
   }
 
   /** What every origin that may still bring an op has announced as the stable cut. */
-  #announced(): VersionVector | undefined {
+  announced(): VersionVector | undefined {
     const { engine, mesh } = this.#parts
     const origins = mesh.cut.origins()
     origins.add(engine.origin)

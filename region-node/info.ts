@@ -185,13 +185,39 @@ function stats(core: NodeCore, facts: HostFacts): Lines {
 }
 
 function replication(core: NodeCore): Lines {
-  // No replicas inside the region in this version; other regions stand in the section Crdt.
-  return [
-    ['role', 'master'],
-    ['connected_slaves', 0],
+  // Replicas inside the region; other regions stand in the section Crdt.
+  const { role, term, offset, primary, replicas } = core.replication.state()
+  const { values } = core.settings
+  const lines: [string, string | number][] = [['role', role === 'primary' ? 'master' : 'slave']]
+  if (primary !== undefined) {
+    const colon = primary.address.lastIndexOf(':')
+    const heardMsAgo = primary.heardMsAgo ?? Number.POSITIVE_INFINITY
+    lines.push(
+      ['master_host', primary.address.slice(0, colon)],
+      ['master_port', primary.address.slice(colon + 1)],
+      ['master_link_status', primary.link === 'connected' ? 'up' : 'down'],
+      ['master_last_io_seconds_ago', Number.isFinite(heardMsAgo) ? Math.floor(heardMsAgo / 1000) : -1],
+      ['master_sync_in_progress', Number(primary.link === 'sync')],
+      ['master_link_error', primary.error ?? ''],
+      ['slave_repl_offset', offset],
+      ['slave_priority', values['replica-priority']],
+      ['slave_read_only', 1],
+    )
+  }
+  lines.push(['connected_slaves', replicas.filter(({ state }) => state === 'online').length])
+  if (values['min-replicas-to-write'] > 0)
+    lines.push(['min_slaves_good_slaves', replicas.filter(({ keepsUp }) => keepsUp).length])
+  replicas.forEach(({ host, port, state, offset: reached, heardMsAgo }, i) => {
+    const lag = Math.floor(heardMsAgo / 1000)
+    lines.push([`slave${i}`, `ip=${host},port=${port},state=${state},offset=${reached},lag=${lag}`])
+  })
+  lines.push(
+    ['replication_role', role],
+    ['replication_term', term],
     ['master_replid', core.identity.nodeId.padEnd(40, '0')],
-    ['master_repl_offset', core.log.writtenPosition],
-  ]
+    ['master_repl_offset', offset],
+  )
+  return lines
 }
 
 function cpu(_core: NodeCore, facts: HostFacts): Lines {

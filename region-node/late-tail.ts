@@ -16,12 +16,14 @@
  * Source: algorithms.md, The horizon, 6.
  */
 import { assert } from '../crdt/assert.ts'
-import { type BatchReader, lastSeq, openRecord } from '../crdt/codec/batch.ts'
+import { type BatchReader, checkRecord, lastSeq, openRecord } from '../crdt/codec/batch.ts'
 import type { Latin1 } from '../crdt/codec/bytes.ts'
 import { TAG } from '../crdt/effects/effect.ts'
 import type { OriginTable } from '../crdt/origin.ts'
+import { RECORDS_AT } from '../sync/messages.ts'
 import { runSlice } from '../sync/pace.ts'
 import type { LogPosition, LogRecord } from '../sync/ports.ts'
+import { ProtocolViolation } from '../sync/reason.ts'
 import type { Engine } from './engine/engine.ts'
 import type { Env } from './env.ts'
 import type { OpLog } from './persistence/op-log.ts'
@@ -35,13 +37,15 @@ export interface LateTailParts {
   readonly env: Pick<Env, 'monoMs' | 'after'>
   readonly engine: Pick<
     Engine,
-    'applied' | 'membership' | 'mintedCount' | 'declare' | 'remint' | 'endRemint' | 'endTurn'
+    'applied' | 'membership' | 'mintedCount' | 'declare' | 'remint' | 'endRemint' | 'endTurn' | 'refusal'
   >
   readonly log: Pick<OpLog, 'start' | 'end' | 'isFull' | 'read' | 'whenIdle' | 'flushNow'>
   readonly origins: OriginTable
   readonly latin1: Latin1
   readonly regionId: number
   readonly report: (sentence: string) => void
+  /** Something was minted outside a command. */
+  readonly turnBegan: () => void
   /** The node stops or has failed: its log is not read any more. */
   readonly isEnding: () => boolean
 }
@@ -116,6 +120,68 @@ export class LateTail {
   }
 
   /** @returns true at the end of the log as it was when the search began */
+  /**
+   * As a replica: the records of the tail, slice by slice, of which the primary has minted nothing again yet. When there
+   * is none left, nothing is pending any more. REQUIRES: the tail was found.
+   */
+  *unminted(): IterableIterator<readonly Uint8Array[]> {
+    const { engine, log } = this.#parts
+    const search = this.#search
+    assert(search !== undefined && isOver(search), 'the tail was searched for')
+    let isOpen = false
+    for (let position = search.tailStart; position < search.tailEnd; ) {
+      const { records, next } = log.read(position, READ_BYTES)
+      position = next
+      const due = records.filter(
+        (record) =>
+          this.#isLate(record) && lastSeq(record.span) > engine.membership.remintedTo(record.span.origin),
+      )
+      isOpen ||= due.length > 0
+      if (due.length > 0) yield due.map(({ bytes }) => bytes)
+    }
+    if (isOpen) return
+    this.#isPending = false
+    this.#search = undefined
+  }
+
+  /**
+   * As primary: what a former primary minted behind the end of its origin, and its replica has sent, is minted again.
+   * Nothing is while this node may not mint, or has a tail of its own: the replica sends it again.
+   * @throws ProtocolViolation
+   */
+  rescue(messages: readonly Uint8Array[]): void {
+    const { log, engine } = this.#parts
+    const late = this.#lateOf(messages)
+    if (late.length === 0 || this.#isPending) return
+    log.whenIdle(() => {
+      if (engine.refusal !== undefined || this.#parts.isEnding() || log.isFull) return
+      engine.endTurn()
+      this.#mintAgain('a former primary of this region', () => {
+        for (const batch of late) this.#remintBatch(batch)
+      })
+      this.#parts.turnBegan()
+    })
+  }
+
+  #lateOf(messages: readonly Uint8Array[]): BatchReader[] {
+    const { engine, origins, latin1, regionId } = this.#parts
+    const { membership } = engine
+    const late: BatchReader[] = []
+    for (const message of messages) {
+      for (let at = RECORDS_AT; at < message.length; ) {
+        const check = checkRecord(message, at)
+        if (check.kind !== 'whole')
+          throw new ProtocolViolation('malformed-record', 'a record that is not whole')
+        const batch = openRecord(message.subarray(at, check.end), origins, latin1)
+        at = check.end
+        const { origin } = batch.header
+        const end = membership.sealOf(origin)?.end
+        if (origin.region === regionId && end !== undefined && lastSeq(batch.header) > end) late.push(batch)
+      }
+    }
+    return late
+  }
+
   #searchStep(search: Search): boolean {
     if (isOver(search)) return true
     const { records, next } = this.#parts.log.read(search.position, SEARCH_BYTES)
@@ -134,21 +200,25 @@ export class LateTail {
 
   /** Mints the tail again. REQUIRES: it was found, the node may mint, and no batch is open. */
   remint(): void {
-    const { engine, log, report } = this.#parts
     const search = this.#search
     assert(search !== undefined && isOver(search), 'the tail was searched for')
     this.#isPending = false
     this.#search = undefined
+    this.#mintAgain('this region', () => this.#remintFromLog(search))
+  }
+
+  #mintAgain(who: string, remint: () => void): void {
+    const { engine, log, report } = this.#parts
     const opCount = engine.mintedCount
     const { mintedCount, droppedCount, overwrittenCount } = this
-    this.#remintFromLog(search)
+    remint()
     engine.endRemint()
     // There was none, or all of it had been minted again before.
     if (engine.mintedCount === opCount) return
     engine.endTurn()
     log.flushNow()
     report(
-      `${this.mintedCount - mintedCount} ops that this region minted while it was cut off count again under a ` +
+      `${this.mintedCount - mintedCount} ops that ${who} minted while it was cut off count again under a ` +
         `new origin; ${this.droppedCount - droppedCount} removals among them were dropped, and ` +
         `${this.overwrittenCount - overwrittenCount} writes had lost to later ones`,
     )

@@ -11,6 +11,7 @@ import type {
   LinkState,
   MemoryFigures,
   RegionControl,
+  ReplicationControl,
   Services,
   SnapshotControl,
 } from './commands/services.ts'
@@ -42,6 +43,7 @@ export class NodeServices implements Services {
   readonly version = VERSION
   readonly infoSections = INFO_SECTIONS
   readonly regions: RegionControl
+  readonly replication: ReplicationControl
   readonly scripts: ScriptHost
   readonly #core: NodeCore
   readonly #env: Env
@@ -52,6 +54,16 @@ export class NodeServices implements Services {
     this.#env = env
     this.#front = front
     this.scripts = new LuaHost(luaProgram, core.latin1, (level, text) => logOfScript(core, level, text))
+    this.replication = {
+      state: () => core.replication.state(),
+      follow: (address) => this.configSet([['replica-of', address]]),
+      get waits() {
+        return core.replication.waits
+      },
+      get handOver() {
+        return core.replication.handOver
+      },
+    }
     this.regions = {
       list: () => regionsOf(core),
       change: (regionId, name, url, status) => core.changeRegion(regionId, name, url, status),

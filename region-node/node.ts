@@ -27,7 +27,7 @@ import { Loading } from './loading.ts'
 import { type Front, NodeServices } from './node-services.ts'
 import { processFacts } from './process-facts.ts'
 import { horizonOf, regionsOf } from './regions.ts'
-import { ClientListener, type Doors, type ListenerLimits } from './server/listener.ts'
+import { ClientListener, type Doors, isLoopback, type ListenerLimits } from './server/listener.ts'
 import { TLS_SETTINGS, TlsError, tlsOptions } from './server/tls.ts'
 import { StartError } from './start-error.ts'
 
@@ -75,19 +75,21 @@ class Node implements RunningNode, Front {
       error: (sentence: string) => logger.error(sentence),
     }
     this.#loading = new Loading({ env, report: log.info })
+    const transport = new WsTransport({
+      host: values.bind,
+      port: values['sync-port'] === 0 ? undefined : values['sync-port'],
+      frameBytesMax: values['sync-frame-bytes-max'],
+      env,
+    })
     this.#core = new NodeCore(settings, {
       env,
       latin1: nodeLatin1,
-      transport: new WsTransport({
-        host: values.bind,
-        port: values['sync-port'] === 0 ? undefined : values['sync-port'],
-        frameBytesMax: values['sync-frame-bytes-max'],
-        env,
-      }),
+      transport,
       sha256: (word) => createHash('sha256').update(word, 'latin1').digest('hex'),
       hmac: (secret, message) => createHmac('sha256', secret).update(message, 'utf8').digest('hex'),
       log,
       services: (core) => new NodeServices(core, env, this),
+      clientPort: () => this.#listener.port,
       failed: (error) => this.#crash(error),
     })
     this.#listener = new ClientListener(doorsOf(settings, env), {
@@ -96,6 +98,11 @@ class Node implements RunningNode, Front {
       turn: this.#core,
       limits: clientLimits(this.#core),
       log,
+      // Whoever reaches the port from another machine has to prove the secret.
+      peers:
+        values['sync-secret'] === '' && !isLoopback(values.bind)
+          ? undefined
+          : (socket, first) => transport.take(socket, first),
     })
     settings.onChange((name) => {
       if (values['tls-port'] !== 0 && TLS_SETTINGS.some((one) => one === name)) this.#renewTls(log)
@@ -244,7 +251,7 @@ class Node implements RunningNode, Front {
       version: core.identity.version,
       origin: core.engine.origin.id,
       uptimeMs: this.#env.monoMs() - this.#startedMs,
-      role: 'primary',
+      role: core.replication.role,
       vector: Object.fromEntries(core.applied.toWire()),
       durableVector: Object.fromEntries(core.durable.toWire()),
       keys,

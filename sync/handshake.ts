@@ -60,12 +60,71 @@ export function wrongSecret(me: Identity, peer: Identity): Reason {
 }
 
 /**
- * Whether two nodes may replicate with each other. Both ends ask, with their roles exchanged.
+ * Whether two regions may replicate with each other by these nodes. Both ends ask, with their roles exchanged.
  *
  * @param others  nodes linked with this one now
  * @returns what forbids it, or undefined
  */
 export function judgePeer(me: Identity, peer: Identity, others: Iterable<Identity>): Reason | undefined {
+  const same = judgeNode(me, peer)
+  if (same !== undefined) return same
+  if (peer.regionId === me.regionId && peer.region !== me.region) return sameRegionId(me, peer)
+  if (peer.region === me.region) {
+    return reason(
+      'same-region',
+      `two different nodes call themselves region ${me.region}: rename one of them, or start one of them with ` +
+        '--replica-of',
+    )
+  }
+  for (const one of [me, peer]) if (one.role !== 'primary') return notPrimary(one)
+  for (const other of others) {
+    if (other.nodeId === peer.nodeId || other.regionId !== peer.regionId) continue
+    if (peer.term < other.term) return olderTerm(peer, other.term)
+    if (peer.term === other.term) return sameRegionId(other, peer)
+  }
+  return judgeDatabase(me, peer)
+}
+
+/**
+ * Whether a node may follow another one of its region. Both ends ask.
+ * @returns what forbids it, or undefined
+ */
+export function judgeFollowing(replica: Identity, primary: Identity): Reason | undefined {
+  const same = judgeNode(replica, primary)
+  if (same !== undefined) return same
+  if (replica.region !== primary.region || replica.regionId !== primary.regionId) {
+    return reason(
+      'wrong-region',
+      `a node of region ${replica.region} (${replica.regionId}) cannot be a replica of one of region ` +
+        `${primary.region} (${primary.regionId})`,
+    )
+  }
+  if (primary.role !== 'primary') return notPrimary(primary)
+  if (primary.term < replica.term) return olderTerm(primary, replica.term)
+  if (replica.role === 'primary')
+    return reason(
+      'same-region',
+      `two nodes of region ${primary.region} are primary: make one of them a replica with REPLICAOF`,
+    )
+  return judgeDatabase(replica, primary)
+}
+
+function notPrimary({ region, nodeId, role }: Identity): Reason {
+  const is = role === 'idle' ? 'does not know yet who is primary' : 'is a replica'
+  return reason(
+    'not-primary',
+    `node ${nodeId} of region ${region} ${is}: replicas and other regions link with the primary of a region`,
+  )
+}
+
+function olderTerm({ region, nodeId, term }: Identity, known: number): Reason {
+  return reason(
+    'older-term',
+    `node ${nodeId} of region ${region} was primary in term ${term}, and another one is in term ${known}`,
+  )
+}
+
+function judgeNode(me: Identity, peer: Identity): Reason | undefined {
   if (peer.nodeId === me.nodeId) {
     return peer.region === me.region
       ? reason('same-node', `the address leads back to region ${me.region} itself`)
@@ -75,17 +134,11 @@ export function judgePeer(me: Identity, peer: Identity, others: Iterable<Identit
             'start one of them with an empty folder',
         )
   }
-  if (peer.regionId === me.regionId && peer.region !== me.region) return sameRegionId(me, peer)
-  if (peer.region === me.region) {
-    return reason(
-      'same-region',
-      `two different nodes call themselves region ${me.region}: rename one of them`,
-    )
-  }
-  for (const other of others) {
-    if (other.nodeId === peer.nodeId) continue
-    if (other.regionId === peer.regionId) return sameRegionId(other, peer)
-  }
+  return undefined
+}
+
+/** Both must be nodes of databases of one shape. */
+function judgeDatabase(me: Identity, peer: Identity): Reason | undefined {
   if (peer.partitions !== me.partitions) {
     return reason(
       'partition-count',

@@ -6,67 +6,69 @@
  * the data, and neither needs to know of the other. See PROTOCOL.md.
  *
  * The node tells the mesh what changed (`logAdvanced`, `durableAdvanced`); the mesh gives received
- * batches to `host.apply`. Everything else runs by four clocks: a linger before ops are sent, a linger
+ * batches to `host.apply`. Inside a region the same links carry ops from the primary to its replicas: a
+ * replica has one link, which pulls everything (`following.ts`); its primary knows it apart (`replicas.ts`). Everything else runs by four clocks: a linger before ops are sent, a linger
  * before an acknowledgement is sent, a heartbeat, and the waits of the relay plan.
  *
  * Invariants: (1) at most one link each way per peer; a newer one from the same node replaces the older.
  * (2) Nothing happens after `stop`. (3) Nothing here grows with the backlog of a peer: that is in the log.
  */
 import type { RegionRecord } from '../crdt/membership.ts'
-import type { Origin } from '../crdt/origin.ts'
 import { VersionVector } from '../crdt/version-vector.ts'
 import { CatchUp } from './catch-up.ts'
-import { DurableWaits, type WaitedPeer } from './durable-waits.ts'
-import { judgePeer } from './handshake.ts'
+import { DurableWaits } from './durable-waits.ts'
+import { ExpiryPeers } from './expiry-peers.ts'
+import { Following } from './following.ts'
+import { Gatekeeper } from './gatekeeper.ts'
 import { HeldPublications } from './held-publications.ts'
-import { Inbox } from './inbox.ts'
+import { Inbox, type Source } from './inbox.ts'
 import { type LinkStatus, linkStatus } from './link-status.ts'
-import type { Ack, Status, WireStanding } from './messages.ts'
+import { type Member, Members } from './members.ts'
+import { type Ack, EVERY_REGION, type Status } from './messages.ts'
 import { OpsFrames } from './ops-frame.ts'
 import { OutgoingPublications } from './outgoing-publications.ts'
 import { type HearingReport, Peer } from './peer.ts'
 import type { Identity, Link, LinkEvents, Publication, SyncEnv, SyncHost, Timer, Transport } from './ports.ts'
 import { decodePublications } from './publication.ts'
 import { Puller } from './puller.ts'
-import { hasLeft, linkDown, type Reason, reason } from './reason.ts'
+import { hasLeft, linkDown, ProtocolViolation, type Reason, reason } from './reason.ts'
 import { opsOfRegion } from './region-vector.ts'
 import { RelayPlan } from './relay-plan.ts'
+import { Replicas } from './replicas.ts'
 import { ServerLink } from './server-link.ts'
-import type { PeerAddress, SyncSettings } from './settings.ts'
+import type { SyncSettings } from './settings.ts'
 import { SnapshotFetch } from './snapshot-fetch.ts'
 import { type CutMember, type Holdup, StableCut, type Standing } from './stable-cut.ts'
-import { fencesFromWire, ownStanding, standingFromWire, standingToWire } from './standings.ts'
-
-/** A peer with both of its links. */
-interface Member {
-  readonly peer: Peer
-  readonly puller: Puller
-  /** What its clients published and not everybody here may know yet. */
-  readonly held: HeldPublications
-  server: ServerLink | undefined
-}
+import { fencesFromWire, standingFromWire, standingsOf } from './standings.ts'
 
 export class Mesh {
   readonly #host: SyncHost
   readonly #transport: Transport
   readonly #env: SyncEnv
   readonly #settings: SyncSettings
-  readonly #inbox: Inbox<Puller>
+  readonly #inbox: Inbox<Source>
   readonly #catchUp: CatchUp
   readonly #plan: RelayPlan
   /** Where all regions stand, and what nothing can be minted against any more. */
   readonly cut: StableCut
+  /** Whom the removal of due keys waits for. */
+  readonly expiry: ExpiryPeers
   readonly #snapshots: SnapshotFetch
   readonly #frames = new OpsFrames()
-  readonly #members = new Map<string, Member>()
+  readonly #members = new Members()
   /** Accepted links whose handshake is not done. */
   readonly #strangers = new Set<ServerLink>()
   readonly #publications: OutgoingPublications
+  /** Those of other regions, for replicas. */
+  readonly #onward: OutgoingPublications
   readonly #waits: DurableWaits
+  readonly #gatekeeper: Gatekeeper
+  /** Nodes of this region that pull from this one. */
+  readonly replicas: Replicas
+  /** The link to the primary that this node follows; undefined when it follows none. */
+  following: Following | undefined
   /** The epoch of the own region that the links were opened with. */
   #ownEpoch: number
-  /** When this was made, our monotonic clock: a region never heard counts as heard then. */
-  readonly #madeMs: number
   #state: 'new' | 'running' | 'stopped' = 'new'
   /** This node can take ops in. */
   #pulls = true
@@ -80,33 +82,50 @@ export class Mesh {
     this.#transport = transport
     this.#env = env
     this.#settings = settings
-    this.#madeMs = env.monoMs()
     this.#inbox = new Inbox(host, settings)
     const released = (): void => this.#took()
     this.#catchUp = new CatchUp({ host, env, settings, inbox: this.#inbox, released })
     this.#publications = new OutgoingPublications(settings.publicationBytesMax)
+    this.#onward = new OutgoingPublications(settings.publicationBytesMax)
     this.#waits = new DurableWaits({
-      peers: () => this.#waitedPeers(),
+      peers: () => this.#members.waited(),
       after: (delayMs, task) => env.after(delayMs, task),
+    })
+    this.#gatekeeper = new Gatekeeper({
+      host,
+      peer: (region) => this.#members.get(region)?.peer,
+      linked: () => this.#members.linked(),
+    })
+    this.replicas = new Replicas({
+      applied: host.applied,
+      durable: () => host.replication.durable,
+      nowMs: () => env.monoMs(),
+      changed: () => host.replication.replicasChanged(),
     })
     this.#plan = new RelayPlan(host.identity.regionId)
     this.#snapshots = new SnapshotFetch({
       host,
       env,
-      givers: () => this.#pullers(),
+      givers: () => this.#members.pullers(),
       adopted: () => this.#adopted(),
     })
     this.cut = new StableCut(host)
+    this.expiry = new ExpiryPeers({ host, env, settings, cut: this.cut, peers: () => this.#members.peers() })
     this.#ownEpoch = host.identity.epoch
-    for (const address of settings.peers) this.#addMember(address)
+    for (const name of new Set(settings.peers.map((peer) => peer.name)))
+      this.#addMember(name, this.#urlsOf(name))
     this.membershipChanged()
   }
 
-  #addMember(address: PeerAddress): Member {
-    const peer = new Peer(address, (sentence) => this.#host.report(sentence))
-    const held = new HeldPublications(this.#settings.publicationBytesMax, (one) => this.#host.published(one))
+  #urlsOf(region: string): string[] {
+    return this.#settings.peers.filter(({ name }) => name === region).map(({ url }) => url)
+  }
+
+  #addMember(name: string, urls: readonly string[]): Member {
+    const peer = new Peer(name, urls, (sentence) => this.#host.report(sentence))
+    const held = new HeldPublications(this.#settings.publicationBytesMax, (one) => this.#published(one))
     const member: Member = { peer, puller: this.#pullerOf(peer, held), held, server: undefined }
-    this.#members.set(peer.name, member)
+    this.#members.add(member)
     return member
   }
 
@@ -136,7 +155,7 @@ export class Mesh {
 
   /** A region that is not in the configuration has joined. */
   #welcomeRegion({ regionId, name, url }: RegionRecord): void {
-    const member = this.#addMember({ name, url })
+    const member = this.#addMember(name, [url])
     member.peer.regionId = regionId
     this.#join(member)
   }
@@ -145,14 +164,49 @@ export class Mesh {
   #beginAnew(epoch: number): void {
     this.#ownEpoch = epoch
     const why = reason('superseded', `region ${this.#host.identity.region} opens its links anew, as a member`)
-    for (const { puller, server } of this.#members.values()) {
+    for (const { puller, server } of this.#members) {
       puller.giveUp(why)
       server?.end(why)
     }
   }
 
   #join({ peer, puller }: Member): void {
-    if (this.#state === 'running' && this.#pulls && !peer.paused) puller.start()
+    const { role, region } = this.#host.identity
+    const isSource = role === 'primary' || (role === 'replica' && peer.name === region)
+    if (this.#state === 'running' && this.#pulls && isSource && !peer.paused) puller.start()
+  }
+
+  /** This node is primary from now on: it links with the other regions, and takes replicas. */
+  lead(): void {
+    this.leave()
+    this.cut.lead()
+    for (const member of this.#members) this.#join(member)
+  }
+
+  /** This node follows its primary from now on, and has a link with nobody else. */
+  follow(url: string): void {
+    this.leave()
+    const { region, regionId } = this.#host.identity
+    const member = this.#addMember(region, [url])
+    member.peer.regionId = regionId
+    const { cut } = this
+    const parts = { host: this.#host, env: this.#env, settings: this.#settings, cut }
+    this.following = new Following(member.puller, parts)
+    this.#join(member)
+  }
+
+  /** This node has a link with nobody from now on. */
+  leave(): void {
+    const why = reason('not-primary', `a node of region ${this.#host.identity.region} has changed its role`)
+    for (const { puller, server } of this.#members) {
+      puller.stop(why)
+      server?.end(why)
+    }
+    for (const link of [...this.replicas.links()]) link.end(why)
+    this.replicas.clear()
+    this.following?.stop()
+    this.following = undefined
+    this.#members.delete(this.#host.identity.region)
   }
 
   #removeMember(member: Member): void {
@@ -165,24 +219,12 @@ export class Mesh {
 
   /** Links made before the region was suspended end: what flows over them would no longer count. */
   #endIfBehind({ puller, server }: Member): void {
-    const why = puller.identity === undefined ? undefined : this.#isBehind(puller.identity)
+    const why = puller.identity === undefined ? undefined : this.#gatekeeper.isBehind(puller.identity)
     if (why !== undefined) puller.giveUp(why)
     if (server?.identity === undefined) return
-    const behind = this.#isBehind(server.identity)
+    const behind = this.#gatekeeper.isBehind(server.identity)
     if (server.isStale) server.offerSnapshot()
     else if (behind !== undefined) server.end(behind)
-  }
-
-  /** The peer does not know yet that its region was suspended, or that it may come back. */
-  #isBehind({ region, regionId, epoch }: Identity): Reason | undefined {
-    const { membership } = this.#host
-    const known = membership.epochOf(regionId)
-    // Who knows of a later change of its own was not left behind: this node was.
-    if (epoch > known || (epoch === known && membership.statusOf(regionId) === 'member')) return undefined
-    return reason(
-      'region-behind',
-      `region ${region} was away for too long and has to take a snapshot before its ops count again`,
-    )
   }
 
   #pullerOf(peer: Peer, held: HeldPublications): Puller {
@@ -194,18 +236,29 @@ export class Mesh {
       inbox: this.#inbox,
       catchUp: this.#catchUp,
       snapshots: this.#snapshots,
-      judge: (identity) => this.#judgeServer(peer, identity),
-      relays: () => this.#plan.relayedBy(peer.name),
+      judge: (identity) => this.#gatekeeper.judgeServer(peer, identity),
+      relays: () => (this.#isFollowed(peer) ? [EVERY_REGION] : this.#plan.relayedBy(peer.name)),
       changed: () => {
         if (!this.#members.get(peer.name)?.puller.streaming) held.clear()
         this.#replanNow()
       },
       took: () => this.#took(),
       heard: (status) => this.#heard(peer, status),
-      welcomed: (joined) => this.#host.welcomed(joined),
+      welcomed: (identity, joined) => this.#welcomed(peer, identity, joined),
+      led: (term) => this.#host.replication.handedOver(term),
       told: (bytes) => this.#told(held, bytes),
       delivered: (origin, seq) => this.#members.get(peer.name)?.server?.has(origin, seq),
     })
+  }
+
+  /** @param joined  by which op the own region joined or came back */
+  #welcomed(peer: Peer, identity: Identity, joined: VersionVector): void {
+    if (!this.#isFollowed(peer)) {
+      this.#host.welcomed(joined)
+      return
+    }
+    this.#host.replication.followed(identity)
+    this.following?.heard(peer.applied!, 0)
   }
 
   /** Listens for peers and dials them. Rejects when listening fails. */
@@ -214,7 +267,7 @@ export class Mesh {
     if (this.#state !== 'new') return
     this.#state = 'running'
     this.#beatLater()
-    for (const member of this.#members.values()) this.#join(member)
+    for (const member of this.#members) this.#join(member)
   }
 
   /**
@@ -224,43 +277,53 @@ export class Mesh {
   async stop(why = 'the node is stopping'): Promise<void> {
     if (this.#state === 'stopped') return
     const goodbye = reason('stopping', why)
-    for (const { server } of this.#members.values()) server?.pump()
+    for (const link of this.#servers()) link.pump()
     this.#state = 'stopped'
     for (const timer of [this.#heartbeat, this.#linger, this.#ackLinger, this.#replan]) timer?.cancel()
     this.#catchUp.stop()
     this.#waits.stop()
     this.#snapshots.stop()
     for (const stranger of this.#strangers) stranger.end(goodbye)
-    for (const { puller, server } of this.#members.values()) {
-      puller.stop(goodbye)
-      server?.end(goodbye)
-    }
+    for (const link of [...this.#servers()]) link.end(goodbye)
+    for (const puller of this.#members.pullers()) puller.stop(goodbye)
+    this.following?.stop()
     await this.#transport.close()
+  }
+
+  /** Every link by which somebody pulls from here: regions first, then replicas. */
+  *#servers(): IterableIterator<ServerLink> {
+    yield* this.#members.servers()
+    yield* this.replicas.links()
   }
 
   /** Records that may travel were added to the log. */
   logAdvanced(): void {
+    // The primary may wait with its replies until this node has them.
+    if (this.following !== undefined) this.following.puller.acknowledge()
     if (this.#linger !== undefined || this.#state !== 'running') return
     this.#linger = this.#env.after(this.#settings.lingerMs, () => this.#pump())
   }
 
   /** Clients of this node have published: sent beside the next ops, to the peers that are connected. */
   publish(publication: Publication): void {
-    if (this.#state !== 'running' || this.#members.size === 0) return
+    if (this.#state !== 'running') return
     this.#publications.add(publication)
     this.logAdvanced()
   }
 
   /** Published messages that found a peer, or this node, too slow to be told, since the start. */
   get droppedPublications(): number {
-    let { dropped } = this.#publications
-    for (const { held } of this.#members.values()) dropped += held.dropped
+    let dropped = this.#publications.dropped + this.#onward.dropped
+    for (const { held } of this.#members) dropped += held.dropped
     return dropped
   }
 
-  *#publicationPeers(): IterableIterator<(message: Uint8Array) => boolean> {
-    for (const { server } of this.#members.values())
-      if (server !== undefined) yield (message) => server.publish(message)
+  /** Clients of another region have published that. Replicas hear no region but their own. */
+  #published(publication: Publication): void {
+    this.#host.published(publication)
+    if (this.replicas.isEmpty) return
+    this.#onward.add(publication)
+    this.logAdvanced()
   }
 
   /** @throws ProtocolViolation */
@@ -273,7 +336,7 @@ export class Mesh {
   /** `host.durable` advanced. */
   durableAdvanced(): void {
     if (this.#state !== 'running') return
-    for (const { puller } of this.#members.values()) if (puller.isHurried) puller.acknowledge()
+    for (const puller of this.#members.pullers()) if (puller.isHurried) puller.acknowledge()
     this.#acknowledgeSoon()
   }
 
@@ -285,7 +348,7 @@ export class Mesh {
    * @returns false when there is no such peer
    */
   setLink(region: string, up: boolean): boolean {
-    const chosen = region === 'ALL' ? [...this.#members.values()] : [this.#members.get(region)]
+    const chosen = region === 'ALL' ? [...this.#members] : [this.#members.get(region)]
     for (const member of chosen) {
       if (member === undefined) return false
       this.#setMember(member, up)
@@ -306,22 +369,18 @@ export class Mesh {
 
   /** Rebuilds this node from a snapshot of whichever peer is linked, unless one is fetched already. */
   rebuild(): void {
-    for (const { puller } of this.#members.values()) {
+    for (const puller of this.#members.pullers()) {
       if (!puller.streaming) continue
       this.#snapshots.resync(puller, 'this node holds ops that count no more')
       return
     }
   }
 
-  *#pullers(): IterableIterator<Puller> {
-    for (const { puller } of this.#members.values()) yield puller
-  }
-
   /** `host.applied` has advanced by a snapshot, and so has `host.durable`. */
   #adopted(): void {
     this.#inbox.jumped()
     this.cut.rebuilt()
-    for (const { server } of this.#members.values()) server?.adopted()
+    for (const link of this.#servers()) link.adopted()
     this.#took()
     this.durableAdvanced()
     this.#replanNow()
@@ -334,25 +393,27 @@ export class Mesh {
    */
   stopPulling(why: Reason): void {
     this.#pulls = false
-    for (const { puller } of this.#members.values()) puller.stop(why)
+    for (const puller of this.#members.pullers()) puller.stop(why)
   }
 
   resumePulling(): void {
     if (this.#pulls) return
     this.#pulls = true
-    for (const member of this.#members.values()) this.#join(member)
+    for (const member of this.#members) this.#join(member)
   }
 
   links(): LinkStatus[] {
-    return [...this.#members.values()].map(({ peer, puller, server }) =>
-      linkStatus(this.#host, peer, this.#env.monoMs(), {
-        pull: puller.state,
-        serve: server === undefined ? 'absent' : 'streaming',
-        relays: this.#plan.relayedBy(peer.name),
-        snapshotIn: this.#snapshots.progressOf(puller),
-        snapshotOut: server?.snapshotProgress,
-      }),
-    )
+    return [...this.#members]
+      .filter(({ peer }) => !this.#isFollowed(peer))
+      .map(({ peer, puller, server }) =>
+        linkStatus(this.#host, peer, this.#env.monoMs(), {
+          pull: puller.state,
+          serve: server === undefined ? 'absent' : 'streaming',
+          relays: this.#plan.relayedBy(peer.name),
+          snapshotIn: this.#snapshots.progressOf(puller),
+          snapshotOut: server?.snapshotProgress,
+        }),
+      )
   }
 
   /** Received batches that wait for others they depend on. */
@@ -362,7 +423,7 @@ export class Mesh {
 
   /** Other regions that count: those that may mint, or may come to. */
   *cutMembers(): IterableIterator<CutMember> {
-    for (const { peer } of this.#members.values()) {
+    for (const peer of this.#members.peers()) {
       const { name, regionId } = peer
       if (regionId !== undefined && this.#host.membership.statusOf(regionId) !== 'member') continue
       yield { name, regionId }
@@ -371,17 +432,12 @@ export class Mesh {
 
   /** When a region itself was last heard, our monotonic clock, milliseconds; undefined for never in this run. */
   heardMs(regionId: number): number | undefined {
-    return this.#peerOf(regionId)?.heardMs
+    return this.#members.peerOf(regionId)?.heardMs
   }
 
   /** What a region last said of whom it hears, over its own link; undefined when it never did. */
   reportOf(regionId: number): HearingReport | undefined {
-    return this.#peerOf(regionId)?.report
-  }
-
-  #peerOf(regionId: number): Peer | undefined {
-    for (const { peer } of this.#members.values()) if (peer.regionId === regionId) return peer
-    return undefined
+    return this.#members.peerOf(regionId)?.report
   }
 
   /** Works the stable cut out anew. @returns who holds it back altogether */
@@ -402,7 +458,7 @@ export class Mesh {
 
   /** Suspended regions that have opened a link to come back. */
   *returning(): IterableIterator<number> {
-    for (const { server } of this.#members.values()) {
+    for (const { server } of this.#members) {
       const regionId = server?.identity?.regionId
       if (regionId !== undefined && this.#host.membership.statusOf(regionId) === 'suspended') yield regionId
     }
@@ -410,54 +466,17 @@ export class Mesh {
 
   /** A peer refuses this node's region as one that has left: the op that says so does not come here any more. */
   get isDisowned(): boolean {
-    for (const { peer } of this.#members.values()) if (peer.lastError?.code === 'region-left') return true
+    for (const peer of this.#members.peers()) if (peer.lastError?.code === 'region-left') return true
     return false
   }
 
   /** What a peer has fsynced, as it last acknowledged; undefined when it was never heard. */
   acknowledged(region: string): VersionVector | undefined {
-    return this.#members.get(region)?.peer.durable
-  }
-
-  /**
-   * The expiry clock before which no member can have minted anything that is not applied here, milliseconds
-   * since the Unix epoch; -Infinity when a member was never heard, Infinity when there is none to wait for.
-   */
-  settledClockMs(): number {
-    let settledMs = Number.POSITIVE_INFINITY
-    for (const { regionId, settled } of this.#expiryPeers()) {
-      if (regionId === undefined) return Number.NEGATIVE_INFINITY
-      settledMs = Math.min(settledMs, settled.settledMs(regionId, this.#host.applied))
-    }
-    return settledMs
-  }
-
-  /** Every member had applied that op when it announced the clock that `settledClockMs` counts. */
-  seenByAll(origin: Origin, seq: number): boolean {
-    for (const { settled } of this.#expiryPeers()) if (!settled.hadApplied(origin, seq)) return false
-    return true
-  }
-
-  /**
-   * Members that the removal of a due key waits for. One that nobody heard for too long is not among them:
-   * what it extends meanwhile may be lost (algorithms.md, Expiry). One that was suspended is, until its origins have
-   * ended: what somebody holds of them may still come.
-   */
-  *#expiryPeers(): IterableIterator<Peer> {
-    const { membership, applied } = this.#host
-    for (const { peer } of this.#members.values()) {
-      const { regionId } = peer
-      const isMember = regionId === undefined || membership.statusOf(regionId) === 'member'
-      if (!isMember && membership.haveEnded(regionId, this.cut.known, applied)) continue
-      const standing = regionId === undefined ? undefined : this.cut.standing(regionId)
-      const unheardMs = this.#env.monoMs() - (standing?.heardMs ?? this.#madeMs)
-      if (unheardMs <= this.#settings.expireTakeoverMs) yield peer
-    }
-  }
-
-  *#waitedPeers(): IterableIterator<WaitedPeer> {
-    for (const { server, peer } of this.#members.values())
-      yield { isConnected: server !== undefined, durable: peer.durable }
+    const peer = this.#members.get(region)?.peer
+    if (peer?.durable !== undefined || this.following === undefined || peer?.regionId === undefined)
+      return peer?.durable
+    // A replica hears of it from its primary.
+    return this.cut.standing(peer.regionId)?.durable
   }
 
   /** How many peers have acknowledged all of `target` as fsynced. */
@@ -474,8 +493,7 @@ export class Mesh {
   awaitDurable(target: VersionVector, timeoutMs: number, done: (count: number) => void): { cancel(): void } {
     return this.#waits.begin(target, timeoutMs, done, () => {
       this.#pump()
-      for (const { server, peer } of this.#members.values())
-        if (!peer.durable?.covers(target)) server?.hurry(target)
+      for (const { server, peer } of this.#members) if (!peer.durable?.covers(target)) server?.hurry(target)
     })
   }
 
@@ -502,57 +520,47 @@ export class Mesh {
       env: this.#env,
       settings: this.#settings,
       frames: this.#frames,
-      judge: (identity) => this.#judgePuller(identity),
+      judge: (identity) => this.#gatekeeper.judgePuller(identity),
       accepted: (accepted, identity) => this.#accepted(accepted, identity),
       acknowledged: (from, ack) => this.#credit(from, ack),
-      standings: () => this.#standings(),
-      isStale: (identity) => this.#isBehind(identity) !== undefined,
+      standings: () => standingsOf(this.#host, this.cut, this.#env.monoMs()),
+      isStale: (identity) => !this.#isOwn(identity) && this.#gatekeeper.isBehind(identity) !== undefined,
+      cuts: () => ({ cut: this.cut.cut.toWire(), announced: this.#host.announced()?.toWire() ?? [] }),
+      rescued: (from, messages) => this.#rescued(from, messages),
       ended: (ended, why) => this.#serverEnded(ended, why),
     })
     this.#strangers.add(server)
     return server.events
   }
 
-  #judgePuller(identity: Identity): Reason | undefined {
-    const objection = judgePeer(this.#host.identity, identity, this.#linkedNodes())
-    if (objection !== undefined) return this.#refused(identity.region, objection)
-    if (this.#host.membership.statusOf(identity.regionId) === 'left') return hasLeft(identity.region)
-    const member = this.#members.get(identity.region)
-    if (member === undefined) {
-      const own = this.#host.identity.region
-      return reason(
-        'unknown-region',
-        `region ${identity.region} is not a peer of region ${own}: add it with 'causeway region add'`,
-      )
+  /** The primary of this region, which this node follows. */
+  #isFollowed({ name }: Peer): boolean {
+    return name === this.#host.identity.region
+  }
+
+  #isOwn({ regionId }: Identity): boolean {
+    return regionId === this.#host.identity.regionId
+  }
+
+  /** A node that was primary before has sent what it holds of this region's ops. */
+  #rescued(link: ServerLink, messages: readonly Uint8Array[]): void {
+    try {
+      for (const message of messages) this.#inbox.take(message, link.source)
+      // What lies behind the end of its origin was not taken.
+      this.#host.replication.rescued(messages)
+    } catch (error) {
+      if (!(error instanceof ProtocolViolation)) throw error
+      link.end({ code: error.code, sentence: error.message })
     }
-    return member.peer.paused ? linkDown(this.#host.identity.region, identity.region) : undefined
-  }
-
-  #judgeServer(peer: Peer, identity: Identity): Reason | undefined {
-    const objection = judgePeer(this.#host.identity, identity, this.#linkedNodes())
-    if (objection !== undefined) return objection
-    if (identity.region === peer.name) return this.#isBehind(identity)
-    return reason(
-      'wrong-region',
-      `at the address of region ${peer.name} region ${identity.region} answers: correct the peers`,
-    )
-  }
-
-  /** Shows the refusal in this node's own status as well. */
-  #refused(region: string, why: Reason): Reason {
-    this.#members.get(region)?.peer.failed(why)
-    return why
-  }
-
-  *#linkedNodes(): IterableIterator<Identity> {
-    for (const { puller, server } of this.#members.values()) {
-      if (puller.identity !== undefined) yield puller.identity
-      if (server?.identity !== undefined) yield server.identity
-    }
+    this.#took()
   }
 
   #accepted(server: ServerLink, identity: Identity): void {
     this.#strangers.delete(server)
+    if (this.#isOwn(identity)) {
+      this.replicas.accepted(server, identity)
+      return
+    }
     const member = this.#members.get(identity.region)!
     const { peer } = member
     const older = member.server
@@ -566,6 +574,7 @@ export class Mesh {
 
   #serverEnded(server: ServerLink, why: Reason): void {
     this.#strangers.delete(server)
+    this.replicas.ended(server)
     const region = server.identity?.region
     const member = region === undefined ? undefined : this.#members.get(region)
     if (member?.server !== server) return
@@ -575,6 +584,10 @@ export class Mesh {
   }
 
   #credit(server: ServerLink, ack: Ack): void {
+    if (this.#isOwn(server.identity!)) {
+      this.replicas.acknowledged(server, ack)
+      return
+    }
     const { peer } = this.#members.get(server.identity!.region)!
     const { origins, identity } = this.#host
     const applied = VersionVector.fromWire(origins, ack.applied)
@@ -582,8 +595,8 @@ export class Mesh {
     peer.heardMs = nowMs
     // What a region that is behind has counts for nothing until it has come back.
     if (server.isStale) return
-    peer.announce(applied, ack.clockMs, nowMs)
     peer.durable = VersionVector.fromWire(origins, ack.durable)
+    peer.announce(applied, peer.durable, ack.clockMs, nowMs)
     this.#stands({
       regionId: server.identity!.regionId,
       origin: origins.intern(ack.origin),
@@ -593,10 +606,7 @@ export class Mesh {
     })
     this.#host.stood()
     peer.lag.applied(opsOfRegion(applied, identity.regionId))
-    if (ack.echoMs > 0) {
-      peer.roundTripMs = Math.max(0, Math.round(nowMs - ack.echoMs))
-      peer.skewMs = Math.round(ack.wallMs + peer.roundTripMs / 2 - this.#env.wallMs())
-    }
+    peer.answered(ack, nowMs, this.#env.wallMs())
     server.hasAll(applied)
     this.#waits.finishMet()
   }
@@ -606,32 +616,28 @@ export class Mesh {
     this.#linger = undefined
     const nowMs = this.#env.monoMs()
     const opCount = opsOfRegion(this.#host.applied, this.#host.identity.regionId)
-    for (const { peer, server } of this.#members.values()) {
+    for (const { peer, server } of this.#members) {
       peer.lag.minted(opCount, nowMs, this.#settings.ackLingerMs)
       server?.pump()
     }
-    if (this.#publications.isEmpty) return
-    const { applied, latin1 } = this.#host
-    this.#publications.send(applied.toWire(), latin1, this.#publicationPeers())
+    for (const link of this.replicas.links()) link.pump()
+    this.#publications.send(this.#host, this.#servers())
+    this.#onward.send(this.#host, this.replicas.links())
   }
 
-  #standings(): WireStanding[] {
-    const nowMs = this.#env.monoMs()
-    const standings = [ownStanding(this.#host)]
-    for (const standing of this.cut.standings) standings.push(standingToWire(standing, nowMs))
-    return standings
-  }
-
-  #heard(peer: Peer, { standings, unheard }: Status): void {
+  #heard(peer: Peer, status: Status): void {
+    const { standings, unheard } = status
     const { origins, identity, membership } = this.#host
     const nowMs = this.#env.monoMs()
+    const isFollowed = this.#isFollowed(peer)
+    if (isFollowed) this.following?.learn(status)
     peer.report = { atMs: nowMs, unheardMs: new Map(unheard) }
     for (const standing of standings) {
       const { regionId } = standing
       // One that is suspended here may be back by now: a node that returns itself has to hear that it knows.
       if (membership.statusOf(regionId) === 'left') continue
       const heard = standingFromWire(origins, standing, nowMs)
-      if (regionId === identity.regionId) this.cut.remembered(heard)
+      if (regionId === identity.regionId && !isFollowed) this.cut.remembered(heard)
       else this.#stands(heard)
     }
     this.#host.stood()
@@ -646,7 +652,7 @@ export class Mesh {
   }
 
   #took(): void {
-    for (const { puller, held } of this.#members.values()) {
+    for (const { puller, held } of this.#members) {
       puller.hurryAlong()
       held.release(this.#host.applied)
     }
@@ -658,7 +664,7 @@ export class Mesh {
     if (this.#ackLinger !== undefined || this.#state !== 'running') return
     this.#ackLinger = this.#env.after(this.#settings.ackLingerMs, () => {
       this.#ackLinger = undefined
-      for (const { puller } of this.#members.values()) puller.acknowledge()
+      for (const puller of this.#members.pullers()) puller.acknowledge()
     })
   }
 
@@ -666,10 +672,9 @@ export class Mesh {
     this.#heartbeat = this.#env.after(this.#settings.heartbeatMs, () => {
       const nowMs = this.#env.monoMs()
       for (const stranger of this.#strangers) stranger.beat(nowMs)
-      for (const { puller, server } of this.#members.values()) {
-        puller.beat(nowMs)
-        server?.beat(nowMs)
-      }
+      for (const puller of this.#members.pullers()) puller.beat(nowMs)
+      for (const link of this.#servers()) link.beat(nowMs)
+      this.replicas.beat(nowMs)
       this.#snapshots.beat(nowMs)
       this.#replanNow()
       if (this.#state === 'running') this.#beatLater()
@@ -680,7 +685,7 @@ export class Mesh {
     if (this.#state !== 'running') return
     this.#replan?.cancel()
     this.#replan = undefined
-    const candidates = [...this.#members.values()].map(({ peer, puller }) => ({
+    const candidates = [...this.#members].map(({ peer, puller }) => ({
       name: peer.name,
       regionId: peer.regionId,
       open: puller.streaming && !puller.isTrimmed,
@@ -690,6 +695,6 @@ export class Mesh {
     if (checkAfterMs < Number.POSITIVE_INFINITY) {
       this.#replan = this.#env.after(checkAfterMs, () => this.#replanNow())
     }
-    for (const { puller } of this.#members.values()) puller.adjust()
+    for (const puller of this.#members.pullers()) puller.adjust()
   }
 }

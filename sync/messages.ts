@@ -2,8 +2,9 @@
  * messages.ts: what two nodes say to each other, as types and as bytes. PROTOCOL.md is the document.
  *
  * A message is one type byte and a body. `ops` carries whole log records, one behind the other, exactly
- * as they are on disk, `snapshot-part` bytes of a snapshot file, `publish` what clients published; every other body is a MessagePack array of
- * fields in a fixed order. A later version may append fields: a reader takes those it knows.
+ * as they are on disk, and so does `tail`; `snapshot-part` bytes of a snapshot file, `publish` what clients
+ * published; every other body is a MessagePack array of fields in a fixed order. A later version may append
+ * fields: a reader takes those it knows.
  *
  * Invariant: decoding checks every field. What it returns is well-formed whoever sent it, and origin ids
  * in vectors can be interned. Anything else is a ProtocolViolation.
@@ -13,13 +14,13 @@ import { unreachable } from '../crdt/assert.ts'
 import { REGION_ID_MAX } from '../crdt/origin.ts'
 import type { WireVector } from '../crdt/version-vector.ts'
 import { checkControlBytes } from './control-bytes.ts'
-import type { Identity, Unheard } from './ports.ts'
+import { type Identity, ROLES, type Unheard } from './ports.ts'
 import { ProtocolViolation } from './reason.ts'
 
 /** Raised with every change of the wire. */
-export const PROTOCOL_VERSION = 3
+export const PROTOCOL_VERSION = 4
 /** Oldest version still spoken. */
-export const PROTOCOL_VERSION_MIN = 3
+export const PROTOCOL_VERSION_MIN = 4
 
 /** In a relay list: every region. */
 export const EVERY_REGION = 0
@@ -30,6 +31,7 @@ const TEXT_LENGTH_MAX = 4096
 const VECTOR_LENGTH_MAX = 65_536
 const CONFIGURATION_LENGTH_MAX = 1024
 const PARTITIONS_MAX = 1024
+const PORT_MAX = 65_535
 const ORIGIN_ID = /^[1-9][0-9]{0,3}-[0-9a-f]{12}$/
 
 /** Server to puller, first on the link: who I am; prove that you know the secret. */
@@ -105,6 +107,8 @@ export interface Ack {
   readonly wallMs: number
   /** `atMs` of the last status, plus the milliseconds since it arrived; 0 when there was none. */
   readonly echoMs: number
+  /** `atMs` of the last status; 0 when there was none. */
+  readonly sentMs: number
   /** The origin the puller mints under. */
   readonly origin: string
   /** Origins the puller takes no more ops of, durably, with the last one it applied. */
@@ -122,6 +126,9 @@ export interface Status {
   readonly standings: readonly WireStanding[]
   /** Ids of the other members, each with the milliseconds for which the server has not heard it. */
   readonly unheard: readonly Unheard[]
+  /** The stable cut, and what all have announced as such: see `stable-cut.ts` and `crdt/membership.ts`. */
+  readonly cut: WireVector
+  readonly announced: WireVector
 }
 
 /** Puller to server: from now on, this is what I want. */
@@ -189,6 +196,21 @@ export interface Publish {
   readonly bytes: Uint8Array
 }
 
+/**
+ * Replica to primary: whole log records of ops that its region minted and the primary lacks, from `RECORDS_AT` on;
+ * one without records ends the tail.
+ */
+export interface Tail {
+  readonly type: 'tail'
+  readonly bytes: Uint8Array
+}
+
+/** Primary to replica: you hold all that I have, and are primary from now on. I mint nothing any more. */
+export interface Lead {
+  readonly type: 'lead'
+  readonly term: number
+}
+
 export type ControlMessage =
   | Challenge
   | Hello
@@ -204,7 +226,8 @@ export type ControlMessage =
   | SnapshotWait
   | SnapshotBegin
   | SnapshotNone
-export type Message = ControlMessage | Ops | SnapshotPart | Publish
+  | Lead
+export type Message = ControlMessage | Ops | SnapshotPart | Publish | Tail
 
 export const TYPE_BYTE = {
   challenge: 1,
@@ -224,6 +247,8 @@ export const TYPE_BYTE = {
   'snapshot-part': 15,
   'snapshot-none': 16,
   publish: 17,
+  tail: 18,
+  lead: 19,
 } as const satisfies Record<Message['type'], number>
 
 /** Where the records begin in an ops message. */
@@ -242,11 +267,11 @@ export function encodeMessage(message: ControlMessage): Uint8Array {
 }
 
 /** One ops message of these records. */
-export function encodeOps(records: readonly Uint8Array[]): Uint8Array {
+export function encodeOps(records: readonly Uint8Array[], type: 'ops' | 'tail' = 'ops'): Uint8Array {
   let length = RECORDS_AT
   for (const record of records) length += record.length
   const bytes = new Uint8Array(length)
-  bytes[0] = TYPE_BYTE.ops
+  bytes[0] = TYPE_BYTE[type]
   let at = RECORDS_AT
   for (const record of records) {
     bytes.set(record, at)
@@ -268,6 +293,7 @@ export function decodeMessage(bytes: Uint8Array): Message {
   if (bytes[0] === TYPE_BYTE['snapshot-part'])
     return { type: 'snapshot-part', bytes: bytes.subarray(PART_AT) }
   if (bytes[0] === TYPE_BYTE.publish) return { type: 'publish', bytes }
+  if (bytes[0] === TYPE_BYTE.tail) return { type: 'tail', bytes }
   if (bytes.length > CONTROL_BYTES_MAX) throw malformed('a control message that is too long')
   checkControlBytes(bytes, 1)
   const body: unknown = packr.unpack(bytes.subarray(1))
@@ -300,6 +326,7 @@ function fieldsOf(message: ControlMessage): unknown[] {
         message.clockMs,
         message.wallMs,
         message.echoMs,
+        message.sentMs,
         message.origin,
         message.fences,
       ]
@@ -310,6 +337,8 @@ function fieldsOf(message: ControlMessage): unknown[] {
         message.atMs,
         message.standings.map(standingFields),
         message.unheard,
+        message.cut,
+        message.announced,
       ]
     case 'relay':
       return [message.vector, message.relay]
@@ -325,6 +354,8 @@ function fieldsOf(message: ControlMessage): unknown[] {
       return [message.id, message.offset, message.bytes]
     case 'snapshot-none':
       return [message.sentence]
+    case 'lead':
+      return [message.term]
     default:
       return unreachable(message)
   }
@@ -363,6 +394,7 @@ function readMessage(type: number | undefined, from: Fields): ControlMessage {
         clockMs: from.count(),
         wallMs: from.count(),
         echoMs: from.count(),
+        sentMs: from.count(),
         origin: from.originId(),
         fences: from.vector(),
       }
@@ -374,6 +406,8 @@ function readMessage(type: number | undefined, from: Fields): ControlMessage {
         atMs: from.count(),
         standings: from.standings(),
         unheard: from.unheard(),
+        cut: from.vector(),
+        announced: from.vector(),
       }
     case TYPE_BYTE.relay:
       return { type: 'relay', vector: from.vector(), relay: from.regions() }
@@ -391,6 +425,8 @@ function readMessage(type: number | undefined, from: Fields): ControlMessage {
       return { type: 'snapshot-begin', id: from.text(), offset: from.count(), bytes: from.count() }
     case TYPE_BYTE['snapshot-none']:
       return { type: 'snapshot-none', sentence: from.text() }
+    case TYPE_BYTE.lead:
+      return { type: 'lead', term: from.count() }
     default:
       throw malformed(`a message of the unknown type ${type}`)
   }
@@ -398,9 +434,9 @@ function readMessage(type: number | undefined, from: Fields): ControlMessage {
 
 /** An identity as it travels and as the proofs cover it. */
 export function identityFields(identity: Identity): unknown[] {
-  const { region, regionId, nodeId, partitions, version, epoch } = identity
+  const { region, regionId, nodeId, partitions, version, epoch, role, term, host, port } = identity
   const settings = Object.entries(identity.configuration).sort(([a], [b]) => (a < b ? -1 : 1))
-  return [region, regionId, nodeId, partitions, version, settings, epoch]
+  return [region, regionId, nodeId, partitions, version, settings, epoch, role, term, host, port]
 }
 
 function standingFields({ regionId, origin, durable, fences, ageMs }: WireStanding): unknown[] {
@@ -481,6 +517,12 @@ class Fields {
       return [textOf(name), textOf(value)] as const
     })
     const epoch = countOf(from.#next())
+    const roleText = from.text()
+    const role = ROLES.find((one) => one === roleText)
+    if (role === undefined) throw malformed('a role that is none')
+    const term = countOf(from.#next())
+    const host = from.text()
+    const port = countOf(from.#next(), PORT_MAX)
     return {
       region,
       regionId,
@@ -488,6 +530,10 @@ class Fields {
       partitions,
       version,
       epoch,
+      role,
+      term,
+      host,
+      port,
       configuration: Object.fromEntries(settings),
     }
   }

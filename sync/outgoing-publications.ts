@@ -4,9 +4,19 @@
  * Invariant: what is gathered is bounded by `bytesMax`; beyond it messages are dropped and counted.
  */
 import type { Latin1 } from '../crdt/codec/bytes.ts'
-import type { WireVector } from '../crdt/version-vector.ts'
+import type { VersionVector } from '../crdt/version-vector.ts'
 import type { Publication } from './ports.ts'
 import { encodePublications, publicationBytes } from './publication.ts'
+
+export interface PublicationHost {
+  readonly applied: VersionVector
+  readonly latin1?: Latin1
+}
+
+export interface PublicationLink {
+  /** @returns false when it was not sent */
+  publish(message: Uint8Array): boolean
+}
 
 export class OutgoingPublications {
   readonly #bytesMax: number
@@ -19,10 +29,6 @@ export class OutgoingPublications {
     this.#bytesMax = bytesMax
   }
 
-  get isEmpty(): boolean {
-    return this.#gathered.length === 0
-  }
-
   add(publication: Publication): void {
     const bytes = publicationBytes(publication)
     if (this.#bytes + bytes > this.#bytesMax) {
@@ -33,20 +39,13 @@ export class OutgoingPublications {
     this.#gathered.push(publication)
   }
 
-  /**
-   * Sends what was gathered, once for each peer.
-   * @param deps  what is applied here: who is told has to know as much
-   * @param send  to one peer; false when it did not take it
-   */
-  send(
-    deps: WireVector,
-    latin1: Latin1 | undefined,
-    peers: Iterable<(message: Uint8Array) => boolean>,
-  ): void {
+  /** Sends what was gathered, if anything was. Who is told has to know what is applied here: see PROTOCOL.md. */
+  send({ applied, latin1 }: PublicationHost, links: Iterable<PublicationLink>): void {
+    if (this.#gathered.length === 0) return
     const gathered = this.#gathered
     this.#gathered = []
     this.#bytes = 0
-    const message = encodePublications(gathered, deps, latin1)
-    for (const send of peers) if (!send(message)) this.dropped += gathered.length
+    const message = encodePublications(gathered, applied.toWire(), latin1)
+    for (const link of links) if (!link.publish(message)) this.dropped += gathered.length
   }
 }

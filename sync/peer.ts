@@ -7,8 +7,8 @@
 import type { VersionVector } from '../crdt/version-vector.ts'
 import { noTraffic, type Traffic } from './connection.ts'
 import { LagMeter } from './lag-meter.ts'
+import type { Ack } from './messages.ts'
 import type { Reason } from './reason.ts'
-import type { PeerAddress } from './settings.ts'
 import { SettledClock } from './settled-clock.ts'
 
 /** Whom a peer hears. */
@@ -21,7 +21,9 @@ export interface HearingReport {
 
 export class Peer {
   readonly name: string
-  readonly url: string
+  readonly #urls: readonly string[]
+  /** Which of them is dialed. */
+  #at = 0
   readonly traffic: Traffic = noTraffic()
   readonly settled: SettledClock = new SettledClock()
   readonly lag: LagMeter = new LagMeter()
@@ -43,11 +45,25 @@ export class Peer {
   #lastError: Reason | undefined
   readonly #report: (sentence: string) => void
 
-  /** @param report  told once when the link breaks or is refused, for each reason, and when it works again */
-  constructor({ name, url }: PeerAddress, report: (sentence: string) => void) {
+  /**
+   * @param urls  where it may be dialed: at whichever of its nodes is primary
+   * @param report  told once when the link breaks or is refused, for each reason, and when it works again
+   */
+  constructor(name: string, urls: readonly string[], report: (sentence: string) => void) {
     this.name = name
-    this.url = url
+    this.#urls = urls
     this.#report = report
+  }
+
+  /** Where it is dialed now. */
+  get url(): string {
+    return this.#urls[this.#at]!
+  }
+
+  /** Turns to the next address. @returns false when all of them were dialed since the first one */
+  nextAddress(): boolean {
+    this.#at = (this.#at + 1) % this.#urls.length
+    return this.#at !== 0
   }
 
   get lastError(): Reason | undefined {
@@ -68,9 +84,16 @@ export class Peer {
     this.#lastError = undefined
   }
 
-  /** The peer says what it has applied, and its expiry clock at that moment. */
-  announce(applied: VersionVector, clockMs: number, heardMs: number): void {
+  /** It has answered a status. @param nowMs  our monotonic clock @param wallMs  our wall clock */
+  answered({ echoMs, wallMs: theirMs }: Ack, nowMs: number, wallMs: number): void {
+    if (echoMs === 0) return
+    this.roundTripMs = Math.max(0, Math.round(nowMs - echoMs))
+    this.skewMs = Math.round(theirMs + this.roundTripMs / 2 - wallMs)
+  }
+
+  /** The peer says what it has applied and fsynced, and its expiry clock at that moment. */
+  announce(applied: VersionVector, durable: VersionVector, clockMs: number, heardMs: number): void {
     this.applied = applied
-    this.settled.announce(applied, clockMs, heardMs)
+    this.settled.announce(applied, durable, clockMs, heardMs)
   }
 }

@@ -26,6 +26,14 @@ export interface SyncEnv {
   after(delayMs: number, task: () => void): Timer
 }
 
+/**
+ * What a node is in its region. Only a primary mints and has links with other regions; a replica pulls
+ * everything from it; one that is idle does neither.
+ */
+export type Role = 'primary' | 'replica' | 'idle'
+
+export const ROLES: readonly Role[] = ['primary', 'replica', 'idle']
+
 /** Who this node is, as peers check it. */
 export interface Identity {
   readonly region: string
@@ -38,6 +46,12 @@ export interface Identity {
   /** Every database-wide setting as text: a difference refuses the link and is named. */
   readonly configuration: Readonly<Record<string, string>>
   readonly version: string
+  readonly role: Role
+  /** Counts the primaries of the region: the node has heard of none that came later. 0: there was only one. */
+  readonly term: number
+  /** Where clients reach this node, as it says itself; host '' means the address that the link comes from. */
+  readonly host: string
+  readonly port: number
 }
 
 /** A region id, and for how long that region was not heard, milliseconds. */
@@ -82,6 +96,28 @@ export interface Publication {
   readonly message: string
 }
 
+/** The side of a node that the other nodes of its region see. */
+export interface ReplicationHost {
+  /** What is fsynced here. */
+  readonly durable: VersionVector
+  /** As primary: a replica came, acknowledged, or went. */
+  replicasChanged(): void
+  /**
+   * As primary: all that a replica holds of this region's ops and this node lacks, from when that one was primary:
+   * `tail` messages. What still counts under its own dot was applied.
+   * @throws ProtocolViolation
+   */
+  rescued(messages: readonly Uint8Array[]): void
+  /** As replica: the primary has let this node in. */
+  followed(primary: Identity): void
+  /** As replica: the primary has let this node in, or has said where it stands. 0: without its clock. */
+  primaryHeard(announced: VersionVector, clockMs: number): void
+  /** As replica: the primary hands over, and this node holds all that it has. */
+  handedOver(term: number): void
+  /** Another node is known to be primary in a later term than this node's own. */
+  termHeard(term: number): void
+}
+
 export interface SyncHost {
   readonly identity: Identity
   readonly origins: OriginTable
@@ -91,8 +127,12 @@ export interface SyncHost {
   readonly snapshots: SnapshotHost
   /** What this node has applied: live, changes in place. */
   readonly applied: VersionVector
-  /** What of it is fsynced here. Changes only in steps; an acknowledgement names this one. */
+  /**
+   * What of it this node acknowledges: fsynced here, and on every replica that is in sync. Changes only in steps.
+   */
   readonly durable: VersionVector
+  /** What replicas of this region are told and say. */
+  readonly replication: ReplicationHost
   /** The origin this node mints under. */
   readonly origin: Origin
   /** This node may lack what its peers have, and takes no writes before it has it. */
@@ -111,6 +151,8 @@ export interface SyncHost {
   welcomed(joined: VersionVector): void
   /** The other members, each with the milliseconds for which this node has not heard it. */
   unheard(): readonly Unheard[]
+  /** What all that may still mint have announced as the stable cut; undefined when one of them has not. */
+  announced(): VersionVector | undefined
   /** News of where regions stand came in. */
   stood(): void
   /** Clients of a peer published this, and all that they had seen is applied here. */

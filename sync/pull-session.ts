@@ -85,6 +85,8 @@ export class PullSession {
         return [{ do: 'hurry', hurry: message }]
       case 'trimmed':
         return [{ do: 'trimmed' }]
+      case 'lead':
+        return [{ do: 'lead', term: message.term }]
       case 'snapshot-wait':
       case 'snapshot-begin':
       case 'snapshot-part':

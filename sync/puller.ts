@@ -3,7 +3,8 @@
  *
  * Dials, redials with exponential backoff and jitter, and carries out what the pull session asks for.
  * The backoff is reset by the first sign of life behind a welcome, not by the welcome: a link that breaks
- * right after it was opened must not be redialled without a pause.
+ * right after it was opened must not be redialled without a pause. A peer with several addresses is dialed at one
+ * after the other, and only after all of them comes the pause.
  *
  * Invariants: (1) at most one attempt or link at a time; what a former attempt still reports is ignored.
  * (2) What the peer announced but did not send is asked for again: a status is behind all ops sent
@@ -15,7 +16,7 @@ import { VersionVector, type WireVector } from '../crdt/version-vector.ts'
 import type { CatchUp } from './catch-up.ts'
 import { Connection } from './connection.ts'
 import type { Inbox, Source } from './inbox.ts'
-import { EVERY_REGION, type Hurry, type Status, type Wanted, type Welcome } from './messages.ts'
+import { EVERY_REGION, encodeOps, type Hurry, type Status, type Wanted, type Welcome } from './messages.ts'
 import type { Peer } from './peer.ts'
 import type { Identity, Link, LinkEvents, SyncEnv, SyncHost, Timer, Transport } from './ports.ts'
 import { PullSession } from './pull-session.ts'
@@ -23,7 +24,7 @@ import { ProtocolViolation, type Reason, reason } from './reason.ts'
 import type { Action, Judge, SnapshotMessage } from './session.ts'
 import type { SyncSettings } from './settings.ts'
 import type { SnapshotFetch, SnapshotGiver } from './snapshot-fetch.ts'
-import { durableFences } from './standings.ts'
+import { durableFences, durableOf } from './standings.ts'
 
 /** What a puller shares with the others of its node. */
 export interface PullerParts {
@@ -31,7 +32,7 @@ export interface PullerParts {
   readonly env: SyncEnv
   readonly transport: Transport
   readonly settings: SyncSettings
-  readonly inbox: Inbox<Puller>
+  readonly inbox: Inbox<Source>
   readonly catchUp: CatchUp
   readonly snapshots: SnapshotFetch
   /** What forbids a link with the peer that answered. */
@@ -45,11 +46,13 @@ export interface PullerParts {
   /** The peer said where it and others stand. */
   heard(status: Status): void
   /** The peer let us in, and knows by which op our region joined or came back. */
-  welcomed(joined: VersionVector): void
+  welcomed(identity: Identity, joined: VersionVector): void
   /** Clients of the peer have published. @throws ProtocolViolation */
   told(bytes: Uint8Array): void
   /** The peer delivered ops of that origin up to `seq`. */
   delivered(origin: Origin, seq: number): void
+  /** The peer hands over to this node, which is its replica. */
+  led(term: number): void
 }
 
 export type PullState = 'stopped' | 'waiting' | 'dialing' | 'greeting' | 'streaming'
@@ -117,6 +120,16 @@ export class Puller implements Source, SnapshotGiver {
     return this.peer.applied
   }
 
+  /** Sends ops up the link, to the primary that this node follows. */
+  sendTail(records: readonly Uint8Array[]): void {
+    this.#connection?.sendBytes(encodeOps(records, 'tail'))
+  }
+
+  /** Bytes that the network has not taken yet. */
+  get unsentBytes(): number {
+    return this.#connection?.unsentBytes ?? 0
+  }
+
   request(id: string, offset: number, least: WireVector): void {
     this.#connection?.send({ type: 'fetch', id, offset, least })
   }
@@ -171,6 +184,7 @@ export class Puller implements Source, SnapshotGiver {
       clockMs: host.expiryClockMs(),
       wallMs: env.wallMs(),
       echoMs: this.#echoMs(),
+      sentMs: this.#lastStatus?.atMs ?? 0,
       origin: host.origin.id,
       fences: durableFences(host),
     })
@@ -278,6 +292,9 @@ export class Puller implements Source, SnapshotGiver {
       case 'tell':
         this.#told(action.bytes)
         break
+      case 'lead':
+        this.#parts.led(action.term)
+        break
       case 'hurry':
         this.#hurried(action.hurry)
         break
@@ -318,7 +335,7 @@ export class Puller implements Source, SnapshotGiver {
     this.peer.settled.restart()
     this.#welcomeVector = applied
     this.peer.works()
-    this.#parts.welcomed(VersionVector.fromWire(this.#parts.host.origins, welcome.joined))
+    this.#parts.welcomed(identity, VersionVector.fromWire(this.#parts.host.origins, welcome.joined))
     this.acknowledge()
     this.#parts.changed()
     this.#parts.snapshots.changed()
@@ -374,7 +391,8 @@ export class Puller implements Source, SnapshotGiver {
     this.#failures = 0
     this.#parts.heard(status)
     this.#lastStatus = { atMs: status.atMs, heardMs: env.monoMs() }
-    this.peer.announce(announced, status.clockMs, env.monoMs())
+    const durable = durableOf(this.peer.regionId, status.standings, host.origins)
+    this.peer.announce(announced, durable, status.clockMs, env.monoMs())
     if (this.#suspect !== undefined && this.#lacks(this.#suspect)) this.#askAgain()
     this.#suspect = this.#lacks(announced) ? announced : undefined
     this.#parts.changed()
@@ -456,7 +474,7 @@ export class Puller implements Source, SnapshotGiver {
     this.#hurry = undefined
     this.peer.failed(why)
     if (this.#running) {
-      const delayMs = this.#backoffMs()
+      const delayMs = this.peer.nextAddress() && !wasStreaming ? 0 : this.#backoffMs()
       this.#redial = this.#parts.env.after(delayMs, () => this.redial())
     }
     if (!wasStreaming) return

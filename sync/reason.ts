@@ -16,6 +16,8 @@ const REFUSAL_CODES = [
   'region-left',
   'region-behind',
   'wrong-region',
+  'not-primary',
+  'older-term',
   'link-down',
   'log-unavailable',
 ] as const

@@ -25,6 +25,8 @@ export class ServeSession {
   readonly #terms: ServeTerms
   readonly #nonce: string
   #phase: 'challenging' | 'streaming' | 'ended' = 'challenging'
+  /** The puller is a node of this region. */
+  #isReplica = false
 
   constructor(host: SessionHost, terms: ServeTerms) {
     this.#host = host
@@ -66,6 +68,7 @@ export class ServeSession {
       if (message.type === 'ack') return [{ do: 'credit', ack: message }]
       if (message.type === 'relay') return [{ do: 'serve', wanted: message }]
       if (message.type === 'fetch') return [{ do: 'fetch', fetch: message }]
+      if (message.type === 'tail' && this.#isReplica) return [{ do: 'rescue', bytes: message.bytes }]
     }
     throw misplaced(message)
   }
@@ -84,6 +87,7 @@ export class ServeSession {
     const objection = this.#terms.judge(puller)
     if (objection !== undefined) return refuse(objection)
     this.#phase = 'streaming'
+    this.#isReplica = puller.regionId === server.regionId
     const proof = this.#host.hmac(secret, proofText('server', exchange))
     return [
       send({

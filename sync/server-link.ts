@@ -14,6 +14,7 @@ import type { RegionRecord } from '../crdt/membership.ts'
 import type { Origin } from '../crdt/origin.ts'
 import { VersionVector, type WireVector } from '../crdt/version-vector.ts'
 import { Connection } from './connection.ts'
+import type { Source } from './inbox.ts'
 import { LogTrimmed } from './log-trimmed.ts'
 import {
   type Ack,
@@ -21,6 +22,7 @@ import {
   type Fetch,
   PART_AT,
   RECORDS_AT,
+  type Status,
   type Wanted,
   type WireStanding,
 } from './messages.ts'
@@ -48,6 +50,10 @@ export interface ServerParts {
   isStale(peer: Identity): boolean
   /** What this node says of itself and heard of others. */
   standings(): readonly WireStanding[]
+  /** A replica has sent all that it holds of its region's ops and this node may lack: `tail` messages. */
+  rescued(link: ServerLink, messages: readonly Uint8Array[]): void
+  /** Up to where this node forgets. */
+  cuts(): Pick<Status, 'cut' | 'announced'>
   /** Once, at the end of the link. */
   ended(link: ServerLink, why: Reason): void
 }
@@ -64,6 +70,9 @@ export class ServerLink {
   /** Largest message the peer takes, bytes. */
   #frameBytesMax = Number.POSITIVE_INFINITY
   #resume: Timer | undefined
+  /** What a replica has sent so far of what it holds. */
+  #tail: Uint8Array[] = []
+  #tailBytes = 0
   #ended = false
 
   constructor(link: Link, parts: ServerParts) {
@@ -85,6 +94,17 @@ export class ServerLink {
   /** The node at the other end, once the handshake is done. */
   get identity(): Identity | undefined {
     return this.#identity
+  }
+
+  /** This link as one by which ops come: those of a tail. */
+  get source(): Source {
+    return {
+      delivered: (origin, seq) => this.has(origin, seq),
+      applied: (opCount) => {
+        this.connection.traffic.opsIn += opCount
+      },
+      accused: (why) => this.end(why),
+    }
   }
 
   get events(): LinkEvents {
@@ -148,6 +168,7 @@ export class ServerLink {
       atMs: Math.round(env.monoMs()),
       standings: this.#parts.standings(),
       unheard: host.unheard(),
+      ...this.#parts.cuts(),
     })
   }
 
@@ -162,6 +183,11 @@ export class ServerLink {
     if (message.length > Math.min(room, this.#frameBytesMax)) return false
     this.connection.sendBytes(message)
     return true
+  }
+
+  /** Tells a replica that it is primary from now on. */
+  lead(term: number): void {
+    this.connection.send({ type: 'lead', term })
   }
 
   hurry(until: VersionVector): void {
@@ -264,8 +290,33 @@ export class ServerLink {
         case 'credit':
           this.#parts.acknowledged(this, action.ack)
           break
+        case 'rescue':
+          this.#rescue(action.bytes)
+          break
       }
     }
+  }
+
+  /** Gathers a tail: what of it is minted again has to be so in one turn. */
+  #rescue(message: Uint8Array): void {
+    if (message.length === RECORDS_AT) {
+      const messages = this.#tail
+      this.#tail = []
+      this.#tailBytes = 0
+      this.#parts.rescued(this, messages)
+      return
+    }
+    this.#tail.push(message)
+    this.#tailBytes += message.length
+    const { causalBufferBytesMax } = this.#parts.settings
+    if (this.#tailBytes <= causalBufferBytesMax) return
+    this.end(
+      reason(
+        'buffer-full',
+        `the replica holds more than causal-buffer-bytes (${causalBufferBytesMax}) of ops that its primary lacks: ` +
+          'raise it at the primary',
+      ),
+    )
   }
 
   #serve({ vector, relay }: Wanted): void {

@@ -52,6 +52,10 @@ export type Action =
   | { readonly do: 'fetch'; readonly fetch: Fetch }
   /** Server: the puller has this. */
   | { readonly do: 'credit'; readonly ack: Ack }
+  /** Primary: ops that the replica has and this node may lack; an empty message ends them. */
+  | { readonly do: 'rescue'; readonly bytes: Uint8Array }
+  /** Replica: it is primary from now on. */
+  | { readonly do: 'lead'; readonly term: number }
 
 /** What a session needs of the node. */
 export type SessionHost = Pick<SyncHost, 'identity' | 'hmac' | 'nonce'>

@@ -6,8 +6,9 @@
  * Announcements come faster than ops under load, so two are kept: the oldest that has not settled, and
  * the newest, which takes its place.
  *
- * A peer that had not seen a deadline when it announced may still extend the key that it knows; so beside
- * the clock stands what the peer had applied when it announced it.
+ * A peer that had not seen a deadline when it announced may still extend the key that it knows. So may one that
+ * had seen it and lost it in a power failure. So beside the clock stands what the peer had fsynced when it
+ * announced it.
  *
  * Invariant: the settled clock never goes back.
  * Source: the expiry rule of this project: a removal is minted when no member can still extend.
@@ -18,19 +19,20 @@ import { coversRegion } from './region-vector.ts'
 
 interface Announcement {
   readonly applied: VersionVector
+  readonly durable: VersionVector
   readonly clockMs: number
   readonly heardMs: number
 }
 
 export class SettledClock {
   #settledMs = Number.NEGATIVE_INFINITY
-  #settledVector: VersionVector | undefined
+  #settledDurable: VersionVector | undefined
   #oldest: Announcement | undefined
   #newest: Announcement | undefined
 
   /** @param heardMs  our monotonic clock */
-  announce(applied: VersionVector, clockMs: number, heardMs: number): void {
-    const announcement = { applied, clockMs, heardMs }
+  announce(applied: VersionVector, durable: VersionVector, clockMs: number, heardMs: number): void {
+    const announcement = { applied, durable, clockMs, heardMs }
     if (this.#oldest === undefined) this.#oldest = announcement
     else this.#newest = announcement
   }
@@ -45,16 +47,16 @@ export class SettledClock {
   settledMs(region: number, applied: VersionVector): number {
     while (this.#oldest !== undefined && coversRegion(applied, this.#oldest.applied, region)) {
       this.#settledMs = Math.max(this.#settledMs, this.#oldest.clockMs)
-      this.#settledVector = this.#oldest.applied
+      this.#settledDurable = this.#oldest.durable
       this.#oldest = this.#newest
       this.#newest = undefined
     }
     return this.#settledMs
   }
 
-  /** The peer had applied that op when it announced the settled clock. */
-  hadApplied(origin: Origin, seq: number): boolean {
-    return this.#settledVector !== undefined && this.#settledVector.get(origin) >= seq
+  /** The peer had fsynced that op when it announced the settled clock. */
+  hadFsynced(origin: Origin, seq: number): boolean {
+    return this.#settledDurable !== undefined && this.#settledDurable.get(origin) >= seq
   }
 
   /** When the oldest announcement was heard of which an op is still missing here; undefined for none. */

@@ -56,6 +56,13 @@ interface Account {
   counted: VersionVector | undefined
 }
 
+/** Up to where a primary forgets, and what it had applied then. */
+interface FollowedCut {
+  readonly cut: VersionVector
+  readonly announced: VersionVector
+  readonly applied: VersionVector
+}
+
 export interface CutHost {
   readonly applied: VersionVector
   readonly durable: VersionVector
@@ -72,6 +79,11 @@ export class StableCut {
   /** What this region had acknowledged before, as far as others say so in this run. */
   readonly acknowledgedBefore: VersionVector
   #cut: VersionVector
+  /** As a replica: what the primary has sent and does not count yet. */
+  #oldest: FollowedCut | undefined
+  #newest: FollowedCut | undefined
+  /** As a replica: what was announced as the cut by all, as far as it counts here. */
+  followed: VersionVector | undefined
 
   constructor(host: CutHost) {
     this.#host = host
@@ -83,6 +95,36 @@ export class StableCut {
   /** The cut as it was last worked out. */
   get cut(): VersionVector {
     return this.#cut
+  }
+
+  /**
+   * As a replica: the cut of the primary, and what was announced, when that one had applied `applied`. They count once all
+   * of that is applied here: until then an op may come that was minted without having seen what lies below.
+   */
+  follow(cut: VersionVector, announced: VersionVector, applied: VersionVector): void {
+    this.#takeFollowed()
+    // The older one goes first, or under load none would ever count.
+    if (this.#oldest === undefined) this.#oldest = { cut, announced, applied }
+    else this.#newest = { cut, announced, applied }
+    this.#takeFollowed()
+  }
+
+  #takeFollowed(): void {
+    while (this.#oldest !== undefined && this.#host.applied.covers(this.#oldest.applied)) {
+      const { cut, announced } = this.#oldest
+      cut.join(this.#cut)
+      this.#cut = cut
+      this.followed = announced
+      this.#oldest = this.#newest
+      this.#newest = undefined
+    }
+  }
+
+  /** This node follows nobody any more: it works the cut out itself. */
+  lead(): void {
+    this.#oldest = undefined
+    this.#newest = undefined
+    this.followed = undefined
   }
 
   /** Every op that is applied here or that some standing names: it exists. Changes in place. */

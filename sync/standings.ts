@@ -8,7 +8,7 @@ import type { Origin, OriginTable } from '../crdt/origin.ts'
 import { VersionVector, type WireVector } from '../crdt/version-vector.ts'
 import type { WireStanding } from './messages.ts'
 import type { SyncHost } from './ports.ts'
-import type { Standing } from './stable-cut.ts'
+import type { StableCut, Standing } from './stable-cut.ts'
 
 /** What of a host its standing is made of. */
 export type StandingHost = Pick<SyncHost, 'identity' | 'origin' | 'durable' | 'membership'>
@@ -36,6 +36,13 @@ export function ownStanding(host: StandingHost): WireStanding {
   }
 }
 
+/** What this node says of itself, and has heard of others. @param nowMs  our monotonic clock */
+export function standingsOf(host: StandingHost, cut: StableCut, nowMs: number): WireStanding[] {
+  const standings = [ownStanding(host)]
+  for (const standing of cut.standings) standings.push(standingToWire(standing, nowMs))
+  return standings
+}
+
 export function standingToWire(
   { regionId, origin, durable, fences, heardMs }: Standing,
   nowMs: number,
@@ -58,6 +65,16 @@ export function standingFromWire(origins: OriginTable, standing: WireStanding, n
     fences: fencesFromWire(origins, fences),
     heardMs: nowMs - ageMs,
   }
+}
+
+/** What a region says that it has fsynced; nothing where it does not say. */
+export function durableOf(
+  regionId: number | undefined,
+  standings: readonly WireStanding[],
+  origins: OriginTable,
+): VersionVector {
+  const own = standings.find((standing) => standing.regionId === regionId)
+  return VersionVector.fromWire(origins, own?.durable ?? [])
 }
 
 export function fencesFromWire(origins: OriginTable, fences: WireVector): Map<Origin, number> {

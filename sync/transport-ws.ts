@@ -89,7 +89,6 @@ export class WsTransport implements Transport {
   /** @throws Error that names the address when it cannot be listened on */
   async listen(accept: (link: Link) => LinkEvents): Promise<void> {
     const { host, port, frameBytesMax } = this.#options
-    if (port === undefined) return
     const http = createServer((_request, response) => {
       // Somebody opened the address in a browser.
       response
@@ -101,6 +100,9 @@ export class WsTransport implements Transport {
       const { remoteAddress, remotePort } = request.socket
       this.#attach(socket, request.socket, `${remoteAddress}:${remotePort}`, accept)
     })
+    this.#server = server
+    this.#http = http
+    if (port === undefined) return
     await new Promise<void>((resolve, reject) => {
       const refused = (error: Error): void => {
         reject(new Error(`cannot listen for peers on ${host}:${port}: ${inWords(error)}`))
@@ -114,8 +116,19 @@ export class WsTransport implements Transport {
     })
     const address = http.address()
     this.#port = typeof address === 'object' && address !== null ? address.port : undefined
-    this.#server = server
-    this.#http = http
+  }
+
+  /** A socket that came to another port, and what was read from it already. Before `listen` it is closed. */
+  take(socket: Socket, first: Buffer): void {
+    if (this.#http === undefined || this.#closed) {
+      socket.destroy()
+      return
+    }
+    // Nobody listens for a moment: what flows then would be lost.
+    socket.pause()
+    socket.unshift(first)
+    this.#http.emit('connection', socket)
+    socket.resume()
   }
 
   async close(): Promise<void> {

@@ -5,6 +5,7 @@
  * Plain data, filled in by whoever wires the rooms. Counters only grow while the process lives;
  * names end in their unit. Vectors are keyed by origin id.
  */
+import type { Role } from '../../sync/ports.ts'
 
 export interface NodeStatus {
   readonly region: string
@@ -13,7 +14,7 @@ export interface NodeStatus {
   /** Id of the origin this node mints dots under. */
   readonly origin: string
   readonly uptimeMs: number
-  readonly role: 'primary' | 'replica'
+  readonly role: Role
   /** Ops applied here. */
   readonly vector: Readonly<Record<string, number>>
   /** Ops applied here that are fsynced. */

@@ -22,6 +22,7 @@ export const NODE_EXAMPLE = [
 const SECTIONS: ReadonlyArray<readonly [Section, string]> = [
   ['identity', 'Identity and data'],
   ['network', 'Clients and ports'],
+  ['replicas', 'Replicas inside the region'],
   ['peers', 'Other regions'],
   ['durability', 'Durability'],
   ['limits', 'Limits'],

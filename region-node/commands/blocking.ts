@@ -1,13 +1,13 @@
 /**
- * blocking.ts: commands whose reply comes later: WAIT, CRDT.WAIT, CRDT.DIGEST.
+ * blocking.ts: commands whose reply comes later: WAIT, WAITAOF, CRDT.WAIT, CRDT.DIGEST.
  *
  * Invariant: a wait ends exactly once: by its answer, which is sent and lets the client go on; by `unblock`,
  * when somebody else ends it (CLIENT UNBLOCK); or by `cancel`, when the client has gone, without an answer.
  */
 import type { Session } from './session.ts'
 
-/** A number, a bulk string, or undefined for nil. */
-export type LaterReply = number | string | undefined
+/** A number, numbers, a bulk string, or undefined for nil. */
+export type LaterReply = number | readonly number[] | string | undefined
 
 /**
  * Blocks the session until `begin`'s callback is called with the reply; it may be called at once.
@@ -43,6 +43,12 @@ export function replyLater(
 }
 
 function write({ out }: Session, reply: LaterReply): void {
-  if (typeof reply === 'number') out.integer(reply)
-  else out.bulkOrNil(reply)
+  if (typeof reply === 'number') {
+    out.integer(reply)
+  } else if (typeof reply === 'object') {
+    out.array(reply.length)
+    for (const number of reply) out.integer(number)
+  } else {
+    out.bulkOrNil(reply)
+  }
 }

@@ -80,7 +80,7 @@ function hello(ctx: CommandContext, words: readonly string[]): void {
   out.bulk('mode')
   out.bulk('standalone')
   out.bulk('role')
-  out.bulk('master')
+  out.bulk(ctx.services.replication.state().role === 'primary' ? 'master' : 'replica')
   out.bulk('modules')
   out.array(0)
 }

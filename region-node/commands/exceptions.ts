@@ -11,18 +11,13 @@ export interface Exception {
 
 export const EXCEPTIONS: readonly Exception[] = [
   {
-    commands: [
-      'replicaof',
-      'slaveof',
-      'failover',
-      'psync',
-      'sync',
-      'replconf',
-      'restore-asking',
-      'migrate',
-      'waitaof',
-    ],
-    reason: 'Replicas inside a region are not built yet. Other regions are connected by `causeway region`.',
+    commands: ['psync', 'sync', 'replconf'],
+    reason:
+      "Replicas follow the sync protocol (sync/PROTOCOL.md), not Redis's: REPLICAOF takes a Causeway node.",
+  },
+  {
+    commands: ['restore-asking', 'migrate'],
+    reason: 'Keys do not move between nodes one by one; DUMP and RESTORE copy one.',
   },
   {
     commands: ['module|load', 'module|loadex', 'module|unload'],

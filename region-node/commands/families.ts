@@ -23,6 +23,7 @@ import { objectCommand } from './objects.ts'
 import { persistenceCommands } from './persistence.ts'
 import { pubsubCommands } from './pubsub.ts'
 import { regionCommands } from './regions.ts'
+import { replicationCommands } from './replication.ts'
 import { scriptCommands } from './scripts.ts'
 import { serverCommands } from './server.ts'
 import { setCommands } from './sets.ts'
@@ -72,6 +73,7 @@ export const commandTable = new CommandTable([
   connectionCommands,
   aclCommands,
   serverCommands,
+  replicationCommands,
   persistenceCommands,
   monitoringCommands,
   causewayCommands,

@@ -270,14 +270,6 @@ const latencyCommand = container({
   ],
 })
 
-function role({ services, out }: CommandContext): void {
-  out.array(3)
-  out.bulk('master')
-  out.integer(services.logPosition)
-  // No replicas inside the region in this version; INFO crdt has the other regions.
-  out.array(0)
-}
-
 const LOLWUT = [
   '        .--.       .--.       .--.',
   '   _____/    \\_____/    \\_____/    \\_____',
@@ -328,18 +320,6 @@ export const monitoringCommands = defineCommands([
   },
   slowLogCommand,
   latencyCommand,
-  {
-    name: 'role',
-    arity: 1,
-    categories: ['admin', 'dangerous'],
-    flags: ['noscript', 'loading', 'stale', 'fast'],
-    keys: NO_KEYS,
-    group: 'server',
-    since: '2.8.12',
-    summary: 'Returns the replication role.',
-    complexity: 'O(1)',
-    run: role,
-  },
   {
     name: 'lolwut',
     arity: -1,

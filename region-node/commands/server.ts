@@ -4,11 +4,9 @@
  * Facts and settings are the node's (`services.ts`); here they get the shape that Redis gives them.
  */
 import { commandError, errors } from '../errors.ts'
-import { replyLater } from './blocking.ts'
 import { type CommandContext, type CommandDef, defineCommands, NO_KEYS } from './command.ts'
 import { container, helpOf } from './container.ts'
 import { commandCommand } from './introspection.ts'
-import { parseCount } from './parse.ts'
 
 const noShutdown = commandError('ERR No shutdown in progress.')
 
@@ -57,29 +55,6 @@ function time({ out, services }: CommandContext): void {
 function checkFlushMode(words: readonly string[]): void {
   const mode = words[1]?.toLowerCase()
   if (words.length > 2 || (mode !== undefined && mode !== 'async' && mode !== 'sync')) throw errors.syntax
-}
-
-function wait({ session, inTransaction, services, out }: CommandContext, words: readonly string[]): void {
-  const wanted = parseCount(words[1]!)
-  const timeoutMs = parseTimeout(words[2]!)
-  // A region is one node in this version: no replica can acknowledge. CRDT.WAIT asks the other regions.
-  if (wanted <= 0 || inTransaction) {
-    out.integer(0)
-    return
-  }
-  const begin = (finish: (replicas: number) => void): (() => void) => {
-    // Without a timeout the wait ends with the connection, as in Redis.
-    const timer = timeoutMs > 0 ? services.after(timeoutMs, () => finish(0)) : undefined
-    return () => timer?.cancel()
-  }
-  replyLater(session, begin, 0)
-}
-
-/** Milliseconds. @throws CommandError */
-function parseTimeout(word: string): number {
-  const timeoutMs = parseCount(word, errors.timeoutNotInteger)
-  if (timeoutMs < 0) throw errors.negativeTimeout
-  return timeoutMs
 }
 
 const SHUTDOWN_OPTIONS: ReadonlySet<string> = new Set(['nosave', 'save', 'now', 'force', 'abort'])
@@ -265,20 +240,6 @@ export const serverCommands = defineCommands([
       write.flush('all')
       out.ok()
     },
-  },
-  {
-    name: 'wait',
-    arity: 3,
-    categories: ['connection'],
-    flags: ['noscript'],
-    keys: NO_KEYS,
-    group: 'generic',
-    since: '3.0.0',
-    summary:
-      'Blocks until the asynchronous replication of all preceding write commands sent by the connection is completed.',
-    syntax: 'numreplicas timeout:integer',
-    complexity: 'O(1)',
-    run: wait,
   },
   {
     name: 'shutdown',

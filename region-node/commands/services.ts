@@ -12,6 +12,8 @@ import type { TransferProgress } from '../../sync/snapshot-progress.ts'
 import type { AclFile } from '../acl/acl-file.ts'
 import type { CommandWatch } from '../engine/command-watch.ts'
 import type { ConflictLog } from '../engine/conflict-log.ts'
+import type { HandOver } from '../replication/hand-over.ts'
+import type { ReplicaWaits } from '../replication/replica-waits.ts'
 import type { ScriptHost } from '../scripts/port.ts'
 import type { Session } from './session.ts'
 
@@ -80,6 +82,47 @@ export interface RegionControl {
   list(): readonly RegionState[]
   /** Mints the op by which a region joins, or leaves. @throws CommandError while this node may not mint */
   change(regionId: number, name: string, url: string, status: 'member' | 'left'): void
+}
+
+/** How a replica stands to its primary, in the words of ROLE. */
+export type PrimaryLink = 'connect' | 'connecting' | 'sync' | 'connected'
+
+/** What this node is in its region: INFO replication and ROLE. */
+export interface ReplicationState {
+  readonly role: 'primary' | 'replica' | 'idle'
+  /** Counts the primaries of the region, as far as this node has heard. */
+  readonly term: number
+  /** Ops applied here, from all origins. */
+  readonly offset: number
+  readonly primary:
+    | {
+        /** `host:port` */
+        readonly address: string
+        readonly link: PrimaryLink
+        readonly heardMsAgo: number | undefined
+        /** Why the last link ended, for people. */
+        readonly error: string | undefined
+      }
+    | undefined
+  readonly replicas: readonly {
+    readonly nodeId: string
+    readonly host: string
+    readonly port: number
+    readonly state: 'online' | 'offline'
+    readonly offset: number
+    readonly heardMsAgo: number
+    readonly keepsUp: boolean
+  }[]
+}
+
+export interface ReplicationControl {
+  state(): ReplicationState
+  /** REPLICAOF. @param address  `host:port`; '' for no one @throws CommandError */
+  follow(address: string): void
+  /** WAIT and WAITAOF. See `replication/replica-waits.ts`. */
+  readonly waits: Pick<ReplicaWaits, 'begin' | 'count'>
+  /** FAILOVER. */
+  readonly handOver: Pick<HandOver, 'begin' | 'abort'>
 }
 
 /** Where the memory of a node is: see `memory-figures.ts`. */
@@ -165,6 +208,8 @@ export interface Services {
   readonly sessions: Iterable<Session>
   /** Ends the process in order; resolves nothing: the connection ends. */
   shutdown(): void
+
+  readonly replication: ReplicationControl
 
   /** CRDT.LINK. Unknown names return false. */
   setLink(region: string | 'ALL', up: boolean): boolean

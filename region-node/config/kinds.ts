@@ -162,6 +162,20 @@ export function peers(): Kind<readonly PeerAddress[]> {
   }
 }
 
+/** `host:port` of the node's client port, or the form of `replicaof`: `host port`, `no one`. */
+export function primaryAddress(): Kind<string> {
+  return {
+    words: 'many',
+    shape: 'HOST:PORT',
+    parse(address) {
+      const value = /^\s*no\s+one\s*$/i.test(address) ? '' : address.trim().replace(/\s+/, ':')
+      if (value === '' || isSyncUrl(`ws://${value}`)) return { value }
+      return { refusal: 'argument must be HOST:PORT, the address at which clients reach the primary' }
+    },
+    format: (value) => value,
+  }
+}
+
 /** Redis's form: `class hard soft seconds`, repeated; classes not named keep their limits. */
 export function outputLimits(): Kind<OutputLimits> {
   return {

@@ -80,13 +80,11 @@ const RULES: readonly Rule[] = [
 ]
 
 function brokenPeers({ region, peer }: SettingValues): string | undefined {
-  const names = new Set<string>()
   const urls = new Set<string>()
+  // One region may have several: those of all its nodes.
   for (const { name, url } of peer) {
     if (name === region) return `peer ${name} has the name of this region itself: peers are the other regions`
-    if (names.has(name)) return `peer ${name} is given twice: give each region one address`
-    if (urls.has(url)) return `two peers have the address ${url}: give each region its own`
-    names.add(name)
+    if (urls.has(url)) return `the address ${url} is given twice: give each node of a peer its own`
     urls.add(url)
   }
   return undefined

@@ -22,6 +22,7 @@ import {
   keyspaceEvents,
   outputLimits,
   peers,
+  primaryAddress,
   regionName,
   saveRules,
   text,
@@ -31,6 +32,7 @@ import {
 export type Section =
   | 'identity'
   | 'network'
+  | 'replicas'
   | 'peers'
   | 'durability'
   | 'limits'
@@ -213,7 +215,50 @@ export const SETTINGS = {
     runtime,
   ),
 
-  peer: row('peers', peers(), [], 'Another region and its sync address; repeat it for each region.'),
+  'replica-of': row(
+    'replicas',
+    primaryAddress(),
+    '',
+    'The primary of this region that this node follows; empty: it is primary itself.',
+    runtime,
+  ),
+  'replica-ack': row(
+    'replicas',
+    choice('async', 'sync', 'sync-strict'),
+    'async',
+    'Replies wait for replicas: never, while one keeps up, or always.',
+    runtime,
+  ),
+  'replica-announce-ip': row('replicas', word('address'), '', 'Where clients reach this node, if not there.'),
+  'replica-announce-port': row('replicas', integer(0, 65535), 0, 'Likewise its port; 0: as it listens.'),
+  'replica-priority': row(
+    'replicas',
+    integer(0, INT32_MAX),
+    100,
+    'As INFO tells it; a lower one is preferred.',
+    runtime,
+  ),
+  'min-replicas-to-write': row(
+    'replicas',
+    integer(0, 1000),
+    0,
+    'Writes are refused with fewer replicas linked; 0: never.',
+    runtime,
+  ),
+  'min-replicas-max-lag': row(
+    'replicas',
+    integer(0, INT32_MAX),
+    10,
+    'Seconds since a replica was heard, from which on it does not count; 0: any.',
+    runtime,
+  ),
+
+  peer: row(
+    'peers',
+    peers(),
+    [],
+    'Another region and its sync address; repeat it for each, and each of its nodes.',
+  ),
   'sync-secret': row('peers', word(), '', 'Shared secret that regions prove to each other.', {
     secret: true,
   }),

@@ -5,6 +5,9 @@
  *             would be queued is, because a queue takes memory too
  *   disk      writes are refused, and PING, so that a health check notices; reads go on, but under
  *             `appendfsync always` they are held: what they would show may not be durable
+ *   replica   writes are refused: this node mints nothing
+ *   idle      likewise: nobody knows who is primary
+ *   replicas  writes are refused: fewer replicas than `min-replicas-to-write` keep up
  *   loading   everything is refused but what the flag `loading` lets through
  *
  * What comes from peers is not asked: ops that other regions have acknowledged are applied as long as
@@ -16,7 +19,7 @@ import type { CommandDef, CommandFlag } from '../commands/command.ts'
 import { type CommandError, errors } from '../errors.ts'
 import { HeldCommands } from './held-commands.ts'
 
-export type Shortage = 'memory' | 'disk' | 'loading'
+export type Shortage = 'memory' | 'disk' | 'replica' | 'idle' | 'replicas' | 'loading'
 
 export class Admission {
   /** Nothing is refused or held: all that a command looks at while the node is well. */
@@ -55,6 +58,11 @@ export class Admission {
     const wouldQueue = isQueueing && !ENDS_A_QUEUE.has(command.name)
     if (this.has('memory') && (wouldQueue || asks('denyoom'))) return errors.outOfMemory
     if (this.has('disk') && (command.name === 'ping' || asks('write'))) return errors.diskFull
+    if (asks('write')) {
+      if (this.has('replicas')) return errors.noReplicas
+      if (this.has('replica')) return errors.readOnlyReplica
+      if (this.has('idle')) return errors.clusterDown
+    }
     const isReady =
       command.flags.includes('loading') && queued.every(({ flags }) => flags.includes('loading'))
     return this.has('loading') && !isReady ? errors.loading : undefined

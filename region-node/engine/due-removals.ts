@@ -2,10 +2,11 @@
  * due-removals.ts: mints the removal of keys and hash fields that are due and that no member can still extend.
  *
  * Everything that is due was hidden the moment its deadline passed. The removal is an op like any other, so it
- * waits until every member has announced an expiry clock past the deadline. The region whose deadline won goes
- * first; the others leave it a head start. Source: algorithms.md, Expiry.
+ * waits until every member has announced an expiry clock past the deadline, and has the deadline on disk: who loses
+ * it with its power knows the key again as it was before. The region whose deadline won goes first; the others
+ * leave it a head start. Source: algorithms.md, Expiry.
  */
-import { momentOf, winningDeadline } from '../../crdt/deadline.ts'
+import { type Deadlines, momentOf, winningDeadline } from '../../crdt/deadline.ts'
 import type { Dot } from '../../crdt/dot.ts'
 import { hashOf } from '../../crdt/effects/hash-effects.ts'
 import { KeyState } from '../../crdt/key.ts'
@@ -22,7 +23,7 @@ const STEP_MAX = 500
 interface Step {
   readonly nowMs: number
   readonly settledMs: number
-  readonly seenByAll: (deadline: Dot) => boolean
+  readonly isDurableEverywhere: (deadline: Dot) => boolean
 }
 
 export class DueRemovals {
@@ -39,8 +40,8 @@ export class DueRemovals {
 
   /**
    * @param step  `settledMs`: every member has announced an expiry clock past this and its ops up to then are here.
-   *   `seenByAll`: every member had applied the op of that deadline when it announced its clock; one that had not
-   *   could still extend what it knew
+   *   `isDurableEverywhere`: every member had fsynced the op of that deadline when it announced its clock; one that
+   *   had not could still extend what it knew
    * @returns how many keys went, and how many fields of others
    */
   remove(step: Step): { keys: number; fields: number } {
@@ -59,8 +60,8 @@ export class DueRemovals {
     for (const key of [...database.dueKeys(step.nowMs)]) {
       if (removed >= most) break
       const entry = database.get(key)
-      const winner = entry instanceof KeyState ? winningDeadline(entry.deadlines) : undefined
-      if (entry === undefined || !this.#isTime(winner, step)) continue
+      const deadlines = entry instanceof KeyState ? entry.deadlines : undefined
+      if (entry === undefined || !this.#isTime(deadlines, step)) continue
       this.#minter.clear(database.index, key, entry)
       this.#endOp()
       removed++
@@ -76,7 +77,7 @@ export class DueRemovals {
       if (removed >= most) break
       const entry = database.get(key)
       const deadlines = entry === undefined ? undefined : hashOf(entry)?.timed?.byField.get(field)
-      if (!this.#isTime(winningDeadline(deadlines), step)) continue
+      if (!this.#isTime(deadlines, step)) continue
       const fields = byKey.get(key)
       if (fields === undefined) byKey.set(key, [field])
       else fields.push(field)
@@ -89,10 +90,14 @@ export class DueRemovals {
     return removed
   }
 
-  /** Nobody can extend that deadline any more, and it is this region's turn to act on it. */
-  #isTime(deadline: Dot | undefined, { settledMs, seenByAll }: Step): boolean {
-    if (deadline === undefined) return false
-    const isOwn = deadline.origin.region === this.#minter.origin.region
-    return momentOf(deadline) + (isOwn ? 0 : OWNER_HEADSTART_MS) < settledMs && seenByAll(deadline)
+  /** Nobody can extend what has these deadlines any more, and it is this region's turn to act on them. */
+  #isTime(deadlines: Deadlines, { settledMs, isDurableEverywhere }: Step): boolean {
+    const winner = winningDeadline(deadlines)
+    if (winner === undefined) return false
+    const isOwn = winner.origin.region === this.#minter.origin.region
+    const removableMs = momentOf(winner) + (isOwn ? 0 : OWNER_HEADSTART_MS)
+    // Of those that lost, too: each took the place of others, and who lacks it may still hold a longer one of them.
+    const all = Array.isArray(deadlines) ? deadlines : [winner]
+    return removableMs < settledMs && all.every(isDurableEverywhere)
   }
 }

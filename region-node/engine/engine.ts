@@ -443,13 +443,14 @@ export class Engine implements ConflictSink {
   /**
    * Mints the removal of keys that are due and that no member can still extend (algorithms.md, Expiry).
    * @param settledMs  every member has announced an expiry clock past this and its ops up to then are here
-   * @param seenByAll  every member had applied the op of that deadline when it announced its clock: one that
-   *   had not could still extend the key as it knew it
+   * @param isDurableEverywhere  every member had fsynced the op of that deadline when it announced its clock: one
+   *   that had not could still extend the key as it knew it, or as it knows it again after a power failure
    * @returns how many keys and fields went
    */
-  removeDue(settledMs: number, seenByAll: (deadline: Dot) => boolean): number {
+  removeDue(settledMs: number, isDurableEverywhere: (deadline: Dot) => boolean): number {
     if (this.commands.pause.mode !== undefined || this.refusal !== undefined) return 0
-    const removed = this.#dueRemovals.remove({ nowMs: this.clock.read(), settledMs, seenByAll })
+    const nowMs = this.clock.read()
+    const removed = this.#dueRemovals.remove({ nowMs, settledMs, isDurableEverywhere })
     this.expiredCount += removed.keys
     this.commands.settle()
     return removed.keys + removed.fields

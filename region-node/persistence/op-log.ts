@@ -41,7 +41,8 @@ import { TailWriter } from './tail-writer.ts'
 
 export type FsyncPolicy = 'always' | 'everysec' | 'no'
 
-const FSYNC_INTERVAL_MS: Record<FsyncPolicy, number> = { always: 0, everysec: 1000, no: 30_000 }
+/** Longest time from a write to the fsync that follows it. */
+export const FSYNC_INTERVAL_MS: Record<FsyncPolicy, number> = { always: 0, everysec: 1000, no: 30_000 }
 /** How often a write is tried again that the disk had no room for. */
 const ROOM_RETRY_MS = 100
 /**

@@ -40,6 +40,8 @@ export interface Waiting {
   seal(): void
   /** Sends what the oldest `seal` has set apart; without one, everything that waits. */
   flush(): void
+  /** Closes at once: what waits must not be sent. */
+  drop(): void
 }
 
 export interface TurnPort {

@@ -52,12 +52,20 @@ export interface ListenerPorts {
   readonly turn: TurnPort
   readonly limits: ListenerLimits
   readonly log: { warn(message: string): void }
+  /**
+   * Takes a socket by which no client came but a node that wants to follow this one, with what was read of it;
+   * undefined: such are clients that speak nonsense.
+   */
+  readonly peers: ((socket: Socket, first: Buffer) => void) | undefined
 }
 
 /** Connections that the system completes before we accept them, as Redis's `tcp-backlog`. */
 const BACKLOG = 511
 /** A TLS handshake that takes longer is given up. */
 const HANDSHAKE_MS_MAX = 10_000
+const LETTER_G = 71
+/** Enough for the first line of a WebSocket's request. */
+const UPGRADE_BYTES = 256
 
 export class ClientListener {
   readonly traffic: Traffic = { inputBytes: 0, outputBytes: 0 }
@@ -72,6 +80,8 @@ export class ClientListener {
   private readonly open = new Set<Connection>()
   /** Sockets below TLS, those with which a handshake is still going on included. */
   private readonly sockets = new Set<Socket>()
+  /** Sockets that others have now. */
+  private handedOn = 0
   private lastId = 0
   private second: Timer | undefined = undefined
   /** Tells `close` that no client is left. */
@@ -169,7 +179,8 @@ export class ClientListener {
     const closed = [this.plain, this.tls].map(closeServer)
     for (const connection of this.open) connection.drop()
     for (const socket of this.sockets) socket.destroy()
-    await Promise.all(closed)
+    // Sockets that were handed on are closed by others, later, and the server would wait for them.
+    if (this.handedOn === 0) await Promise.all(closed)
     // The server may be closed before its last socket has said so.
     await lastGone
   }
@@ -194,7 +205,15 @@ export class ClientListener {
     )
     const connection = new Connection(socket, session, this.connectionPorts)
     this.open.add(connection)
-    socket.on('data', (chunk: Buffer) => connection.receive(chunk))
+    let isFirst = true
+    socket.on('data', (chunk: Buffer) => {
+      if (isFirst && this.ports.peers !== undefined && asksForUpgrade(chunk)) {
+        this.handOn(socket, chunk, connection, this.ports.peers)
+        return
+      }
+      isFirst = false
+      connection.receive(chunk)
+    })
     socket.on('end', () => connection.receiveEnd())
     socket.on('drain', () => connection.drained())
     socket.on('close', () => {
@@ -202,6 +221,24 @@ export class ClientListener {
       connection.closed()
       if (this.open.size === 0) this.lastGone()
     })
+  }
+
+  /** It was no client but a node, which wants to follow this one. */
+  private handOn(
+    socket: Socket,
+    first: Buffer,
+    connection: Connection,
+    take: NonNullable<ListenerPorts['peers']>,
+  ): void {
+    for (const event of ['data', 'end', 'drain', 'close']) socket.removeAllListeners(event)
+    this.open.delete(connection)
+    connection.closed()
+    if (this.open.size === 0) this.lastGone()
+    this.handedOn++
+    socket.on('close', () => {
+      this.handedOn--
+    })
+    take(socket, first)
   }
 
   /** In Redis's order. */
@@ -217,6 +254,11 @@ export class ClientListener {
       this.everySecond()
     })
   }
+}
+
+/** The line with which a WebSocket begins. What a client would mean by it is an error in Redis's protocol. */
+function asksForUpgrade(chunk: Buffer): boolean {
+  return chunk[0] === LETTER_G && /^GET \/\S* HTTP\/1\.1\r\n/.test(chunk.toString('latin1', 0, UPGRADE_BYTES))
 }
 
 /** A client of this machine, by its address; one that was reset already counts as none. */

@@ -74,6 +74,7 @@ export class HorizonNode extends MemoryHost {
     this.mesh = memoryNode(clock, network, this, peers).mesh
     this.membership.onChange = () => this.mesh.membershipChanged()
     this.keeper = new HorizonKeeper({
+      notPrimary: () => undefined,
       engine: this.engine,
       mesh: this.mesh,
       regionId,

@@ -19,6 +19,7 @@ import type {
   LogRecord,
   LogStream,
   Publication,
+  ReplicationHost,
   SyncHost,
   Unheard,
 } from '../../sync/ports.ts'
@@ -79,6 +80,21 @@ class MemoryLog implements LogStream {
   }
 }
 
+/** A host that has no replicas and is none. */
+function withoutReplicas(host: { readonly durable: VersionVector }): ReplicationHost {
+  return {
+    get durable() {
+      return host.durable
+    },
+    replicasChanged: () => {},
+    followed: () => {},
+    rescued: () => {},
+    primaryHeard: () => {},
+    handedOver: () => {},
+    termHeard: () => {},
+  }
+}
+
 export class MemoryHost implements SyncHost {
   identity: Identity
   readonly origins: OriginTable = new OriginTable()
@@ -92,6 +108,7 @@ export class MemoryHost implements SyncHost {
   readonly publications: Publication[] = []
   hurries = 0
   /** Told after the log grew and after `sync`. */
+  readonly replication: ReplicationHost
   onLog: () => void = () => {}
   onDurable: () => void = () => {}
   readonly #clock: ManualClock
@@ -109,8 +126,13 @@ export class MemoryHost implements SyncHost {
       configuration: { 'stream-id-mode': 'strict' },
       version: '0.0.0',
       epoch: 0,
+      role: 'primary',
+      term: 0,
+      host: '',
+      port: 0,
     }
     this.origin = this.newOrigin()
+    this.replication = withoutReplicas(this)
   }
 
   /** The node after a crash that left it the first `recordCount` records of its log: a new origin, as always. */
@@ -133,6 +155,8 @@ export class MemoryHost implements SyncHost {
   }
 
   welcomed(_joined: VersionVector): void {}
+
+  announced(): undefined {}
 
   unheard(): readonly Unheard[] {
     return []

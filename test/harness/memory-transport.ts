@@ -42,13 +42,13 @@ export class MemoryNetwork {
     this.#options = { ...DEFAULTS, ...options }
   }
 
-  /** The transport of the node at that address; it is dialed as `memory:<address>`. */
+  /** The transport of the node at that address; it is dialed as `memory:<address>` or `ws://<address>:<port>`. */
   transport(address: string): Transport {
     const crashes = this.#crashesOf(address)
     const lives = (): boolean => this.#crashesOf(address) === crashes
     return {
       dial: (url, opened, failed) => {
-        if (lives()) this.#dial(address, url.replace(/^memory:/, ''), lives, opened, failed)
+        if (lives()) this.#dial(address, url.replace(/^memory:|^ws:\/\/|:\d+$/g, ''), lives, opened, failed)
       },
       listen: (accept) => this.#listen(address, accept),
       close: async () => {

@@ -1,12 +1,14 @@
 /**
  * sim-mesh.ts: a few regions of the simulator on a quiet network, for tests that drive them by hand.
+ *
+ * A region may have more nodes than the one that has its name: `A2`, `A3`. They begin as replicas of `A`.
  */
 import type { SettingValues } from '../../region-node/config.ts'
 import type { NodeCore } from '../../region-node/core.ts'
 import type { Reply } from '../../region-node/resp/parse-reply.ts'
 import { MemoryNetwork } from './memory-transport.ts'
 import { Prng } from './prng.ts'
-import { SimClient } from './sim-client.ts'
+import { type SentCommand, SimClient } from './sim-client.ts'
 import { SimClock } from './sim-clock.ts'
 import { SimDisk } from './sim-disk.ts'
 import { SimWallClock } from './sim-env.ts'
@@ -21,12 +23,16 @@ export class SimMesh {
   readonly #nodes = new Map<string, SimNode>()
   readonly #clients = new Map<string, SimClient>()
 
-  /** @param names  one letter each; none is started */
+  /**
+   * @param names  one letter each; none is started
+   * @param more  further nodes of these regions
+   */
   constructor(
     names: string,
     settings: Partial<SettingValues> = {},
     seed = 1,
     observer: SimNodeObserver = quietObserver,
+    more: readonly string[] = [],
   ) {
     const prng = new Prng(seed)
     const { clock } = this
@@ -36,7 +42,9 @@ export class SimMesh {
       monoMs: () => clock.nowMs,
       random: () => chance.random(),
     })
-    for (const [i, name] of [...names].entries()) {
+    const all = [...names, ...more]
+    for (const name of all) {
+      const region = name[0]!
       const own = prng.fork(name)
       const disk = new SimDisk(clock, own.fork('disk'), {
         syncMsMin: 0.1,
@@ -46,15 +54,18 @@ export class SimMesh {
         syncErrorChance: 0,
         pageBytes: 64,
       })
-      const peer = [...names].filter((other) => other !== name)
+      const peer = all.filter((other) => other[0] !== region)
       const node = new SimNode(
         {
-          region: name,
-          'region-id': i + 1,
+          region,
+          'region-id': names.indexOf(region) + 1,
           dir: '/data',
           'sync-port': 1,
           'sync-secret': 'secret',
-          peer: peer.map((other) => ({ name: other, url: `memory:${other}` })),
+          peer: peer.map((other) => ({ name: other[0]!, url: `memory:${other}` })),
+          'replica-announce-ip': name,
+          'replica-announce-port': 1,
+          'replica-of': name === region ? '' : `${region}:1`,
           ...settings,
         },
         {
@@ -65,6 +76,7 @@ export class SimMesh {
           prng: own.fork('process'),
         },
         observer,
+        name,
       )
       this.#nodes.set(name, node)
       this.#clients.set(name, new SimClient(node, () => {}))
@@ -79,7 +91,7 @@ export class SimMesh {
     return this.node(name).core!
   }
 
-  async start(names: string): Promise<void> {
+  async start(names: Iterable<string>): Promise<void> {
     for (const name of names) await this.node(name).start()
   }
 
@@ -88,6 +100,11 @@ export class SimMesh {
     const [sent] = this.#clients.get(name)!.send([words])
     this.clock.advance(ANSWER_MS_MAX, () => sent!.answeredMs !== undefined)
     return sent!.reply
+  }
+
+  /** Sends a command, and lets no time pass. */
+  send(name: string, ...words: string[]): SentCommand {
+    return this.#clients.get(name)!.send([words])[0]!
   }
 
   pass(ms: number): void {
@@ -109,9 +126,10 @@ export class SimMesh {
   }
 
   /** Lets time pass until all of them have applied the same ops. */
-  settle(names: string): void {
+  settle(names: Iterable<string>): void {
+    const [first, ...others] = names
     const vectorOf = (name: string) => this.core(name).applied.toWire().join()
-    this.until(() => [...names].every((name) => vectorOf(name) === vectorOf(names[0]!)))
+    this.until(() => others.every((name) => vectorOf(name) === vectorOf(first!)))
   }
 
   digest(name: string): string {

@@ -1,5 +1,5 @@
 /**
- * sim-node.ts: one region of the simulation: a machine, and on it now and then a process.
+ * sim-node.ts: one node of the simulation: a machine, and on it now and then a process.
  *
  * The process is the real `NodeCore` with the real log, recovery and mesh. The machine is a disk and a wall
  * clock that outlive it. What the log takes in is shown to an observer before anybody else sees it.
@@ -85,12 +85,14 @@ export class SimNode {
   #running: { readonly core: NodeCore; readonly env: SimEnv; readonly transport: SimTransport } | undefined
   #isStopping = false
 
+  /** @param name  its address in the network */
   constructor(
     settings: Partial<SettingValues> & { region: string },
     machine: SimMachine,
     observer: SimNodeObserver,
+    name = settings.region,
   ) {
-    this.name = settings.region
+    this.name = name
     this.machine = machine
     this.#settings = settings
     this.#observer = observer

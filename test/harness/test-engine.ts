@@ -8,7 +8,7 @@ import { type BatchSpan, BatchWriter, openRecord } from '../../crdt/codec/batch.
 import { portableLatin1 } from '../../crdt/codec/bytes.ts'
 import { OriginTable, originId } from '../../crdt/origin.ts'
 import { commandTable } from '../../region-node/commands/families.ts'
-import type { Services } from '../../region-node/commands/services.ts'
+import type { ReplicationControl, Services } from '../../region-node/commands/services.ts'
 import { Session } from '../../region-node/commands/session.ts'
 import { ConflictLog } from '../../region-node/engine/conflict-log.ts'
 import { Engine, type EngineOptions } from '../../region-node/engine/engine.ts'
@@ -33,6 +33,24 @@ export class KeptJournal implements Journal {
 
 /** A fixed start, so that expected stamps and deadlines can be written down: 2024-01-01T00:00:00Z. */
 export const START_MS = 1_704_067_200_000
+
+/** A primary without replicas. @param offset  ops it holds */
+export function lonePrimary(offset: () => number, after: Services['after']): ReplicationControl {
+  const none = { local: 1, replicas: 0 }
+  return {
+    state: () => ({ role: 'primary', term: 0, offset: offset(), primary: undefined, replicas: [] }),
+    follow: () => {},
+    waits: {
+      count: () => none,
+      begin: (_target, { replicas }, timeoutMs, done) => {
+        if (replicas <= 0) done(none)
+        const timer = replicas > 0 && timeoutMs > 0 ? after(timeoutMs, () => done(none)) : undefined
+        return () => timer?.cancel()
+      },
+    },
+    handOver: { begin: () => {}, abort: () => {} },
+  }
+}
 
 export class TestEngine {
   readonly origins = new OriginTable()
@@ -66,18 +84,23 @@ export class TestEngine {
       latin1: portableLatin1,
       scripts: this.scripts,
       scriptLimitMs: 1000,
+      replication: lonePrimary(
+        () => this.engine.applied.opCount,
+        (delayMs, task) => services.after!(delayMs, task),
+      ),
       wallMs: () => this.wallMs,
       digest: (done) => {
         done(this.engine.keyspace.digest())
         return () => {}
       },
     }
+    const all = Object.assign(defaults, services) as Services
     this.engine = new Engine({
       origins: this.origins,
       origin,
       table: commandTable,
       journal: this.journal,
-      services: Object.assign(defaults, services) as Services,
+      services: all,
       conflicts: this.conflicts,
       wallMs: () => this.wallMs,
       random: () => this.#random(),
@@ -87,6 +110,7 @@ export class TestEngine {
       eviction: NO_EVICTION,
       ...options,
     })
+    if (services.applied === undefined) Object.assign(all, { applied: this.engine.applied })
   }
 
   /** mulberry32 */

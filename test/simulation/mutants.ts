@@ -154,18 +154,30 @@ export const MUTANTS: readonly Mutant[] = [
     patches: [
       {
         file: 'region-node/engine/due-removals.js',
-        find: 'momentOf(deadline) + (isOwn ? 0 : OWNER_HEADSTART_MS) < settledMs && seenByAll(deadline)',
-        replace: 'seenByAll(deadline)',
+        find: 'removableMs < settledMs && ',
+        replace: '',
       },
     ],
-    seeds: 200,
+    seeds: 300,
     focus: ['jump', 'expiry'],
   },
   {
     name: 'a due key is removed while a member has not heard of its deadline',
-    patches: [{ file: 'region-node/engine/due-removals.js', find: '&& seenByAll(deadline)', replace: '' }],
+    patches: [
+      { file: 'region-node/engine/due-removals.js', find: '&& all.every(isDurableEverywhere)', replace: '' },
+    ],
     seeds: 300,
     focus: ['cut', 'expiry'],
+  },
+  {
+    name: 'a due key is removed while its deadline can still be lost with the power',
+    patches: [
+      { file: 'sync/expiry-peers.js', find: 'host.durable.get(origin) < seq || ', replace: '' },
+      { file: 'sync/settled-clock.js', find: 'this.#oldest.durable', replace: 'this.#oldest.applied' },
+    ],
+    firstSeed: 1402,
+    seeds: 1,
+    focus: ['dark', 'expiry'],
   },
   {
     name: 'a snapshot is merged key by key',
@@ -268,11 +280,11 @@ export const MUTANTS: readonly Mutant[] = [
     name: 'a due key is removed by a region that has not heard the others',
     patches: [
       {
-        file: 'sync/mesh.js',
-        find: 'settledMs = Math.min(settledMs, settled.settledMs(regionId, this.#host.applied))',
-        replace: 'settledMs = this.#host.expiryClockMs()',
+        file: 'sync/expiry-peers.js',
+        find: 'settledMs = Math.min(settledMs, settled.settledMs(regionId, this.#parts.host.applied))',
+        replace: 'settledMs = this.#parts.host.expiryClockMs()',
       },
-      { file: 'sync/mesh.js', find: 'if (!settled.hadApplied(origin, seq))', replace: 'if (false)' },
+      { file: 'sync/expiry-peers.js', find: '|| !settled.hadFsynced(origin, seq)', replace: '' },
     ],
     seeds: 80,
     focus: ['cut', 'expiry'],

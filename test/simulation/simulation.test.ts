@@ -14,6 +14,8 @@ const FOUND: readonly { readonly seed: number; readonly focus: Focus }[] = [
   { seed: 7120, focus: ['lists'] },
   // A due key was removed when a region was suspended, and an extension that another one still held of it came then.
   { seed: 40532, focus: [] },
+  // A due key was removed, power was lost where only that deadline was not on disk, and the key lived on there.
+  { seed: 1402, focus: ['dark', 'expiry'] },
 ]
 
 describe('the simulation', () => {

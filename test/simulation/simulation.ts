@@ -12,6 +12,7 @@ import { InvariantError } from '../../crdt/assert.ts'
 import type { BatchSpan } from '../../crdt/codec/batch.ts'
 import { crc32c } from '../../crdt/codec/crc32c.ts'
 import type { NodeCore } from '../../region-node/core.ts'
+import { FSYNC_INTERVAL_MS } from '../../region-node/persistence/op-log.ts'
 import type { Reply } from '../../region-node/resp/parse-reply.ts'
 import { StartError } from '../../region-node/start-error.ts'
 import { MemoryNetwork } from '../harness/memory-transport.ts'
@@ -44,7 +45,7 @@ import { Workload } from './workload.ts'
 
 /** Virtual milliseconds in which healed regions must have become equal. */
 const SETTLE_MS_MAX = 300_000
-/** Virtual milliseconds for due keys to go once everything is quiet. */
+/** Virtual milliseconds for due keys to go once everything is quiet and on disk. */
 const EXPIRY_MS = 20_000
 /** Virtual milliseconds that regions have to meet before the faults begin. */
 const FOUNDING_MS = 5000
@@ -266,7 +267,7 @@ class Simulation implements SimNodeObserver, World, Fleet {
     await this.#nemesis.healAll()
     this.#note('healed')
     await this.#settle()
-    this.#pass(EXPIRY_MS)
+    this.#pass(EXPIRY_MS + FSYNC_INTERVAL_MS[this.options.policy])
     await this.#settle()
     for (const checker of this.#checkers) checker.settled?.()
     this.#note(

@@ -16,6 +16,7 @@ import { PROJECT_ROOT } from '../harness/project-root.ts'
 const SECTION_TITLES: Readonly<Record<Section, string>> = {
   identity: 'Identity and data',
   network: 'Clients and ports',
+  replicas: 'Replicas inside the region',
   peers: 'Other regions',
   durability: 'Durability',
   limits: 'Limits',

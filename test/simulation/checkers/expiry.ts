@@ -7,13 +7,14 @@
  */
 import { TAG } from '../../../crdt/effects/effect.ts'
 import { isKeyEffect } from '../../../crdt/registry.ts'
+import { FSYNC_INTERVAL_MS } from '../../../region-node/persistence/op-log.ts'
 import { observe } from '../../harness/observe.ts'
 import { type AnsweredValue, answerOf, type OracleOp } from '../../harness/oracle.ts'
 import type { SimNode } from '../../harness/sim-node.ts'
 import { type Checker, Finding, type World } from '../checker.ts'
 import { Ledger } from '../ledger.ts'
 
-/** Longer than the head start of the region that owns the deadline, and all that is announced. */
+/** Longer than the head start of the region that owns the deadline, and all that is announced once it is on disk. */
 const REMOVAL_MS_MAX = 15_000
 
 export class Expiry implements Checker {
@@ -29,14 +30,15 @@ export class Expiry implements Checker {
   }
 
   #nothingLeft(): void {
-    const { nodes } = this.#world
-    const earliestMs = Math.min(...nodes.map(({ core }) => core!.expiryClockMs()))
+    const { nodes, options } = this.#world
+    const waitMs = REMOVAL_MS_MAX + FSYNC_INTERVAL_MS[options.policy]
+    const latestMs = Math.min(...nodes.map(({ core }) => core!.expiryClockMs())) - waitMs
     for (const { name, core } of nodes) {
       for (const [key, { deadlineMs, states }] of observe(core!.engine.keyspace)) {
-        if (deadlineMs < earliestMs - REMOVAL_MS_MAX)
+        if (deadlineMs < latestMs)
           throw new Finding('expiry', `${name} still holds ${key}, long past its deadline`)
         for (const { type, value } of states)
-          if (type === 'hash' && firstDueMs(value) < earliestMs - REMOVAL_MS_MAX)
+          if (type === 'hash' && firstDueMs(value) < latestMs)
             throw new Finding('expiry', `${name} still holds a field of ${key}, long past its deadline`)
       }
     }

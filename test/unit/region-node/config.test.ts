@@ -140,8 +140,8 @@ describe('loadSettings', () => {
     [[...IDENTITY, '--peer', 'B@ws://b:1'], 'there are peers but no sync-port'],
     [[...IDENTITY, '--sync-port', '1', '--peer', 'A@ws://b:1'], 'the name of this region itself'],
     [
-      [...IDENTITY, '--sync-port', '1', '--peer', 'B@ws://b:1', '--peer', 'B@ws://c:1'],
-      'peer B is given twice',
+      [...IDENTITY, '--sync-port', '1', '--peer', 'B@ws://b:1', '--peer', 'B@ws://b:1'],
+      'the address ws://b:1 is given twice',
     ],
     [
       [...IDENTITY, '--sync-port', '1', '--peer', 'B@ws://b:1', '--peer', 'C@ws://b:1'],

@@ -60,6 +60,7 @@ class World {
         },
         endRemint: () => {},
         endTurn: () => {},
+        refusal: undefined,
       },
       log: {
         start: 0,
@@ -77,6 +78,7 @@ class World {
         flushNow: () => {},
       },
       origins: own.origins,
+      turnBegan: () => {},
       latin1: portableLatin1,
       regionId: 1,
       report: (sentence) => this.reports.push(sentence),

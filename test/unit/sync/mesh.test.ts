@@ -150,7 +150,7 @@ describe('replication', () => {
       clock.advance(30_000)
       expectAgreement(nodes)
       for (const { mesh } of nodes) {
-        expect(mesh.settledClockMs()).toBeGreaterThan(clock.wallMs() - 1500)
+        expect(mesh.expiry.settledClockMs()).toBeGreaterThan(clock.wallMs() - 1500)
         for (const link of mesh.links()) {
           expect(link).toMatchObject({
             pull: 'streaming',
@@ -368,40 +368,42 @@ describe('clocks', () => {
   it('settles when the peers were heard and their ops are here', async () => {
     const { clock, network, nodes } = await world(3)
     const [a, b] = nodes as [MemoryNode, MemoryNode]
-    expect(a.mesh.settledClockMs()).toBe(Number.NEGATIVE_INFINITY)
+    expect(a.mesh.expiry.settledClockMs()).toBe(Number.NEGATIVE_INFINITY)
     clock.advance(3000)
-    expect(a.mesh.settledClockMs()).toBeGreaterThan(clock.wallMs() - 1100)
+    expect(a.mesh.expiry.settledClockMs()).toBeGreaterThan(clock.wallMs() - 1100)
     network.cut('A', 'B')
     network.cut('B', 'C')
     b.host.write()
     const cutMs = clock.wallMs()
     clock.advance(20_000)
-    expect(a.mesh.settledClockMs()).toBeLessThanOrEqual(cutMs)
+    expect(a.mesh.expiry.settledClockMs()).toBeLessThanOrEqual(cutMs)
     network.heal('A', 'B')
     network.heal('B', 'C')
     clock.advance(8000)
-    expect(a.mesh.settledClockMs()).toBeGreaterThan(clock.wallMs() - 1100)
+    expect(a.mesh.expiry.settledClockMs()).toBeGreaterThan(clock.wallMs() - 1100)
   })
 
   it('go on after a while without a member that nobody hears, and wait for it again when it is heard', async () => {
     const { clock, network, nodes } = await world(3, { expireTakeoverMs: 60_000 })
-    const [a, , c] = nodes as [MemoryNode, MemoryNode, MemoryNode]
+    const [a, b, c] = nodes as [MemoryNode, MemoryNode, MemoryNode]
     clock.advance(3000)
     network.cut('A', 'C')
     clock.advance(70_000)
     // B hears C, and says so: C is not unheard, and may extend what A would remove.
-    expect(a.mesh.settledClockMs()).toBeLessThan(clock.wallMs() - 60_000)
-    expect(a.mesh.seenByAll(c.host.origin, 1)).toBe(false)
+    expect(a.mesh.expiry.settledClockMs()).toBeLessThan(clock.wallMs() - 60_000)
+    expect(a.mesh.expiry.isDurableEverywhere(c.host.origin, 1)).toBe(false)
     network.cut('B', 'C')
     const cutMs = clock.wallMs()
     clock.advance(55_000)
-    expect(a.mesh.settledClockMs()).toBeLessThan(cutMs)
+    expect(a.mesh.expiry.settledClockMs()).toBeLessThan(cutMs)
     clock.advance(10_000)
-    expect(a.mesh.settledClockMs()).toBeGreaterThan(clock.wallMs() - 1100)
+    expect(a.mesh.expiry.settledClockMs()).toBeGreaterThan(clock.wallMs() - 1100)
     a.host.write()
     clock.advance(3000)
-    expect(a.mesh.settledClockMs()).toBeGreaterThan(clock.wallMs() - 1100)
-    expect(a.mesh.seenByAll(a.host.origin, 1)).toBe(true)
+    for (const { host } of [a, b]) host.sync()
+    clock.advance(3000)
+    expect(a.mesh.expiry.settledClockMs()).toBeGreaterThan(clock.wallMs() - 1100)
+    expect(a.mesh.expiry.isDurableEverywhere(a.host.origin, 1)).toBe(true)
     network.heal('A', 'C')
     network.heal('B', 'C')
     clock.advance(8000)
@@ -410,16 +412,41 @@ describe('clocks', () => {
     network.stall('C', 'B')
     const stalledMs = clock.wallMs()
     clock.advance(8000)
-    expect(a.mesh.settledClockMs()).toBeLessThanOrEqual(stalledMs)
+    expect(a.mesh.expiry.settledClockMs()).toBeLessThanOrEqual(stalledMs)
+  })
+
+  it('count an op when it is on every disk, their own among them', async () => {
+    const { clock, nodes } = await world(2)
+    const [a, b] = nodes as [MemoryNode, MemoryNode]
+    clock.advance(50)
+    a.host.write()
+    const countedAfter = (step: () => void): boolean[] => {
+      step()
+      clock.advance(3000)
+      return [a, b].map(({ host, mesh }) => {
+        expect(mesh.expiry.settledClockMs()).toBeGreaterThan(clock.wallMs() - 1100)
+        return mesh.expiry.isDurableEverywhere(host.origins.intern(a.host.origin.id), 1)
+      })
+    }
+    expect(countedAfter(() => {})).toEqual([false, false])
+    expect(countedAfter(() => b.host.sync())).toEqual([false, false])
+    expect(countedAfter(() => a.host.sync())).toEqual([true, true])
+  })
+
+  it('wait for no disk where a region is alone', async () => {
+    const { nodes } = await world(1)
+    const [a] = nodes as [MemoryNode]
+    a.host.write()
+    expect(a.mesh.expiry.isDurableEverywhere(a.host.origin, 1)).toBe(true)
   })
 
   it('wait for a member never heard as long as for one that fell silent', async () => {
     const { clock, network, nodes } = await world(2, { expireTakeoverMs: 60_000 })
     network.cut('A', 'B')
     clock.advance(59_000)
-    expect(nodes[0]!.mesh.settledClockMs()).toBe(Number.NEGATIVE_INFINITY)
+    expect(nodes[0]!.mesh.expiry.settledClockMs()).toBe(Number.NEGATIVE_INFINITY)
     clock.advance(2000)
-    expect(nodes[0]!.mesh.settledClockMs()).toBe(Number.POSITIVE_INFINITY)
+    expect(nodes[0]!.mesh.expiry.settledClockMs()).toBe(Number.POSITIVE_INFINITY)
   })
 
   it.each(['suspended', 'left'] as const)('do not wait for a region that is %s', async (status) => {
@@ -429,12 +456,12 @@ describe('clocks', () => {
     network.cut('A', 'C')
     network.cut('B', 'C')
     clock.advance(20_000)
-    expect(a.mesh.settledClockMs()).toBeLessThan(clock.wallMs() - 19_000)
+    expect(a.mesh.expiry.settledClockMs()).toBeLessThan(clock.wallMs() - 19_000)
     const at = { origin: a.host.origin, seq: 1, index: 0, hlcHigh: 0, hlcLow: 0 }
     const effect = { tag: TAG.REGION, regionId: 3, name: 'C', url: '', status, epoch: 1 } as const
     a.host.membership.apply(effect, at, a.host.applied)
     a.mesh.membershipChanged()
-    expect(a.mesh.settledClockMs()).toBeGreaterThan(clock.wallMs() - 1100)
+    expect(a.mesh.expiry.settledClockMs()).toBeGreaterThan(clock.wallMs() - 1100)
   })
 
   it('goes on when a peer lost in a crash what it had announced', async () => {
@@ -452,7 +479,7 @@ describe('clocks', () => {
     const reborn = memoryNode(clock, network, new MemoryHost(clock, 'B', 2), ['A'])
     await reborn.mesh.start()
     clock.advance(8000)
-    expect(a.mesh.settledClockMs()).toBeGreaterThan(lostMs)
+    expect(a.mesh.expiry.settledClockMs()).toBeGreaterThan(lostMs)
   })
 
   it('measures skew and round trip', async () => {

@@ -26,7 +26,11 @@ const identity = {
   configuration: { databases: '16', 'stream-id-mode': 'strict' },
   version: '0.1.0',
   epoch: 3,
-}
+  role: 'replica',
+  term: 4,
+  host: '10.0.0.1',
+  port: 6379,
+} as const
 const vector = [
   ['1-9f3c2a71b04e', 7],
   ['1023-000000000001', 2 ** 40],
@@ -54,6 +58,7 @@ const samples: readonly ControlMessage[] = [
     clockMs: 1_750_000_000_000,
     wallMs: 1_750_000_000_001,
     echoMs: 300,
+    sentMs: 250,
     origin: '2-0000000000ff',
     fences: vector,
   },
@@ -66,6 +71,8 @@ const samples: readonly ControlMessage[] = [
       { regionId: 1, origin: '1-9f3c2a71b04e', durable: vector, fences: [], ageMs: 0 },
       { regionId: 1023, origin: '1023-000000000001', durable: [], fences: vector, ageMs: 70_000 },
     ],
+    cut: vector,
+    announced: [],
     unheard: [
       [2, 0],
       [3, 86_400_001],
@@ -79,6 +86,7 @@ const samples: readonly ControlMessage[] = [
   { type: 'snapshot-wait', done: 400 },
   { type: 'snapshot-begin', id: '1a2f-1795311000000', offset: 0, bytes: 2 ** 40 },
   { type: 'snapshot-none', sentence: 'the disk is full' },
+  { type: 'lead', term: 5 },
 ]
 
 /** A change here needs a new PROTOCOL_VERSION and an entry in PROTOCOL.md, History. Old rows stay. */
@@ -86,6 +94,7 @@ const GOLDEN: Readonly<Record<number, string>> = {
   1: '1c63170edd85f4d50aa05dd0a85922d71d7062706d14e8fe90e47b7a01ffb8aa',
   2: 'a9c4cebbcdfea5b6606c6b743f795b032e5abfb75f675bedd16ac20944d1f6aa',
   3: '1a6d3de51314f3ead3df0e08feecb4d2873ec59cd668c22245847318ad0923d4',
+  4: 'a2fa51b38496d6c7ea3c2f0693aa9361444a4424a6337e78df0f8c8c7ca1cad6',
 }
 
 function decodeOrViolation(bytes: Uint8Array): void {
@@ -102,6 +111,7 @@ describe('the wire', () => {
     const hash = createHash('sha256')
     for (const sample of samples) hash.update(encodeMessage(sample))
     hash.update(encodeOps([Uint8Array.of(1, 2), Uint8Array.of(3)]))
+    hash.update(encodeOps([Uint8Array.of(1)], 'tail'))
     hash.update(encodeSnapshotPart(Uint8Array.of(1, 2, 3)))
     hash.update(encodePublications([{ kind: 'shard', channel: 'c', message: 'm' }], vector))
     expect(hash.digest('hex')).toBe(GOLDEN[PROTOCOL_VERSION])

@@ -18,29 +18,29 @@ describe('settled clock', () => {
   it('settles when the ops of that region are here, whatever else the peer had', () => {
     const clock = new SettledClock()
     expect(clock.settledMs(2, at(9))).toBe(Number.NEGATIVE_INFINITY)
-    clock.announce(at(5, 100), 1000, 10)
+    clock.announce(at(5, 100), at(0), 1000, 10)
     expect(clock.settledMs(2, at(4))).toBe(Number.NEGATIVE_INFINITY)
     expect(clock.behindSinceMs(2, at(4))).toBe(10)
     expect(clock.settledMs(2, at(5))).toBe(1000)
     expect(clock.behindSinceMs(2, at(5))).toBeUndefined()
   })
 
-  it('knows what the peer had applied when it announced the settled clock', () => {
+  it('knows what the peer had fsynced when it announced the settled clock', () => {
     const clock = new SettledClock()
     const third = origins.intern('3-00000000000c')
-    expect(clock.hadApplied(third, 1)).toBe(false)
-    clock.announce(at(5, 7), 1000, 10)
-    clock.announce(at(6, 9), 2000, 20)
+    expect(clock.hadFsynced(third, 1)).toBe(false)
+    clock.announce(at(5, 10), at(4, 7), 1000, 10)
+    clock.announce(at(6, 10), at(6, 9), 2000, 20)
     clock.settledMs(2, at(5))
-    expect([clock.hadApplied(third, 7), clock.hadApplied(third, 8)]).toEqual([true, false])
+    expect([clock.hadFsynced(third, 7), clock.hadFsynced(third, 8)]).toEqual([true, false])
     clock.settledMs(2, at(6))
-    expect(clock.hadApplied(third, 9)).toBe(true)
+    expect(clock.hadFsynced(third, 9)).toBe(true)
   })
 
   it('goes on under steady load, though the newest announcement is never covered', () => {
     const clock = new SettledClock()
     for (let i = 1; i <= 100; i++) {
-      clock.announce(at(i), 1000 + i, i)
+      clock.announce(at(i), at(i), 1000 + i, i)
       clock.settledMs(2, at(i - 3))
     }
     expect(clock.settledMs(2, at(97))).toBeGreaterThan(1090)

@@ -66,6 +66,8 @@ class Script {
       atMs: 1,
       standings: [],
       unheard: [],
+      cut: [],
+      announced: [],
     })
   }
 

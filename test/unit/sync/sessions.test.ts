@@ -27,6 +27,10 @@ function identity(region: string, regionId: number, change: Partial<Identity> = 
     configuration,
     version: '0',
     epoch: 0,
+    role: 'primary',
+    term: 0,
+    host: '',
+    port: 0,
     ...change,
   }
 }
@@ -157,7 +161,16 @@ describe('streaming', () => {
     const [pull, serve] = [puller(), server()]
     shake(pull, serve)
     expect(kinds(pull.receive(encodeOps([])))).toEqual(['take'])
-    const status = { type: 'status', applied: [], clockMs: 1, atMs: 1, standings: [], unheard: [] } as const
+    const status = {
+      type: 'status',
+      applied: [],
+      clockMs: 1,
+      atMs: 1,
+      standings: [],
+      unheard: [],
+      cut: [],
+      announced: [],
+    } as const
     expect(kinds(pull.receive(encodeMessage(status)))).toEqual(['learn'])
     expect(kinds(pull.receive(encodeMessage({ type: 'hurry', until: [] })))).toEqual(['hurry'])
     expect(kinds(serve.receive(encodeMessage({ type: 'relay', vector: [], relay: [3] })))).toEqual(['serve'])

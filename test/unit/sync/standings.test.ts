@@ -3,7 +3,13 @@
  */
 import { describe, expect, it } from 'vitest'
 import { TAG } from '../../../crdt/effects/effect.ts'
-import { durableFences, ownStanding, standingFromWire, standingToWire } from '../../../sync/standings.ts'
+import {
+  durableFences,
+  durableOf,
+  ownStanding,
+  standingFromWire,
+  standingToWire,
+} from '../../../sync/standings.ts'
 import { ManualClock } from '../../harness/manual-clock.ts'
 import { MemoryHost } from '../../harness/memory-host.ts'
 
@@ -59,6 +65,17 @@ describe('a standing', () => {
     expect(there.heardMs).toBe(-90)
     expect([...there.fences].map(([{ id }, limit]) => [id, limit])).toEqual([['3-000000000001', 9]])
     expect(there.durable.toWire()).toEqual([['2-000000000001', 3]])
+  })
+
+  it('is found among others by its region', () => {
+    const node = host()
+    node.write(2)
+    node.sync()
+    const other = { ...ownStanding(node), regionId: 2, durable: [] }
+    const durableIn = (regionId: number | undefined) =>
+      durableOf(regionId, [other, ownStanding(node)], node.origins).toWire()
+    expect(durableIn(1)).toEqual([[node.origin.id, 2]])
+    expect([2, 3, undefined].map(durableIn)).toEqual([[], [], []])
   })
 
   it('is never younger than now', () => {

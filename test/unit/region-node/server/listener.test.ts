@@ -92,6 +92,7 @@ function toyNode(port = 0, host = '127.0.0.1', isProtected = false) {
       turn,
       limits: { ...limits, isProtected },
       log: { warn: () => {} },
+      peers: undefined,
     },
   )
   cleanUps.push(() => listener.close())

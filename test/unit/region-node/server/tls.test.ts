@@ -62,6 +62,7 @@ async function door(settings: Parameters<typeof tlsOptions>[0]): Promise<ClientL
         idleSecondsMax: 0,
       },
       log: { warn: () => {} },
+      peers: undefined,
     },
   )
   await listener.listen()

@@ -1,0 +1,76 @@
+/**
+ * gatekeeper.ts: which links this node opens, and lets be opened.
+ *
+ * What two identities say to each other is judged in `handshake.ts`; here it is put beside what this node knows: its
+ * peers, who is linked already, who has left, who was suspended, and who follows whom inside the region.
+ */
+import { judgeFollowing, judgePeer } from './handshake.ts'
+import type { Peer } from './peer.ts'
+import type { Identity, SyncHost } from './ports.ts'
+import { hasLeft, linkDown, type Reason, reason } from './reason.ts'
+
+export interface GatekeeperPorts {
+  readonly host: Pick<SyncHost, 'identity' | 'membership' | 'replication'>
+  peer(region: string): Peer | undefined
+  /** Nodes that a link is open with, in either direction. */
+  linked(): Iterable<Identity>
+}
+
+export class Gatekeeper {
+  readonly #ports: GatekeeperPorts
+
+  constructor(ports: GatekeeperPorts) {
+    this.#ports = ports
+  }
+
+  /** What forbids that node to pull from here. */
+  judgePuller(identity: Identity): Reason | undefined {
+    const { host } = this.#ports
+    const { identity: me } = host
+    if (identity.regionId === me.regionId && identity.role !== 'primary') {
+      const why = judgeFollowing(identity, me)
+      if (why?.code === 'older-term') host.replication.termHeard(identity.term)
+      return why
+    }
+    const objection = judgePeer(me, identity, this.#ports.linked())
+    const peer = this.#ports.peer(identity.region)
+    if (objection !== undefined) {
+      // Shown in this node's own status as well.
+      peer?.failed(objection)
+      return objection
+    }
+    if (host.membership.statusOf(identity.regionId) === 'left') return hasLeft(identity.region)
+    if (peer === undefined) {
+      return reason(
+        'unknown-region',
+        `region ${identity.region} is not a peer of region ${me.region}: add it with 'causeway region add'`,
+      )
+    }
+    return peer.paused ? linkDown(me.region, identity.region) : undefined
+  }
+
+  /** What forbids to pull from the node that answers at the address of a peer. */
+  judgeServer(peer: Peer, identity: Identity): Reason | undefined {
+    const { identity: me } = this.#ports.host
+    if (peer.name === me.region) return judgeFollowing(me, identity)
+    const objection = judgePeer(me, identity, this.#ports.linked())
+    if (objection !== undefined) return objection
+    if (identity.region === peer.name) return this.isBehind(identity)
+    return reason(
+      'wrong-region',
+      `at the address of region ${peer.name} region ${identity.region} answers: correct the peers`,
+    )
+  }
+
+  /** The peer does not know yet that its region was suspended, or that it may come back. */
+  isBehind({ region, regionId, epoch }: Identity): Reason | undefined {
+    const { membership } = this.#ports.host
+    const known = membership.epochOf(regionId)
+    // Who knows of a later change of its own was not left behind: this node was.
+    if (epoch > known || (epoch === known && membership.statusOf(regionId) === 'member')) return undefined
+    return reason(
+      'region-behind',
+      `region ${region} was away for too long and has to take a snapshot before its ops count again`,
+    )
+  }
+}

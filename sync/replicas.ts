@@ -1,0 +1,199 @@
+/**
+ * replicas.ts: the replicas of this node, as it sees them while it is primary.
+ *
+ * A replica is a subscriber like a peer in another region; it mints nothing and is no member of the mesh. Whoever
+ * decides who may be promoted (`region-node/cluster`) names those that are *in sync*: the region acknowledges
+ * to others only what all of these have fsynced, so any of them may be promoted without asking anybody.
+ *
+ * Invariants: (1) one link per node; a newer one replaces the older. (2) What a replica has acknowledged stays
+ * known when its link is lost, for FORGET_MS. (3) `common` never goes back.
+ */
+import { VersionVector } from '../crdt/version-vector.ts'
+import type { Ack } from './messages.ts'
+import type { Identity } from './ports.ts'
+import { reason } from './reason.ts'
+import type { ServerLink } from './server-link.ts'
+
+/** A replica that lacks something for longer than this does not keep up, milliseconds. */
+const BEHIND_MS_MAX = 2000
+/** How long a replica is remembered after its link was lost, milliseconds. */
+const FORGET_MS = 60_000
+
+/** A replica as its primary sees it. */
+export interface Replica {
+  readonly nodeId: string
+  /** Where clients reach it. */
+  readonly host: string
+  readonly port: number
+  link: ServerLink | undefined
+  /** What it said last. */
+  applied: VersionVector | undefined
+  durable: VersionVector | undefined
+  /** When it said so, our monotonic clock, milliseconds. */
+  heardMs: number
+  /** When this node sent the last status that it has answered, our monotonic clock, milliseconds. */
+  confirmedMs: number
+  /** Since when it has lacked something that this node had, our monotonic clock; undefined: it lacks nothing. */
+  behindSinceMs: number | undefined
+}
+
+export interface ReplicaPorts {
+  /** What this node has applied: live. */
+  readonly applied: VersionVector
+  /** What of it is fsynced here. */
+  readonly durable: () => VersionVector
+  readonly nowMs: () => number
+  /** A replica came, acknowledged, or went. */
+  changed(): void
+}
+
+export class Replicas {
+  readonly #ports: ReplicaPorts
+  readonly #known = new Map<string, Replica>()
+  /** Undefined: nobody names them. */
+  #inSync: ReadonlySet<string> | undefined = undefined
+  #common: VersionVector | undefined
+
+  constructor(ports: ReplicaPorts) {
+    this.#ports = ports
+  }
+
+  /** All that are linked, or were a moment ago. */
+  get all(): Iterable<Replica> {
+    return this.#known.values()
+  }
+
+  *links(): IterableIterator<ServerLink> {
+    for (const { link } of this.#known.values()) if (link !== undefined) yield link
+  }
+
+  get isEmpty(): boolean {
+    return this.#known.size === 0
+  }
+
+  accepted(link: ServerLink, { nodeId, host, port }: Identity): void {
+    const before = this.#known.get(nodeId)
+    before?.link?.end(reason('superseded', `node ${nodeId} has opened a newer link`))
+    const nowMs = this.#ports.nowMs()
+    this.#known.set(nodeId, {
+      nodeId,
+      host: host === '' ? hostOf(link.connection.remote) : host,
+      port,
+      link,
+      applied: before?.applied,
+      durable: before?.durable,
+      heardMs: nowMs,
+      confirmedMs: before?.confirmedMs ?? Number.NEGATIVE_INFINITY,
+      behindSinceMs: before?.behindSinceMs ?? nowMs,
+    })
+    this.#ports.changed()
+  }
+
+  ended(link: ServerLink): void {
+    const replica = this.#of(link)
+    if (replica === undefined) return
+    replica.link = undefined
+    this.#ports.changed()
+  }
+
+  #of(link: ServerLink): Replica | undefined {
+    const nodeId = link.identity?.nodeId
+    const replica = nodeId === undefined ? undefined : this.#known.get(nodeId)
+    return replica?.link === link ? replica : undefined
+  }
+
+  acknowledged(link: ServerLink, ack: Ack): void {
+    const replica = this.#of(link)
+    if (replica === undefined) return
+    const { applied, nowMs } = this.#ports
+    const { origins } = applied
+    replica.applied = VersionVector.fromWire(origins, ack.applied)
+    replica.durable = VersionVector.fromWire(origins, ack.durable)
+    replica.heardMs = nowMs()
+    // The answer to a status names the moment at which that was sent, and how long it lay there.
+    if (ack.sentMs > 0) replica.confirmedMs = Math.max(replica.confirmedMs, ack.sentMs)
+    if (replica.applied.covers(applied)) replica.behindSinceMs = undefined
+    else replica.behindSinceMs ??= replica.heardMs
+    link.hasAll(replica.applied)
+    this.#ports.changed()
+  }
+
+  /** Those that have to hold what this region acknowledges. One that is unknown here holds it back altogether. */
+  nameInSync(nodeIds: ReadonlySet<string>): void {
+    this.#common = this.common
+    this.#inSync = nodeIds
+  }
+
+  /** Somebody names those that are in sync. */
+  get isNamed(): boolean {
+    return this.#inSync !== undefined
+  }
+
+  /**
+   * Those whose acknowledgement replies may wait for: the named ones, undefined where one is unknown here; or else
+   * those that keep up.
+   */
+  get awaited(): readonly (Replica | undefined)[] {
+    if (this.#inSync !== undefined) return Array.from(this.#inSync, (nodeId) => this.#known.get(nodeId))
+    return [...this.#known.values()].filter((replica) => this.keepsUp(replica))
+  }
+
+  keepsUp({ link, behindSinceMs }: Replica): boolean {
+    return (
+      link !== undefined &&
+      (behindSinceMs === undefined || this.#ports.nowMs() - behindSinceMs <= BEHIND_MS_MAX)
+    )
+  }
+
+  /** What this node and all that are in sync have fsynced. */
+  get common(): VersionVector {
+    let common = this.#ports.durable()
+    if (this.#inSync === undefined || this.#inSync.size === 0) {
+      this.#common = undefined
+      return common
+    }
+    for (const nodeId of this.#inSync) {
+      const durable = this.#known.get(nodeId)?.durable
+      common = common.meet(durable ?? new VersionVector(common.origins))
+    }
+    common = common.copy()
+    if (this.#common !== undefined) common.join(this.#common)
+    this.#common = common
+    return common
+  }
+
+  /** How many of them have `target`, applied or durably. */
+  countOf(target: VersionVector, what: 'applied' | 'durable'): number {
+    let count = 0
+    for (const replica of this.#known.values())
+      if (replica.link !== undefined && replica[what]?.covers(target)) count++
+    return count
+  }
+
+  /** Ops that it has not said it has applied. */
+  lagOf({ applied }: Replica): number {
+    let lag = 0
+    for (const [origin, seq] of this.#ports.applied.entries())
+      lag += Math.max(0, seq - (applied?.get(origin) ?? 0))
+    return lag
+  }
+
+  /** Forgets those that have been away for long. */
+  beat(nowMs: number): void {
+    for (const [nodeId, { link, heardMs }] of this.#known)
+      if (link === undefined && nowMs - heardMs > FORGET_MS) this.#known.delete(nodeId)
+    this.#ports.changed()
+  }
+
+  /** This node is no primary any more. */
+  clear(): void {
+    this.#known.clear()
+    this.#inSync = undefined
+    this.#common = undefined
+  }
+}
+
+/** The host of `host:port`, an IPv6 one without its brackets. */
+function hostOf(remote: string): string {
+  return remote.slice(0, remote.lastIndexOf(':')).replace(/^\[|\]$/g, '')
+}
