@@ -145,7 +145,7 @@ describe('loadSettings', () => {
     ],
     [
       [...IDENTITY, '--sync-port', '1', '--peer', 'B@ws://b:1', '--peer', 'C@ws://b:1'],
-      'two peers have the address',
+      'the address ws://b:1 is given twice',
     ],
     [[...IDENTITY, '--sync-port', '1', '--peer', 'http://b'], 'argument must be NAME@ws://HOST:PORT'],
     [[...IDENTITY, '--sync-port', '6379'], 'port and sync-port are both 6379'],

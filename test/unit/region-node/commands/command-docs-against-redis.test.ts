@@ -22,6 +22,7 @@ const DIFFERENT: ReadonlyMap<string, string> = new Map([
   ['command|getkeysandflags', SINCE_7_2],
   ['client|kill', 'its filters are told as they are written'],
   ['client|list', SIMPLER],
+  ['failover', SIMPLER],
   ['xtrim', SIMPLER],
   ['geosearch', SIMPLER],
   ['geosearchstore', SIMPLER],
