@@ -93,7 +93,8 @@ export function syncSettings({ values }: Settings, env: Env): SyncSettings {
     secret: values['sync-secret'],
     frameBytesMax: values['sync-frame-bytes-max'],
     get lingerMs() {
-      return linger.next()
+      // While replies wait for replicas, nothing waits for company.
+      return values['replica-ack'] === 'async' ? linger.next() : 0
     },
     get causalBufferBytesMax() {
       return values['causal-buffer-bytes']

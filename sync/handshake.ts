@@ -117,7 +117,7 @@ function notPrimary({ region, nodeId, role }: Identity): Reason {
   )
 }
 
-function olderTerm({ region, nodeId, term }: Identity, known: number): Reason {
+export function olderTerm({ region, nodeId, term }: Identity, known: number): Reason {
   return reason(
     'older-term',
     `node ${nodeId} of region ${region} was primary in term ${term}, and another one is in term ${known}`,

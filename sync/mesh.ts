@@ -1,14 +1,13 @@
 /**
  * mesh.ts: all links of this node, in both directions.
  *
- * A link is a pull. This node dials each configured peer and pulls the ops it lacks; each peer dials
- * this node and pulls from here. So between two regions there are two links, one for each direction of
- * the data, and neither needs to know of the other. See PROTOCOL.md.
+ * A link is a pull. This node dials each configured peer and pulls the ops it lacks; each peer dials this node and
+ * pulls from here. So between two regions there are two links, one for each direction of the data, and neither needs
+ * to know of the other. Replicas of this region pull by links of the same kind. See PROTOCOL.md.
  *
- * The node tells the mesh what changed (`logAdvanced`, `durableAdvanced`); the mesh gives received
- * batches to `host.apply`. Inside a region the same links carry ops from the primary to its replicas: a
- * replica has one link, which pulls everything (`following.ts`); its primary knows it apart (`replicas.ts`). Everything else runs by four clocks: a linger before ops are sent, a linger
- * before an acknowledgement is sent, a heartbeat, and the waits of the relay plan.
+ * The node tells the mesh what changed (`logAdvanced`, `durableAdvanced`); the mesh gives received batches to
+ * `host.apply`. Everything else runs by four clocks: a linger before ops are sent, a linger before an
+ * acknowledgement is sent, a heartbeat, and the waits of the relay plan.
  *
  * Invariants: (1) at most one link each way per peer; a newer one from the same node replaces the older.
  * (2) Nothing happens after `stop`. (3) Nothing here grows with the backlog of a peer: that is in the log.
@@ -189,8 +188,7 @@ export class Mesh {
     const { region, regionId } = this.#host.identity
     const member = this.#addMember(region, [url])
     member.peer.regionId = regionId
-    const { cut } = this
-    const parts = { host: this.#host, env: this.#env, settings: this.#settings, cut }
+    const parts = { host: this.#host, env: this.#env, settings: this.#settings, cut: this.cut }
     this.following = new Following(member.puller, parts)
     this.#join(member)
   }
@@ -254,6 +252,7 @@ export class Mesh {
   /** @param joined  by which op the own region joined or came back */
   #welcomed(peer: Peer, identity: Identity, joined: VersionVector): void {
     if (!this.#isFollowed(peer)) {
+      this.#members.get(peer.name)?.server?.outdate(identity)
       this.#host.welcomed(joined)
       return
     }
@@ -440,7 +439,7 @@ export class Mesh {
     return this.#members.peerOf(regionId)?.report
   }
 
-  /** Works the stable cut out anew. @returns who holds it back altogether */
+  /** @returns who holds the cut back altogether */
   updateCut(): Holdup | undefined {
     return this.cut.update(this.cutMembers(), this.#env.monoMs())
   }
@@ -565,6 +564,7 @@ export class Mesh {
     const { peer } = member
     const older = member.server
     member.server = server
+    member.puller.outdate(identity)
     older?.end(reason('superseded', `region ${identity.region} has opened a newer link`))
     server.connection.traffic = peer.traffic
     peer.regionId = identity.regionId

@@ -15,6 +15,7 @@ import type { Origin } from '../crdt/origin.ts'
 import { VersionVector, type WireVector } from '../crdt/version-vector.ts'
 import type { CatchUp } from './catch-up.ts'
 import { Connection } from './connection.ts'
+import { olderTerm } from './handshake.ts'
 import type { Inbox, Source } from './inbox.ts'
 import { EVERY_REGION, encodeOps, type Hurry, type Status, type Wanted, type Welcome } from './messages.ts'
 import type { Peer } from './peer.ts'
@@ -170,6 +171,12 @@ export class Puller implements Source, SnapshotGiver {
   /** Ends the link from this side and dials again after a while. */
   giveUp(why: Reason): void {
     this.#end(why)
+  }
+
+  /** Another node of the peer's region has let us in: the one that this link leads to may be primary no more. */
+  outdate({ term }: Identity): void {
+    const { identity } = this
+    if (identity !== undefined && identity.term < term) this.#end(olderTerm(identity, term))
   }
 
   /** Sends an acknowledgement; also the sign of life on this link. */

@@ -14,6 +14,7 @@ import type { RegionRecord } from '../crdt/membership.ts'
 import type { Origin } from '../crdt/origin.ts'
 import { VersionVector, type WireVector } from '../crdt/version-vector.ts'
 import { Connection } from './connection.ts'
+import { olderTerm } from './handshake.ts'
 import type { Source } from './inbox.ts'
 import { LogTrimmed } from './log-trimmed.ts'
 import {
@@ -203,6 +204,11 @@ export class ServerLink {
     }
     this.#snapshot?.beat(nowMs)
     this.sendStatus()
+  }
+
+  /** Another node of the peer's region was met: the one that this link leads to may be primary no more. */
+  outdate({ term }: Identity): void {
+    if (this.#identity !== undefined && this.#identity.term < term) this.end(olderTerm(this.#identity, term))
   }
 
   /** Ends the link from this side, and says why. */

@@ -199,6 +199,7 @@ export class Replication implements Member, ReplicationHost {
     for (const fenced of [...membership.fences.keys()]) membership.raise(fenced, applied.get(fenced))
     const isFresh = applied.get(origin) === 0 && membership.limitOf(origin) === Number.POSITIVE_INFINITY
     engine.adoptOrigin(isFresh ? origin : terms.renew())
+    terms.note(!isWhole)
     mesh().lead()
     keeper().begin(!isWhole)
     info(
