@@ -315,6 +315,27 @@ export const errors = {
       'the server to start accepting connections from the outside.',
   ),
 
+  // The cluster
+  clusterOff: commandError('ERR This instance has cluster support disabled'),
+  moved: (slot: number, host: string, port: number) => commandError(`MOVED ${slot} ${host}:${port}`),
+  crossSlot: commandError("CROSSSLOT Keys in request don't hash to the same slot"),
+  slotNotServed: commandError('CLUSTERDOWN Hash slot not served'),
+  scriptNotLocal: commandError('ERR Script attempted to access a non local key in a cluster node'),
+  notInCluster: (command: string) => commandError(`ERR ${command} is not allowed in cluster mode`),
+  replicaOfInCluster: commandError('ERR REPLICAOF not allowed in cluster mode.'),
+  copyInCluster: commandError('ERR Copying to another database is not allowed in cluster mode'),
+  sortInCluster: (option: string) => commandError(`ERR ${option} option of SORT denied in Cluster mode.`),
+  invalidSlot: commandError('ERR Invalid slot'),
+  invalidSlotOrCount: commandError('ERR Invalid slot or number of keys'),
+  unknownNode: (id: string) => commandError(`ERR Unknown node ${id}`),
+  nodeIsNoPrimary: commandError('ERR The specified node is not a master'),
+  failoverOfPrimary: commandError('ERR You should send CLUSTER FAILOVER to a replica'),
+  failoverOfNobody: commandError("ERR I'm a replica but my master is unknown to me"),
+  failoverOfDead: commandError('ERR Master is down or failed, please use CLUSTER FAILOVER FORCE'),
+  clusterByOperator: (subcommand: string) =>
+    commandError(`ERR CLUSTER ${subcommand} is not for clients here: 'causeway cluster' does this`),
+  noSuchMaster: commandError('ERR No such master with that name'),
+
   // The node is short of something
   outOfMemory: commandError("OOM command not allowed when used memory > 'maxmemory'."),
   diskFull: commandError(

@@ -47,7 +47,7 @@ const sections: readonly { name: string; isDefault: boolean; title: string; line
   { name: 'stats', isDefault: true, title: 'Stats', lines: stats },
   { name: 'replication', isDefault: true, title: 'Replication', lines: replication },
   { name: 'cpu', isDefault: true, title: 'CPU', lines: cpu },
-  { name: 'cluster', isDefault: true, title: 'Cluster', lines: () => [['cluster_enabled', 0]] },
+  { name: 'cluster', isDefault: true, title: 'Cluster', lines: cluster },
   { name: 'keyspace', isDefault: true, title: 'Keyspace', lines: keyspace },
   { name: 'crdt', isDefault: true, title: 'Crdt', lines: crdt },
 ]
@@ -66,7 +66,7 @@ function server(core: NodeCore, facts: HostFacts): Lines {
   const { identity } = core
   return [
     ['redis_version', REDIS_VERSION],
-    ['redis_mode', 'standalone'],
+    ['redis_mode', core.services.topology === undefined ? 'standalone' : 'cluster'],
     ['causeway_version', identity.version],
     ['os', facts.process.platform],
     ['arch_bits', 64],
@@ -218,6 +218,10 @@ function replication(core: NodeCore): Lines {
     ['master_repl_offset', offset],
   )
   return lines
+}
+
+function cluster(core: NodeCore): Lines {
+  return [['cluster_enabled', core.services.topology === undefined ? 0 : 1]]
 }
 
 function cpu(_core: NodeCore, facts: HostFacts): Lines {

@@ -7,6 +7,8 @@ import type { Latin1 } from '../crdt/codec/bytes.ts'
 import type { VersionVector } from '../crdt/version-vector.ts'
 import type { ChannelKind } from '../sync/ports.ts'
 import type { AclFile } from './acl/acl-file.ts'
+import { ClusterView, type FailoverKind } from './cluster/cluster-view.ts'
+import type { Topology } from './cluster/topology.ts'
 import type {
   LinkState,
   MemoryFigures,
@@ -20,7 +22,7 @@ import { configGet, configRewrite, configSet } from './config.ts'
 import type { NodeCore } from './core.ts'
 import type { CommandWatch } from './engine/command-watch.ts'
 import { DiskError, type Env } from './env.ts'
-import { commandError, errors } from './errors.ts'
+import { type CommandError, commandError, errors } from './errors.ts'
 import { type HostFacts, INFO_SECTIONS, infoSection } from './info.ts'
 import { memoryFigures } from './memory-figures.ts'
 import { regionsOf } from './regions.ts'
@@ -48,11 +50,13 @@ export class NodeServices implements Services {
   readonly #core: NodeCore
   readonly #env: Env
   readonly #front: Front
+  readonly #cluster: ClusterView
 
-  constructor(core: NodeCore, env: Env, front: Front) {
+  constructor(core: NodeCore, env: Env, front: Front, cluster = new ClusterView()) {
     this.#core = core
     this.#env = env
     this.#front = front
+    this.#cluster = cluster
     this.scripts = new LuaHost(luaProgram, core.latin1, (level, text) => logOfScript(core, level, text))
     this.replication = {
       state: () => core.replication.state(),
@@ -188,6 +192,14 @@ export class NodeServices implements Services {
 
   stall(ms: number): void {
     this.#front.stall(ms)
+  }
+
+  get topology(): Topology | undefined {
+    return this.#cluster.topology
+  }
+
+  failover(kind: FailoverKind): CommandError | undefined {
+    return this.#cluster.failover(kind)
   }
 
   setLink(region: string, up: boolean): boolean {

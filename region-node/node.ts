@@ -15,6 +15,7 @@ import { WsTransport } from '../sync/transport-ws.ts'
 import type { AdminServer } from './admin/server.ts'
 import type { NodeStatus, PeerStatus, RegionStatus } from './admin/status.ts'
 import type { RunningNode } from './cli/host.ts'
+import { ClusterView } from './cluster/cluster-view.ts'
 import type { RegionState } from './commands/services.ts'
 import type { Session } from './commands/session.ts'
 import type { Settings } from './config.ts'
@@ -27,6 +28,8 @@ import { Loading } from './loading.ts'
 import { type Front, NodeServices } from './node-services.ts'
 import { processFacts } from './process-facts.ts'
 import { horizonOf, regionsOf } from './regions.ts'
+import { sentinelDoor } from './sentinel/door.ts'
+import { Sentinel } from './sentinel/sentinel.ts'
 import { ClientListener, type Doors, isLoopback, type ListenerLimits } from './server/listener.ts'
 import { TLS_SETTINGS, TlsError, tlsOptions } from './server/tls.ts'
 import { StartError } from './start-error.ts'
@@ -50,6 +53,9 @@ class Node implements RunningNode, Front {
   readonly #core: NodeCore
   readonly #listener: ClientListener
   readonly #loading: Loading
+  /** Empty where nobody watches a coordinator. */
+  readonly #cluster = new ClusterView()
+  readonly #sentinel: ClientListener | undefined
   #admin: AdminServer | undefined = undefined
   #ready = false
   #exit: (result: { exitCode: number }) => void = () => {}
@@ -88,7 +94,7 @@ class Node implements RunningNode, Front {
       sha256: (word) => createHash('sha256').update(word, 'latin1').digest('hex'),
       hmac: (secret, message) => createHmac('sha256', secret).update(message, 'utf8').digest('hex'),
       log,
-      services: (core) => new NodeServices(core, env, this),
+      services: (core) => new NodeServices(core, env, this, this.#cluster),
       clientPort: () => this.#listener.port,
       failed: (error) => this.#crash(error),
     })
@@ -104,9 +110,22 @@ class Node implements RunningNode, Front {
           ? undefined
           : (socket, first) => transport.take(socket, first),
     })
+    this.#cluster.onChange((topology) => this.#core.engine.commands.topologyChanged(topology))
+    this.#sentinel = this.#sentinelDoor(log)
     settings.onChange((name) => {
       if (values['tls-port'] !== 0 && TLS_SETTINGS.some((one) => one === name)) this.#renewTls(log)
     })
+  }
+
+  /** Undefined without `sentinel-port`. */
+  #sentinelDoor(log: { warn(sentence: string): void }): ClientListener | undefined {
+    const { bind, 'sentinel-port': port } = this.#settings.values
+    if (port === 0) return undefined
+    const { identity, access, services } = this.#core
+    const id = identity.nodeId.padEnd(40, '0')
+    const sentinel = new Sentinel({ region: identity.region, id, access, services })
+    this.#cluster.onChange((topology) => sentinel.topologyChanged(topology))
+    return sentinelDoor(bind, port, sentinel, { env: this.#env, limits: clientLimits(this.#core), log })
   }
 
   #renewTls(log: { warn(sentence: string): void }): void {
@@ -128,6 +147,7 @@ class Node implements RunningNode, Front {
     }
     try {
       await this.#listener.listen()
+      await this.#sentinel?.listen()
     } catch (error) {
       await this.#close('the start failed')
       throw error
@@ -178,6 +198,7 @@ class Node implements RunningNode, Front {
 
   async #close(reason: string): Promise<void> {
     await this.#listener.close()
+    await this.#sentinel?.close()
     await this.#core.stop(reason)
     await this.#admin?.close()
   }

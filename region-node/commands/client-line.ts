@@ -14,6 +14,7 @@ function clientFlags(session: Session): string {
   if (session.blocked !== undefined) flags += 'b'
   if (session.watchDirty) flags += 'd'
   if (session.closing) flags += 'c'
+  if (session.readsReplicas) flags += 'r'
   if (session.noEvict) flags += 'e'
   if (session.noTouch) flags += 'T'
   return flags === '' ? 'N' : flags

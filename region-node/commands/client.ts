@@ -34,6 +34,15 @@ function listFilter(words: readonly string[]): (session: Session) => boolean {
   throw errors.syntax
 }
 
+export function setName(
+  { session, out }: Pick<CommandContext, 'session' | 'out'>,
+  words: readonly string[],
+): void {
+  checkClientName(words[2]!)
+  session.name = words[2]!
+  out.ok()
+}
+
 function list(ctx: CommandContext, words: readonly string[]): void {
   const isWanted = listFilter(words)
   let text = ''
@@ -42,7 +51,10 @@ function list(ctx: CommandContext, words: readonly string[]): void {
   ctx.out.verbatim('txt', text)
 }
 
-function setInfo({ session, out }: CommandContext, words: readonly string[]): void {
+export function setInfo(
+  { session, out }: Pick<CommandContext, 'session' | 'out'>,
+  words: readonly string[],
+): void {
   const attribute = words[2]!
   const value = words[3]!
   const name = attribute.toLowerCase()
@@ -185,11 +197,7 @@ export const clientCommand = container({
       summary: 'Sets the connection name.',
       syntax: 'connection-name',
       complexity: 'O(1)',
-      run: ({ session, out }, words) => {
-        checkClientName(words[2]!)
-        session.name = words[2]!
-        out.ok()
-      },
+      run: setName,
     },
     {
       name: 'client|getname',

@@ -8,10 +8,19 @@ import { checkClientName, clientCommand } from './client.ts'
 import { clientLine } from './client-line.ts'
 import { type CommandContext, type CommandDef, defineCommands, NO_KEYS } from './command.ts'
 import { parseInt64, parseWithin } from './parse.ts'
+import type { Services } from './services.ts'
 
 const INT32_MAX = 2n ** 31n - 1n
 
-function ping({ session, out }: CommandContext, words: readonly string[]): void {
+/** What a client that introduces itself concerns: at the port of the sentinel too. */
+export interface GreetingContext extends Pick<CommandContext, 'session' | 'out' | 'channels' | 'access'> {
+  readonly services: Pick<Services, 'wallMs'>
+}
+
+export function ping(
+  { session, out }: Pick<CommandContext, 'session' | 'out'>,
+  words: readonly string[],
+): void {
   if (words.length > 2) throw errors.wrongArity('ping')
   const isSubscriber = session.subscriptions > 0 && out.protocol === 2
   if (isSubscriber) out.words(['pong', words[1] ?? ''])
@@ -20,7 +29,7 @@ function ping({ session, out }: CommandContext, words: readonly string[]): void 
 }
 
 /** @param by  the command, as ACL LOG names it @throws CommandError WRONGPASS */
-function authenticate(ctx: CommandContext, name: string, password: string, by: string): void {
+function authenticate(ctx: GreetingContext, name: string, password: string, by: string): void {
   const { session, access, channels, services } = ctx
   const user = access.authenticate(name, password)
   if (user === undefined) {
@@ -30,7 +39,7 @@ function authenticate(ctx: CommandContext, name: string, password: string, by: s
   session.user = user
 }
 
-function auth(ctx: CommandContext, words: readonly string[]): void {
+export function auth(ctx: GreetingContext, words: readonly string[]): void {
   if (words.length > 3) throw errors.syntax
   if (words.length === 3) {
     authenticate(ctx, words[1]!, words[2]!, 'AUTH')
@@ -47,7 +56,13 @@ function parseProtocol(word: string): 2 | 3 {
   return version
 }
 
-function hello(ctx: CommandContext, words: readonly string[]): void {
+/** HELLO. @param mode  what kind of server this is @param role  as clients know it; undefined: it has none */
+export function greet(
+  ctx: GreetingContext,
+  words: readonly string[],
+  mode: string,
+  role: string | undefined,
+): void {
   const { session, out } = ctx
   const protocol = words.length > 1 ? parseProtocol(words[1]!) : undefined
   let credentials: readonly [user: string, password: string] | undefined
@@ -68,7 +83,7 @@ function hello(ctx: CommandContext, words: readonly string[]): void {
   if (session.user === undefined) throw errors.helloNoAuth
   if (name !== undefined) session.name = name
   if (protocol !== undefined) out.protocol = protocol
-  out.map(7)
+  out.map(role === undefined ? 6 : 7)
   out.bulk('server')
   out.bulk('redis')
   out.bulk('version')
@@ -78,15 +93,24 @@ function hello(ctx: CommandContext, words: readonly string[]): void {
   out.bulk('id')
   out.integer(session.id)
   out.bulk('mode')
-  out.bulk('standalone')
-  out.bulk('role')
-  out.bulk(ctx.services.replication.state().role === 'primary' ? 'master' : 'replica')
+  out.bulk(mode)
+  if (role !== undefined) {
+    out.bulk('role')
+    out.bulk(role)
+  }
   out.bulk('modules')
   out.array(0)
 }
 
+function hello(ctx: CommandContext, words: readonly string[]): void {
+  const { topology, replication } = ctx.services
+  const role = replication.state().role === 'primary' ? 'master' : 'replica'
+  greet(ctx, words, topology === undefined ? 'standalone' : 'cluster', role)
+}
+
 function select({ session, services, out }: CommandContext, words: readonly string[]): void {
   const index = Number(parseWithin(words[1]!, -INT32_MAX - 1n, INT32_MAX))
+  if (index !== 0 && services.topology !== undefined) throw errors.notInCluster('SELECT')
   if (index < 0 || index >= services.databaseCount) throw errors.dbOutOfRange
   session.db = index
   out.ok()
@@ -102,6 +126,7 @@ function reset({ session, services, transaction, channels, access, out }: Comman
   session.name = ''
   session.noEvict = false
   session.noTouch = false
+  session.readsReplicas = false
   session.replyMode = 'on'
   session.user = access.first
   out.protocol = 2

@@ -4,6 +4,7 @@
 import { aclCommands } from './acl.ts'
 import { bitmapCommands } from './bitmaps.ts'
 import { causewayCommands } from './causeway.ts'
+import { clusterCommands } from './cluster.ts'
 import { connectionCommands } from './connection.ts'
 import { dumpCommands } from './dump.ts'
 import { expiryCommands } from './expiry.ts'
@@ -35,7 +36,7 @@ import { streamReadCommands } from './streams-read.ts'
 import { stringCommands } from './strings.ts'
 import { CommandTable } from './table.ts'
 import { transactionCommands } from './transactions.ts'
-import { withoutClusterCommands } from './without-cluster.ts'
+
 import { zsetAlgebraCommands } from './zset-algebra.ts'
 import { zsetPopCommands } from './zset-pops.ts'
 import { zsetRangeCommands } from './zset-ranges.ts'
@@ -78,5 +79,5 @@ export const commandTable = new CommandTable([
   monitoringCommands,
   causewayCommands,
   regionCommands,
-  withoutClusterCommands,
+  clusterCommands,
 ])

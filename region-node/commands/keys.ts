@@ -176,6 +176,7 @@ function copy(ctx: CommandContext, words: readonly string[]): void {
   const { db, replaces } = parseCopyOptions(ctx, words)
   const from = words[1]!
   const to = words[2]!
+  if (db !== 0 && ctx.services.topology !== undefined) throw errors.copyInCluster
   if (from === to && db === ctx.db) throw errors.sameObject
   const entry = ctx.entry(from)
   const isDone = entry !== undefined && (replaces || ctx.entry(to, db) === undefined)
@@ -184,6 +185,7 @@ function copy(ctx: CommandContext, words: readonly string[]): void {
 }
 
 function moveToDb(ctx: CommandContext, words: readonly string[]): void {
+  if (ctx.services.topology !== undefined) throw errors.notInCluster('MOVE')
   const key = words[1]!
   const db = Number(parseWithin(words[2]!, -INT32_MAX - 1n, INT32_MAX))
   if (db < 0 || db >= ctx.services.databaseCount) throw errors.dbOutOfRange
@@ -205,6 +207,7 @@ const SWAP_BYTES_MAX = 64 * 1024 * 1024
 const SWAP_KEY_BYTES = 32
 
 function swapdb(ctx: CommandContext, words: readonly string[]): void {
+  if (ctx.services.topology !== undefined) throw errors.notInCluster('SWAPDB')
   const first = Number(parseInt32(words[1]!, errors.invalidFirstDb))
   const second = Number(parseInt32(words[2]!, errors.invalidSecondDb))
   const count = ctx.services.databaseCount

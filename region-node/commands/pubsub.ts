@@ -15,20 +15,24 @@ import { globMatch } from './glob.ts'
 const LISTEN_FLAGS: readonly CommandFlag[] = ['pubsub', 'noscript', 'loading', 'stale']
 const LOOK_FLAGS: readonly CommandFlag[] = ['pubsub', 'loading', 'stale']
 
+/** What listening concerns: at the port of the sentinel too. */
+type ListenContext = Pick<CommandContext, 'session' | 'out' | 'channels'>
+type Listen = (ctx: ListenContext, words: readonly string[]) => void
+
 /** How many names of the command's own family the client listens to: shard channels are counted apart. */
-function countFor({ session, channels }: CommandContext, kind: ListenKind): number {
+function countFor({ session, channels }: ListenContext, kind: ListenKind): number {
   if (kind === 'shard') return channels.countOf(session, 'shard')
   return channels.countOf(session, 'channel') + channels.countOf(session, 'pattern')
 }
 
-function answer(ctx: CommandContext, what: string, kind: ListenKind, name: string | undefined): void {
+function answer(ctx: ListenContext, what: string, kind: ListenKind, name: string | undefined): void {
   ctx.out.push(3)
   ctx.out.bulk(what)
   ctx.out.bulkOrNil(name)
   ctx.out.integer(countFor(ctx, kind))
 }
 
-function listen(what: string, kind: ListenKind): CommandDef['run'] {
+export function listen(what: string, kind: ListenKind): Listen {
   return (ctx, words) => {
     for (const name of words.slice(1)) {
       ctx.channels.listen(ctx.session, kind, name)
@@ -38,7 +42,7 @@ function listen(what: string, kind: ListenKind): CommandDef['run'] {
 }
 
 /** Without a name: all of that kind. */
-function leave(what: string, kind: ListenKind): CommandDef['run'] {
+export function leave(what: string, kind: ListenKind): Listen {
   return (ctx, words) => {
     const names = words.length > 1 ? words.slice(1) : ctx.channels.namesOf(ctx.session, kind)
     for (const name of names) {

@@ -67,6 +67,7 @@ function waitAof({ session, inTransaction, services, out }: CommandContext, word
 }
 
 function replicaOf({ services, inTransaction, out }: CommandContext, words: readonly string[]): void {
+  if (services.topology !== undefined) throw errors.replicaOfInCluster
   if (inTransaction) throw commandError('ERR Command not allowed inside a transaction')
   const host = words[1]!
   if (host.toLowerCase() === 'no' && words[2]!.toLowerCase() === 'one') {

@@ -10,8 +10,11 @@ import type { VersionVector } from '../../crdt/version-vector.ts'
 import type { ChannelKind } from '../../sync/ports.ts'
 import type { TransferProgress } from '../../sync/snapshot-progress.ts'
 import type { AclFile } from '../acl/acl-file.ts'
+import type { FailoverKind } from '../cluster/cluster-view.ts'
+import type { Topology } from '../cluster/topology.ts'
 import type { CommandWatch } from '../engine/command-watch.ts'
 import type { ConflictLog } from '../engine/conflict-log.ts'
+import type { CommandError } from '../errors.ts'
 import type { HandOver } from '../replication/hand-over.ts'
 import type { ReplicaWaits } from '../replication/replica-waits.ts'
 import type { ScriptHost } from '../scripts/port.ts'
@@ -210,6 +213,11 @@ export interface Services {
   shutdown(): void
 
   readonly replication: ReplicationControl
+
+  /** Who serves which slots; undefined: cluster support is disabled. */
+  readonly topology: Topology | undefined
+  /** CLUSTER FAILOVER, on a replica. @returns why not; undefined when it has begun */
+  failover(kind: FailoverKind): CommandError | undefined
 
   /** CRDT.LINK. Unknown names return false. */
   setLink(region: string | 'ALL', up: boolean): boolean

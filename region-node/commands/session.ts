@@ -65,6 +65,10 @@ export class Session {
   noEvict = false
   /** What it reads counts as no use of a key: CLIENT NO-TOUCH. */
   noTouch = false
+  /** Takes what a replica has (READONLY): what the primary acknowledged may be missing. */
+  readsReplicas = false
+  /** Is told the TLS ports of other nodes. */
+  isTls = false
   /** Sees all commands (MONITOR). */
   isMonitor = false
   replyMode: 'on' | 'off' | 'skip-next' | 'skip-this' = 'on'

@@ -171,8 +171,16 @@ function sorted(ctx: CommandContext, elements: string[], options: Options): stri
   return weighed.map(({ element }) => element)
 }
 
+/** @throws CommandError when a pattern may name keys of another node */
+function checkPatterns({ services }: CommandContext, { by, gets }: Options): void {
+  if (services.topology === undefined || services.topology.partitions === 1) return
+  if (by?.key !== undefined) throw errors.sortInCluster('BY')
+  if (gets.some(({ key }) => key !== undefined)) throw errors.sortInCluster('GET')
+}
+
 function sort(ctx: CommandContext, words: readonly string[], mayStore: boolean): void {
   const options = parseOptions(words, mayStore)
+  checkPatterns(ctx, options)
   const elements = elementsOf(ctx, words[1]!, options)
   const first = Math.max(0, options.offset)
   const shown = sorted(ctx, elements, options).slice(

@@ -69,6 +69,21 @@ export class Channels {
       for (const name of names[kind]) this.leave(session, kind, name)
   }
 
+  /** Ends the listening to shard channels that are told of elsewhere from now on. */
+  dismiss(isGone: (name: string) => boolean): void {
+    for (const [name, sessions] of [...this.#listeners.shard]) {
+      if (!isGone(name)) continue
+      for (const session of [...sessions]) {
+        this.leave(session, 'shard', name)
+        session.out.push(3)
+        session.out.bulk('sunsubscribe')
+        session.out.bulk(name)
+        session.out.integer(this.countOf(session, 'shard'))
+        session.resume()
+      }
+    }
+  }
+
   /** What a session listens to, oldest first. */
   namesOf(session: Session, kind: ListenKind): readonly string[] {
     return [...(this.#names.get(session)?.[kind] ?? [])]

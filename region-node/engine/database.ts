@@ -38,7 +38,7 @@ import { ABSENT, type PlainCounter, SlotGroup, type TableContext } from './table
 import type { WalkedDatabase, WalkVisitor } from './walk.ts'
 
 const NEVER = Number.POSITIVE_INFINITY
-const SLOTS_PER_GROUP = 16
+export const SLOTS_PER_GROUP = 16
 export const GROUP_COUNT = SLOT_COUNT / SLOTS_PER_GROUP
 /** Draws that met no key that is shown, after which the first one that is shown is taken. */
 const DRAWS_MAX = 100

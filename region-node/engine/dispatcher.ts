@@ -1,8 +1,8 @@
 /**
  * dispatcher.ts: the road of a command: found, let in, queued or run, and answered.
  *
- *   words → look up → may the user, may anybody now → queue or run ─→ reply
- *                                                       └─→ effects, by `minter`
+ *   words → look up → may the user, is it here, may anybody now → queue or run ─→ reply
+ *                                                                   └─→ effects, by `minter`
  *
  * What a command writes becomes one op, ended when the command is over; then clients that wait for a key it has
  * changed have their turn, each with an op of its own, and those are told who listen.
@@ -13,6 +13,8 @@
  */
 import type { AccessControl } from '../acl/access-control.ts'
 import type { User } from '../acl/user.ts'
+import { redirect } from '../cluster/redirect.ts'
+import { partitionOf, type Topology } from '../cluster/topology.ts'
 import { requestOf } from '../commands/access.ts'
 import { clientLine } from '../commands/client-line.ts'
 import type { TransactionControl, Writes } from '../commands/command.ts'
@@ -31,6 +33,7 @@ import { KeyWaits } from './key-waits.ts'
 import type { Keyspace } from './keyspace.ts'
 import type { Minter } from './minter.ts'
 import { type CommandObserver, UNTIMED } from './observer.ts'
+import { slotOf } from './slot.ts'
 import { WatchedKeys } from './watched-keys.ts'
 
 /** Most bytes that a transaction may queue: its effects become one op, which has to fit a message to a peer. */
@@ -181,6 +184,8 @@ export class Dispatcher implements TransactionControl {
     } else if (!user.isUnrestricted) {
       this.#checkAccess(session, user, command, words)
     }
+    const { topology } = this.#services
+    if (topology !== undefined) this.#checkPlace(topology, session, command, words)
     if (session.subscriptions > 0 && session.out.protocol === 2 && !MAY_SUBSCRIBER.has(command.name))
       throw errors.onlySubscriber(command.name)
     if (!this.#isLetIn(session, command, words)) return
@@ -249,6 +254,39 @@ export class Dispatcher implements TransactionControl {
     if (command.name === 'exec') throw this.#abort(session, refusal.line)
     if (session.queue !== undefined) session.queueBroken = true
     throw refusal
+  }
+
+  /** @throws CommandError when the command is for another node: a transaction breaks by it */
+  #checkPlace(topology: Topology, session: Session, command: FoundCommand, words: readonly string[]): void {
+    const isExec = command.name === 'exec'
+    // The cluster may have changed since they were queued.
+    const refusal =
+      isExec && session.queue !== undefined
+        ? this.#placeOfQueue(topology, session, session.queue)
+        : redirect(topology, command, words, session)
+    if (refusal === undefined) return
+    if (isExec) this.#discard(session)
+    else if (session.queue !== undefined) session.queueBroken = true
+    throw refusal
+  }
+
+  #placeOfQueue(
+    topology: Topology,
+    session: Session,
+    queue: readonly (readonly string[])[],
+  ): CommandError | undefined {
+    for (const words of queue) {
+      const refusal = redirect(topology, this.#table.find(words), words, session)
+      if (refusal !== undefined) return refusal
+    }
+    return undefined
+  }
+
+  /** Clients that wait for what is served elsewhere from now on are sent there. */
+  topologyChanged(topology: Topology): void {
+    this.#waits.review((session, words) => redirect(topology, this.#table.find(words), words, session))
+    const { self, partitions } = topology
+    this.audience.channels.dismiss((name) => partitionOf(slotOf(name), partitions) !== self.partition)
   }
 
   #lineOf(session: Session): string {
@@ -323,10 +361,14 @@ export class Dispatcher implements TransactionControl {
 
   /** An EXEC that is refused ends the transaction all the same. */
   #abort(session: Session, why: string): CommandError {
+    this.#discard(session)
+    return errors.execAbortBecause(why)
+  }
+
+  #discard(session: Session): void {
     session.queue = undefined
     session.queueBroken = false
     this.unwatch(session)
-    return errors.execAbortBecause(why)
   }
 
   #queue(

@@ -142,6 +142,16 @@ export class KeyWaits {
     if (this.isEmpty) this.#ports.changed()
   }
 
+  /** Ends the waits that there is an error for now. */
+  review(refusal: (session: Session, words: readonly string[]) => CommandError | undefined): void {
+    for (const { waiters } of [...this.#keys.values()]) {
+      for (const waiter of [...waiters]) {
+        const error = refusal(waiter.session, waiter.wait.words)
+        if (error !== undefined) waiter.unblock(error)
+      }
+    }
+  }
+
   /** @param key  undefined: a flush of one database, or of all (`db` < 0), touched every key there was */
   touched(db: number, key: string | undefined): void {
     if (key !== undefined) {

@@ -13,6 +13,7 @@
  *
  * Source: scriptPrepareForRun and scriptCall in script.c of Redis 7.2, in their order.
  */
+import { isInReach } from '../cluster/redirect.ts'
 import type { Services } from '../commands/services.ts'
 import { Session } from '../commands/session.ts'
 import type { FoundCommand } from '../commands/table.ts'
@@ -141,12 +142,13 @@ export class ScriptRunner implements ScriptCalls {
     }
   }
 
-  #sessionFor({ db, name, user }: Session): Session {
+  #sessionFor({ db, name, user, readsReplicas }: Session): Session {
     this.#session ??= new Session(0, 'lua', '', 0, user, this.#ports.services.scripts.values)
     const session = this.#session
     session.db = db
     session.name = name
     session.user = user
+    session.readsReplicas = readsReplicas
     return session
   }
 
@@ -194,6 +196,8 @@ export class ScriptRunner implements ScriptCalls {
       if (this.#deniesMemory && !this.#hasWritten && flags.includes('denyoom')) throw errors.outOfMemory
       this.#hasWritten = true
     }
+    const { topology } = this.#ports.services
+    if (topology !== undefined && !isInReach(topology, command, words, session)) throw errors.scriptNotLocal
     if (!this.#ports.admission.isOpen) this.#checkAdmission(command)
     return command
   }

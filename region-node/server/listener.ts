@@ -11,7 +11,7 @@
 import { createServer, type Server, type Socket } from 'node:net'
 import {
   createServer as createTlsServer,
-  type TLSSocket,
+  TLSSocket,
   type TlsOptions,
   type Server as TlsServer,
 } from 'node:tls'
@@ -203,6 +203,7 @@ export class ClientListener {
       hostAndPort(socket.localAddress, socket.localPort),
       this.ports.env.wallMs(),
     )
+    session.isTls = socket instanceof TLSSocket
     const connection = new Connection(socket, session, this.connectionPorts)
     this.open.add(connection)
     let isFirst = true

@@ -27,10 +27,23 @@ export class RedisReference {
     this.#client = client
   }
 
-  static async start(): Promise<RedisReference> {
+  /** @param settings  further ones, as on its command line */
+  static async start(settings: readonly string[] = []): Promise<RedisReference> {
     const folder = mkdtempSync(join(tmpdir(), 'causeway-redis-'))
     const path = join(folder, SOCKET)
-    const options = ['--port', '0', '--unixsocket', path, '--dir', folder, '--save', '', '--appendonly', 'no']
+    const options = [
+      '--port',
+      '0',
+      '--unixsocket',
+      path,
+      '--dir',
+      folder,
+      '--save',
+      '',
+      '--appendonly',
+      'no',
+      ...settings,
+    ]
     const limited = ['-c', `ulimit -v ${MEMORY_KB_MAX}; exec redis-server "$@"`, 'redis-server', ...options]
     const server = spawn('sh', limited, { stdio: ['ignore', 'pipe', 'inherit'] })
     await new Promise<void>((resolve, reject) => {

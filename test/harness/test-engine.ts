@@ -56,6 +56,8 @@ export class TestEngine {
   readonly origins = new OriginTable()
   readonly journal = new KeptJournal()
   readonly conflicts = new ConflictLog(() => 128)
+  /** What the commands see of the node; a test may change it. */
+  readonly services: { -readonly [Name in keyof Services]: Services[Name] }
   readonly engine: Engine
   /** Lua is loaded by the first script. */
   readonly scripts = new LuaHost(luaProgram, portableLatin1, (level, text) =>
@@ -94,13 +96,13 @@ export class TestEngine {
         return () => {}
       },
     }
-    const all = Object.assign(defaults, services) as Services
+    this.services = Object.assign(defaults, services) as Services
     this.engine = new Engine({
       origins: this.origins,
       origin,
       table: commandTable,
       journal: this.journal,
-      services: all,
+      services: this.services,
       conflicts: this.conflicts,
       wallMs: () => this.wallMs,
       random: () => this.#random(),
@@ -110,7 +112,7 @@ export class TestEngine {
       eviction: NO_EVICTION,
       ...options,
     })
-    if (services.applied === undefined) Object.assign(all, { applied: this.engine.applied })
+    if (services.applied === undefined) this.services.applied = this.engine.applied
   }
 
   /** mulberry32 */

@@ -30,7 +30,6 @@ const DIFFERENT: ReadonlyMap<string, string> = new Map([
   ['config|get', SIMPLER],
   ['xinfo|stream', SIMPLER],
   ['debug', 'Redis does not tell them'],
-  ['cluster', 'Redis has subcommands'],
 ])
 
 type Fields = ReadonlyMap<Reply, Reply>

@@ -19,8 +19,6 @@ const CHANGED_IN_7_2: ReadonlyMap<string, number> = new Map([
 ])
 /** Not in the 7.0 that is compared with. */
 const NEW_IN_7_2: ReadonlySet<string> = new Set(['waitaof'])
-/** Redis knows a container; this node has one command that says that there is no cluster. */
-const NO_CONTAINER = 'cluster'
 
 interface Row {
   readonly name: string
@@ -89,9 +87,7 @@ describe.skipIf(!redisIsInstalled)('the command table', () => {
 
   it('has every command that redis-server has, or says why not', () => {
     const excepted = new Set(EXCEPTIONS.flatMap(({ commands }) => commands))
-    const missing = theirs.filter(
-      ({ name }) => !ours.has(name) && !excepted.has(name) && !name.startsWith(`${NO_CONTAINER}|`),
-    )
+    const missing = theirs.filter(({ name }) => !ours.has(name) && !excepted.has(name))
     expect(missing.map(({ name }) => name)).toEqual([])
     // An exception that is none any more, or never was, is to be taken out.
     const names = new Set(theirs.map(({ name }) => name))

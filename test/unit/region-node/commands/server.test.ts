@@ -4,6 +4,7 @@
  */
 import { describe, expect, it } from 'vitest'
 import { commandTable } from '../../../../region-node/commands/families.ts'
+import { clusterNode, topologyOf } from '../../../harness/fake-cluster.ts'
 import { TestEngine } from '../../../harness/test-engine.ts'
 
 describe('INFO', () => {
@@ -190,6 +191,7 @@ describe('COMMAND', () => {
   })
 
   it('every row has a summary, and every container a HELP that names its subcommands', () => {
+    const engine = new TestEngine(1, { topology: topologyOf([clusterNode(1)]) })
     for (const { name, summary, subcommands } of commandTable.commands) {
       expect(summary, name).toMatch(/^[A-Z]/)
       if (subcommands === undefined) continue

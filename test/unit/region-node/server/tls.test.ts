@@ -37,7 +37,7 @@ afterEach(async () => {
   for (const cleanUp of cleanUps.splice(0).reverse()) await cleanUp()
 })
 
-/** A listener that answers every command with OK. */
+/** A listener that answers every command with OK, if it knows that its client speaks TLS. */
 async function door(settings: Parameters<typeof tlsOptions>[0]): Promise<ClientListener> {
   const listener = new ClientListener(
     { host: '127.0.0.1', port: undefined, tls: { port: 0, options: tlsOptions(settings, disk) } },
@@ -47,7 +47,7 @@ async function door(settings: Parameters<typeof tlsOptions>[0]): Promise<ClientL
         open: (session) => {
           session.user = new User('default')
         },
-        execute: (session) => session.out.ok(),
+        execute: (session) => (session.isTls ? session.out.ok() : session.out.simple('PLAIN')),
         close: () => {},
       },
       turn: { touch: (connection) => setImmediate(() => connection.flush()) },
