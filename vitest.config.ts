@@ -16,7 +16,8 @@ const PROCESS_TESTS = [
   'test/conformance/{live,restart}.test.ts',
   'test/clients/**/*.test.ts',
   'test/faults/**/*.test.ts',
-  'test/coordinator/{etcd,etcd-members,last-will,local-file}.test.ts',
+  'test/coordinator/{etcd,etcd-members,local-file}.test.ts',
+  'test/cluster/last-will.test.ts',
 ]
 const SIMULATION_TESTS = ['test/simulation/**/*.test.ts', 'test/conformance/simulated.test.ts']
 

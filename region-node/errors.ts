@@ -332,6 +332,10 @@ export const errors = {
   failoverOfPrimary: commandError('ERR You should send CLUSTER FAILOVER to a replica'),
   failoverOfNobody: commandError("ERR I'm a replica but my master is unknown to me"),
   failoverOfDead: commandError('ERR Master is down or failed, please use CLUSTER FAILOVER FORCE'),
+  failoverByForce: commandError(
+    'ERR A node takes over by itself when the coordinator says that its primary is gone; CLUSTER FAILOVER without ' +
+      'an option hands over from a primary that is there',
+  ),
   clusterByOperator: (subcommand: string) =>
     commandError(`ERR CLUSTER ${subcommand} is not for clients here: 'causeway cluster' does this`),
   noSuchMaster: commandError('ERR No such master with that name'),

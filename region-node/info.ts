@@ -266,6 +266,7 @@ function crdt(core: NodeCore): Lines {
     ['fences', horizon.fences],
     ['seals', horizon.seals],
     ['suspended_regions', horizon.suspended.join(',')],
+    ['late_tail_pending', Number(core.lateTail.isPending)],
     ['late_ops_minted_again', core.lateTail.mintedCount],
     ['late_removals_dropped', core.lateTail.droppedCount],
     ['late_writes_overwritten', core.lateTail.overwrittenCount],

@@ -16,12 +16,14 @@ import type { AdminServer } from './admin/server.ts'
 import type { NodeStatus, PeerStatus, RegionStatus } from './admin/status.ts'
 import type { RunningNode } from './cli/host.ts'
 import { ClusterView } from './cluster/cluster-view.ts'
+import { NodeAgent } from './cluster/node-agent.ts'
 import type { RegionState } from './commands/services.ts'
 import type { Session } from './commands/session.ts'
 import type { Settings } from './config.ts'
 import { NodeCore } from './core.ts'
 import type { Env } from './env.ts'
 import { stallThread } from './env-node.ts'
+import { errors } from './errors.ts'
 import type { HostFacts } from './info.ts'
 import { nodeLatin1 } from './latin1-node.ts'
 import { Loading } from './loading.ts'
@@ -37,6 +39,8 @@ import { StartError } from './start-error.ts'
 /** Words in one command. Redis's own limit. */
 const COMMAND_WORDS_MAX = 2 ** 20
 const RATE_INTERVAL_MS = 1000
+/** How long a stop waits for another node to take over, at most. */
+const AGENT_STOP_MS_MAX = 5000
 
 /** Starts a node. Resolves when its ports are open; what is wrong with its data comes by `stopped`. @throws StartError */
 export async function startNode(settings: Settings, env: Env, logger: Logger): Promise<RunningNode> {
@@ -56,6 +60,8 @@ class Node implements RunningNode, Front {
   /** Empty where nobody watches a coordinator. */
   readonly #cluster = new ClusterView()
   readonly #sentinel: ClientListener | undefined
+  /** With a coordinator: decides what this node is. */
+  readonly #agent: NodeAgent | undefined
   #admin: AdminServer | undefined = undefined
   #ready = false
   #exit: (result: { exitCode: number }) => void = () => {}
@@ -112,6 +118,7 @@ class Node implements RunningNode, Front {
     })
     this.#cluster.onChange((topology) => this.#core.engine.commands.topologyChanged(topology))
     this.#sentinel = this.#sentinelDoor(log)
+    this.#agent = values.coordinator === '' ? undefined : this.#makeAgent(log.info)
     settings.onChange((name) => {
       if (values['tls-port'] !== 0 && TLS_SETTINGS.some((one) => one === name)) this.#renewTls(log)
     })
@@ -126,6 +133,30 @@ class Node implements RunningNode, Front {
     const sentinel = new Sentinel({ region: identity.region, id, access, services })
     this.#cluster.onChange((topology) => sentinel.topologyChanged(topology))
     return sentinelDoor(bind, port, sentinel, { env: this.#env, limits: clientLimits(this.#core), log })
+  }
+
+  /** @throws StartError */
+  #makeAgent(info: (sentence: string) => void): NodeAgent {
+    const { replication, log } = this.#core
+    const agent = new NodeAgent({
+      values: this.#settings.values,
+      env: this.#env,
+      member: replication,
+      ports: () => ({ port: this.#listener.port, tlsPort: this.#listener.tlsPort }),
+      syncingMs: () => log.syncingMs,
+      isDiskFull: () => log.isFull,
+      topologyChanged: (topology) => {
+        this.#cluster.become(topology)
+        if (topology.self.role !== 'primary') replication.primaryKnown()
+      },
+      info,
+    })
+    replication.handOverByAgent = (nodeId, timeoutMs) => agent.handOver(nodeId, timeoutMs)
+    this.#cluster.failover = (kind) => {
+      if (kind !== 'agreed') return errors.failoverByForce
+      return replication.wish() ? undefined : errors.failoverOfDead
+    }
+    return agent
   }
 
   #renewTls(log: { warn(sentence: string): void }): void {
@@ -161,6 +192,7 @@ class Node implements RunningNode, Front {
       const isWhole = await this.#loading.run(this.#core.recovery())
       if (!isWhole) return
       await this.#core.start()
+      this.#agent?.start()
     } catch (error) {
       await this.#close('the start failed')
       this.#refuse(error)
@@ -197,6 +229,7 @@ class Node implements RunningNode, Front {
   }
 
   async #close(reason: string): Promise<void> {
+    await this.#agent?.stop(AGENT_STOP_MS_MAX)
     await this.#listener.close()
     await this.#sentinel?.close()
     await this.#core.stop(reason)

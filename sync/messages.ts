@@ -211,6 +211,11 @@ export interface Lead {
   readonly term: number
 }
 
+/** Replica to primary: an operator wants me to be primary in your place. */
+export interface Wish {
+  readonly type: 'wish'
+}
+
 export type ControlMessage =
   | Challenge
   | Hello
@@ -227,6 +232,7 @@ export type ControlMessage =
   | SnapshotBegin
   | SnapshotNone
   | Lead
+  | Wish
 export type Message = ControlMessage | Ops | SnapshotPart | Publish | Tail
 
 export const TYPE_BYTE = {
@@ -249,6 +255,7 @@ export const TYPE_BYTE = {
   publish: 17,
   tail: 18,
   lead: 19,
+  wish: 20,
 } as const satisfies Record<Message['type'], number>
 
 /** Where the records begin in an ops message. */
@@ -345,6 +352,7 @@ function fieldsOf(message: ControlMessage): unknown[] {
     case 'hurry':
       return [message.until]
     case 'trimmed':
+    case 'wish':
       return []
     case 'fetch':
       return [message.id, message.offset, message.least]
@@ -425,6 +433,8 @@ function readMessage(type: number | undefined, from: Fields): ControlMessage {
       return { type: 'snapshot-begin', id: from.text(), offset: from.count(), bytes: from.count() }
     case TYPE_BYTE['snapshot-none']:
       return { type: 'snapshot-none', sentence: from.text() }
+    case TYPE_BYTE.wish:
+      return { type: 'wish' }
     case TYPE_BYTE.lead:
       return { type: 'lead', term: from.count() }
     default:

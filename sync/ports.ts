@@ -114,6 +114,8 @@ export interface ReplicationHost {
   primaryHeard(announced: VersionVector, clockMs: number): void
   /** As replica: the primary hands over, and this node holds all that it has. */
   handedOver(term: number): void
+  /** As primary: a replica asks to be primary in this node's place. */
+  wished(nodeId: string): void
   /** Another node is known to be primary in a later term than this node's own. */
   termHeard(term: number): void
 }

@@ -126,6 +126,11 @@ export class Puller implements Source, SnapshotGiver {
     this.#connection?.sendBytes(encodeOps(records, 'tail'))
   }
 
+  /** Asks the primary that this node follows to hand over. */
+  wish(): void {
+    this.#connection?.send({ type: 'wish' })
+  }
+
   /** Bytes that the network has not taken yet. */
   get unsentBytes(): number {
     return this.#connection?.unsentBytes ?? 0

@@ -68,6 +68,7 @@ export class ServeSession {
       if (message.type === 'ack') return [{ do: 'credit', ack: message }]
       if (message.type === 'relay') return [{ do: 'serve', wanted: message }]
       if (message.type === 'fetch') return [{ do: 'fetch', fetch: message }]
+      if (message.type === 'wish' && this.#isReplica) return [{ do: 'wish' }]
       if (message.type === 'tail' && this.#isReplica) return [{ do: 'rescue', bytes: message.bytes }]
     }
     throw misplaced(message)

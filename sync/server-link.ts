@@ -296,6 +296,9 @@ export class ServerLink {
         case 'credit':
           this.#parts.acknowledged(this, action.ack)
           break
+        case 'wish':
+          this.#parts.host.replication.wished(this.#identity!.nodeId)
+          break
         case 'rescue':
           this.#rescue(action.bytes)
           break

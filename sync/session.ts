@@ -54,6 +54,8 @@ export type Action =
   | { readonly do: 'credit'; readonly ack: Ack }
   /** Primary: ops that the replica has and this node may lack; an empty message ends them. */
   | { readonly do: 'rescue'; readonly bytes: Uint8Array }
+  /** Primary: the replica asks to take its place. */
+  | { readonly do: 'wish' }
   /** Replica: it is primary from now on. */
   | { readonly do: 'lead'; readonly term: number }
 

@@ -107,7 +107,7 @@ describe('the door to the machine', () => {
     'region-node/coordinator/etcd-gateway.ts',
   ]
   /** Starts the process that must outlive this one: nothing of `Env` can. */
-  const LAST_WILL = 'region-node/coordinator/last-will.ts'
+  const LAST_WILL = 'region-node/cluster/last-will.ts'
   const SOCKET_MODULES = /^(node:(net|http|https|http2|tls|dgram)|ws)$/
   const DOOR_MODULES =
     /^node:(fs|fs\/promises|timers|timers\/promises|perf_hooks|child_process|worker_threads)$/

@@ -23,6 +23,7 @@ const SECTIONS: ReadonlyArray<readonly [Section, string]> = [
   ['identity', 'Identity and data'],
   ['network', 'Clients and ports'],
   ['replicas', 'Replicas inside the region'],
+  ['cluster', 'Failover inside the region'],
   ['peers', 'Other regions'],
   ['durability', 'Durability'],
   ['limits', 'Limits'],

@@ -52,7 +52,9 @@ export interface Member {
   readonly term: number
   /** Ops that are applied here, from all origins. */
   readonly opCount: number
-  /** As a replica: when the primary was last heard, monotonic clock, milliseconds; -Infinity for never. */
+  /**
+   * When a primary was last heard, monotonic clock, milliseconds; -Infinity for never. Also when the link is gone since.
+   */
   readonly primaryHeardMs: number
   /** As a replica: it has all that the primary last said it has. */
   readonly isCaughtUp: boolean

@@ -162,6 +162,24 @@ export function peers(): Kind<readonly PeerAddress[]> {
   }
 }
 
+/** Where the coordinator is: addresses of an etcd, or a folder. */
+export function coordinatorAddress(): Kind<string> {
+  return {
+    words: 'many',
+    shape: 'http://HOST:PORT | file:FOLDER',
+    parse(list) {
+      const value = list
+        .trim()
+        .split(/[\s,]+/)
+        .join(' ')
+      if (value === '' || /^file:\S+$/.test(value)) return { value }
+      if (value.split(' ').every(isHttpUrl)) return { value }
+      return { refusal: 'argument must be http://HOST:PORT of each member of an etcd, or file:FOLDER' }
+    },
+    format: (value) => value,
+  }
+}
+
 /** `host:port` of the node's client port, or the form of `replicaof`: `host port`, `no one`. */
 export function primaryAddress(): Kind<string> {
   return {
@@ -278,6 +296,10 @@ export function isRegionName(name: string): boolean {
 }
 
 /** Credentials in the address are refused: they would be shown wherever the peer is. */
+function isHttpUrl(url: string): boolean {
+  return /^https?:\/\/[^/@\s]+\/?$/.test(url) && URL.canParse(url)
+}
+
 export function isSyncUrl(url: string): boolean {
   if (!/^wss?:\/\//.test(url) || !URL.canParse(url)) return false
   const { hostname, username, password, search, hash } = new URL(url)

@@ -71,6 +71,20 @@ const RULES: readonly Rule[] = [
   { name: 'peer', broken: brokenPeers },
   { name: 'port', broken: brokenPorts },
   {
+    name: 'replica-of',
+    broken: (values) =>
+      values.coordinator !== '' && values['replica-of'] !== ''
+        ? 'the coordinator says which node is primary: leave replica-of out, and hand over with FAILOVER'
+        : undefined,
+  },
+  {
+    name: 'unclean-failover',
+    broken: (values) =>
+      values['unclean-failover'] && values['replica-ack'] !== 'async'
+        ? `unclean-failover may lose what replica-ack ${values['replica-ack']} promises: choose one of them`
+        : undefined,
+  },
+  {
     name: 'drift-warn-ms',
     broken: (values) =>
       values['drift-warn-ms'] > values['max-drift-ms']

@@ -16,6 +16,7 @@ import { WORD_BYTES_MAX } from '../resp/word.ts'
 import {
   bytes,
   choice,
+  coordinatorAddress,
   flag,
   integer,
   type Kind,
@@ -33,6 +34,7 @@ export type Section =
   | 'identity'
   | 'network'
   | 'replicas'
+  | 'cluster'
   | 'peers'
   | 'durability'
   | 'limits'
@@ -257,6 +259,29 @@ export const SETTINGS = {
     10,
     'Seconds since a replica was heard, from which on it does not count; 0: any.',
     runtime,
+  ),
+
+  coordinator: row(
+    'cluster',
+    coordinatorAddress(),
+    '',
+    'Who says which node of the region is primary: an etcd, or a folder on one machine.',
+  ),
+  'coordinator-user': row('cluster', word(), '', 'User of the etcd; empty: it asks for none.'),
+  'coordinator-password': row('cluster', word(), '', 'Password of that user.', { secret: true }),
+  'database-name': row('cluster', word('name'), 'causeway', 'Name of the database in the coordinator.'),
+  zone: row('cluster', word('name'), '', 'Zone or rack of this node; a zone lost is survived in another.'),
+  'failover-profile': row(
+    'cluster',
+    choice('high', 'low'),
+    'high',
+    'high: a lost primary is replaced in 5 s; low: in 13 s, for networks that falter.',
+  ),
+  'unclean-failover': row(
+    'cluster',
+    flag(),
+    false,
+    'A replica that lacks something may be promoted when no other is left; not with sync.',
   ),
 
   peer: row(

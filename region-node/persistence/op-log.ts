@@ -107,6 +107,7 @@ export class OpLog implements Journal, LogStream {
   /** The applied vector at the last write. */
   #writtenVector: VersionVector
   #syncing = false
+  #syncBeganMs = 0
   /** A write of `always` is under way. */
   #inRound = false
   #syncTimer: { cancel(): void } | undefined
@@ -355,6 +356,7 @@ export class OpLog implements Journal, LogStream {
     this.#syncTimer = undefined
     if (this.#syncing || this.#failed) return
     this.#syncing = true
+    this.#syncBeganMs = this.#options.env.monoMs()
     const position = this.#written
     const vector = this.#writtenVector
     this.#current.file.sync((error) => {
@@ -381,6 +383,7 @@ export class OpLog implements Journal, LogStream {
       return
     }
     this.#syncing = true
+    this.#syncBeganMs = this.#options.env.monoMs()
     this.#inRound = true
     const { file } = this.#current
     const { size } = file
@@ -570,6 +573,11 @@ export class OpLog implements Journal, LogStream {
       if (this.#segments[i]!.header.firstPosition <= position) return this.#segments[i]!
     }
     throw new LogTrimmed(`position ${position} is before the log begins`)
+  }
+
+  /** For how long an fsync has been under way, milliseconds; 0: none is. */
+  get syncingMs(): number {
+    return this.#syncing ? this.#options.env.monoMs() - this.#syncBeganMs : 0
   }
 
   /** Bytes of recent log in memory. */

@@ -14,6 +14,8 @@ import { commandError } from '../errors.ts'
 
 /** Between two looks at how far the replica is, milliseconds. */
 const LOOK_MS = 2
+/** How long an agent may hold writes back for a hand-over without a timeout, milliseconds. */
+const AGENT_MS_MAX = 10_000
 
 export interface HandOverParts {
   readonly replicas: () => Replicas
@@ -24,11 +26,13 @@ export interface HandOverParts {
   letWritesGo(): void
   /** Tells the replica, and follows it. */
   readonly give: (replica: Replica) => void
+  /** Where an agent decides who is primary, it carries the hand-over out; undefined: there is none. */
+  readonly agent: () => ((nodeId: string, timeoutMs: number) => void) | undefined
 }
 
 export interface HandOverWish {
-  /** Where clients reach the replica; undefined: whichever is furthest. */
-  readonly to: { readonly host: string; readonly port: number } | undefined
+  /** The replica, by its name or by where clients reach it; undefined: whichever is furthest. */
+  readonly to: { readonly nodeId: string } | { readonly host: string; readonly port: number } | undefined
   /** At the timeout it is told although it lacks something. */
   readonly isForced: boolean
   /** 0: none. */
@@ -51,7 +55,12 @@ export class HandOver {
   begin(wish: HandOverWish): void {
     if (this.isRunning) throw commandError('ERR FAILOVER already in progress.')
     const nodeId = this.#choose(wish).nodeId
-    const { nowMs, pauseWrites } = this.#parts
+    const { nowMs, pauseWrites, agent } = this.#parts
+    const byAgent = agent()
+    if (byAgent !== undefined) {
+      byAgent(nodeId, wish.timeoutMs === 0 ? AGENT_MS_MAX : wish.timeoutMs)
+      return
+    }
     const endMs = wish.timeoutMs === 0 ? Number.POSITIVE_INFINITY : nowMs() + wish.timeoutMs
     pauseWrites()
     this.#lookLater(nodeId, wish, endMs)
@@ -63,7 +72,9 @@ export class HandOver {
     if (isForced && (to === undefined || timeoutMs === 0))
       throw commandError('ERR FAILOVER with force option requires both a timeout and target HOST and IP.')
     if (to === undefined) return linked.reduce((a, b) => (this.#lagOf(b) < this.#lagOf(a) ? b : a))
-    const target = linked.find(({ host, port }) => host === to.host && port === to.port)
+    const target = linked.find((replica) =>
+      'nodeId' in to ? replica.nodeId === to.nodeId : replica.host === to.host && replica.port === to.port,
+    )
     if (target === undefined) throw commandError('ERR FAILOVER target HOST and PORT is not a replica.')
     return target
   }

@@ -48,7 +48,9 @@ export function replicationOf(core: Rooms, side: CoreSide): Replication {
     }),
     noted: (address) => settings.replace({ ...values, 'replica-of': address }),
   }
-  const replication = new Replication(parts, url === '' ? 'primary' : 'replica', `ws://${url}`)
+  // With a coordinator the agent says what it is.
+  const first = values.coordinator === '' ? 'primary' : 'idle'
+  const replication = new Replication(parts, url === '' ? first : 'replica', `ws://${url}`)
   settings.onChange((name) => {
     if (name === 'replica-of') replication.told(values['replica-of'])
     else if (WATCHED.has(name)) replication.configured()

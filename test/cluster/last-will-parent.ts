@@ -4,8 +4,8 @@
  * Its parent sends it the settings of an etcd; it answers with the process id of its guard. On `close` it ends its
  * guard in order, and itself.
  */
+import { LastWill } from '../../region-node/cluster/last-will.ts'
 import type { EtcdSettings } from '../../region-node/coordinator/etcd-gateway.ts'
-import { LastWill } from '../../region-node/coordinator/last-will.ts'
 import type { Lease } from '../../region-node/coordinator/port.ts'
 import { nodeEnv } from '../../region-node/env-node.ts'
 
@@ -24,7 +24,7 @@ process.on('message', (order: Order) => {
     return
   }
   if (order !== 'tell') {
-    will = new LastWill(order.etcd, nodeEnv())
+    will = new LastWill({ etcd: order.etcd, database: 'db', region: 'a', partition: 0 }, nodeEnv())
     will.name(order.lease)
   }
   const report: GuardReport = { guard: will?.pid }

@@ -1,5 +1,5 @@
 /**
- * last-will-guard.ts: the program that revokes a lease when its node is gone (`last-will.ts`).
+ * last-will-guard.ts: the program that speaks for a node when its process is gone (`last-will.ts`).
  *
  * It reads wills from its standard input, one JSON text each line, and does nothing until that ends; then it
  * carries out the last one and exits. What stops its node in order, a Ctrl-C or a service manager's SIGTERM, may
@@ -7,8 +7,11 @@
  *
  * Invariant: it exits within `TRIES_MS_MAX` and one call's deadline of the end of its input.
  */
+import { EtcdCoordinator } from '../coordinator/etcd.ts'
+import type { Lease } from '../coordinator/port.ts'
 import { nodeEnv, stallThread } from '../env-node.ts'
-import { EtcdCoordinator } from './etcd.ts'
+import { Keys } from './documents.ts'
+import { sayFarewell } from './farewell.ts'
 import type { Will } from './last-will.ts'
 
 /** Tries to reach etcd end then; the lease has to run out. */
@@ -28,18 +31,19 @@ process.stdin.on('data', (text: string) => {
   if (last !== undefined) will = JSON.parse(last) as Will
 })
 process.stdin.once('close', () => {
-  if (will?.lease !== undefined) carryOut(will.etcd, will.lease)
+  if (will?.lease !== undefined) carryOut(will, will.lease)
 })
 
-function carryOut(etcd: Will['etcd'], lease: NonNullable<Will['lease']>): void {
+function carryOut({ etcd, database, region, partition }: Will, lease: Lease): void {
+  const keys = new Keys(database, region)
   const coordinator = new EtcdCoordinator(etcd, env)
   const endMs = env.monoMs() + TRIES_MS_MAX
-  const revoke = (): void =>
-    coordinator.revoke(lease, ({ ok }) => {
-      if (ok || env.monoMs() >= endMs) process.exit()
+  const attempt = (): void =>
+    sayFarewell(coordinator, keys, partition, lease, (isSaid) => {
+      if (isSaid || env.monoMs() >= endMs) process.exit()
       // No timer: those of `Env` do not keep a process alive.
       stallThread(RETRY_MS)
-      revoke()
+      attempt()
     })
-  revoke()
+  attempt()
 }

@@ -11,11 +11,11 @@ import { EtcdCoordinator } from '../../region-node/coordinator/etcd.ts'
 import type { EtcdSettings } from '../../region-node/coordinator/etcd-gateway.ts'
 import type { Lease } from '../../region-node/coordinator/port.ts'
 import { nodeEnv } from '../../region-node/env-node.ts'
+import { Client, type Watched } from '../coordinator/client.ts'
+import { until } from '../coordinator/real-time.ts'
 import { EtcdServer, etcdIsInstalled } from '../harness/etcd-server.ts'
 import { PROJECT_ROOT } from '../harness/project-root.ts'
-import { Client, type Watched } from './client.ts'
 import type { GuardReport, Order } from './last-will-parent.ts'
-import { until } from './real-time.ts'
 
 const env = nodeEnv()
 const REVOKED_MS_MAX = 1000
@@ -46,7 +46,7 @@ async function prepare(endpoints: readonly string[] = server.endpoints): Promise
   const client = new Client(coordinator, until)
   const lease = await client.grant(60_000)
   const watched = client.watch('', await client.put('held', '', lease))
-  const parent = fork(join(PROJECT_ROOT, 'dist/test/coordinator/last-will-parent.js'))
+  const parent = fork(join(PROJECT_ROOT, 'dist/test/cluster/last-will-parent.js'))
   onTestFinished(() => void parent.kill('SIGKILL'))
   const guard = async (order: Order = 'tell'): Promise<number> => {
     const told = new Promise<GuardReport>((resolve) => parent.once('message', resolve))

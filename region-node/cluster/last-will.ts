@@ -1,9 +1,9 @@
 /**
- * last-will.ts: ends a lease at once when this process ends, however suddenly: even by kill -9.
+ * last-will.ts: speaks for a node at once when its process ends, however suddenly: even by kill -9.
  *
  * A lease alone would run on for its whole time while nobody is primary. So a second, small process, the guard
  * (`last-will-guard.ts`), holds the reading end of a pipe. The kernel closes the other end with this process,
- * whatever ended it, and then the guard revokes the lease. It is told everything through that pipe, and nothing
+ * whatever ended it, and then the guard ends the node's term and its lease (`farewell.ts`). It is told everything through that pipe, and nothing
  * on its command line, where others could read the password.
  *
  * The guard is started while this process is still small, because to start a process takes the longer the more
@@ -16,15 +16,22 @@
 import { type ChildProcess, spawn } from 'node:child_process'
 import type { Socket } from 'node:net'
 import { fileURLToPath } from 'node:url'
+import type { EtcdSettings } from '../coordinator/etcd-gateway.ts'
+import type { Lease } from '../coordinator/port.ts'
 import type { Env, Timer } from '../env.ts'
-import type { EtcdSettings } from './etcd-gateway.ts'
-import type { Lease } from './port.ts'
 
 /** One line of JSON through the pipe; the last one counts. */
-export interface Will {
-  readonly etcd: EtcdSettings
-  /** Absent: nothing is to be revoked. */
+export interface Will extends Testator {
+  /** Absent: there is nothing to end. */
   readonly lease?: Lease
+}
+
+/** For whom a guard speaks. */
+export interface Testator {
+  readonly etcd: EtcdSettings
+  readonly database: string
+  readonly region: string
+  readonly partition: number
 }
 
 const PROGRAM = fileURLToPath(new URL('./last-will-guard.js', import.meta.url))
@@ -34,15 +41,15 @@ const FLAGS = ['--max-old-space-size=32', '--max-semi-space-size=1', '--max-lazy
 const RESTART_MS = 1000
 
 export class LastWill {
-  readonly #etcd: EtcdSettings
+  readonly #testator: Testator
   readonly #env: Pick<Env, 'after'>
   #guard: ChildProcess
   #lease: Lease | undefined
   #restart: Timer | undefined
   #isClosed = false
 
-  constructor(etcd: EtcdSettings, env: Pick<Env, 'after'>) {
-    this.#etcd = etcd
+  constructor(testator: Testator, env: Pick<Env, 'after'>) {
+    this.#testator = testator
     this.#env = env
     this.#guard = this.#start()
   }
@@ -99,8 +106,7 @@ export class LastWill {
   }
 
   #tell(): void {
-    const will: Will =
-      this.#lease === undefined ? { etcd: this.#etcd } : { etcd: this.#etcd, lease: this.#lease }
+    const will: Will = this.#lease === undefined ? this.#testator : { ...this.#testator, lease: this.#lease }
     this.#guard.stdin!.write(`${JSON.stringify(will)}\n`)
   }
 }

@@ -1,0 +1,172 @@
+/**
+ * documents.ts: what the nodes of a region tell each other through the coordinator: keys and JSON documents.
+ *
+ *   /causeway/<database>/<region>/node/<nodeId>            under the lease of the node
+ *   /causeway/<database>/<region>/partition/<p>/state      for ever; its term never goes down
+ *   /causeway/<database>/<region>/partition/<p>/leader     under the lease of the primary
+ *   /causeway/<database>/<region>/partition/<p>/handover   who was named; gone when somebody has claimed
+ *
+ * Documents are checked when they are read. One that is damaged, or of a later version that is not understood,
+ * is not the same as none: nobody claims a partition on the strength of it.
+ */
+
+export interface NodeDocument {
+  readonly nodeId: string
+  /** Where clients reach it; a TLS port of 0: none. */
+  readonly host: string
+  readonly port: number
+  readonly tlsPort: number
+  /** Where other nodes pull from it. */
+  readonly syncUrl: string
+  readonly partition: number
+  /** '' for none. */
+  readonly zone: string
+  /** Of the program. */
+  readonly version: string
+  /** Ops it held when it said so: some seconds old. */
+  readonly opCount: number
+  /** The latest state of its partition that it knows of, by term and edition. */
+  readonly term: number
+  readonly edition: number
+  /** By all that it knows it may be promoted as it is. */
+  readonly isWhole: boolean
+}
+
+/** Who serves a partition, and who may after it. */
+export interface StateDocument {
+  /** One primary each, ever. */
+  readonly term: number
+  /** Counts the changes of this document, over all terms. */
+  readonly edition: number
+  readonly primary: string
+  /** The primary of this term has answered for the last time, and has said so itself or its guard has. */
+  readonly hasEnded: boolean
+  /** Each of those in sync has held at least this term: one that comes back with less has lost its disk. */
+  readonly heldTerm: number
+  /** Those that hold all that the region acknowledged, the primary among them. */
+  readonly inSync: readonly string[]
+  /** Those that hold the partition, or did. */
+  readonly members: readonly string[]
+}
+
+export interface LeaderDocument {
+  readonly nodeId: string
+  readonly term: number
+  /** The lease that the document is under: tells the claim of a process from one of its former life. */
+  readonly leaseId: string
+}
+
+/** Who may claim first when the primary of that term has handed over. */
+export interface HandoverDocument {
+  readonly to: string
+  readonly term: number
+}
+
+type Shape<Document> = { readonly [Name in keyof Document]-?: (value: unknown) => value is Document[Name] }
+
+const isText = (value: unknown): value is string => typeof value === 'string'
+const isFlag = (value: unknown): value is boolean => typeof value === 'boolean'
+const isCount = (value: unknown): value is number => Number.isSafeInteger(value) && Number(value) >= 0
+const isNames = (value: unknown): value is readonly string[] => Array.isArray(value) && value.every(isText)
+
+const NODE: Shape<NodeDocument> = {
+  nodeId: isText,
+  host: isText,
+  port: isCount,
+  tlsPort: isCount,
+  syncUrl: isText,
+  partition: isCount,
+  zone: isText,
+  version: isText,
+  opCount: isCount,
+  term: isCount,
+  edition: isCount,
+  isWhole: isFlag,
+}
+
+const STATE: Shape<StateDocument> = {
+  term: isCount,
+  edition: isCount,
+  primary: isText,
+  hasEnded: isFlag,
+  heldTerm: isCount,
+  inSync: isNames,
+  members: isNames,
+}
+
+const LEADER: Shape<LeaderDocument> = { nodeId: isText, term: isCount, leaseId: isText }
+
+const HANDOVER: Shape<HandoverDocument> = { to: isText, term: isCount }
+
+/** @returns undefined for what is no such document */
+function decode<Document>(text: string, shape: Shape<Document>): Document | undefined {
+  let value: unknown
+  try {
+    value = JSON.parse(text)
+  } catch {
+    return undefined
+  }
+  if (typeof value !== 'object' || value === null) return undefined
+  const fields = value as Document
+  for (const name in shape) if (!shape[name](fields[name])) return undefined
+  return fields
+}
+
+export const decodeNode = (text: string): NodeDocument | undefined => decode(text, NODE)
+export const decodeState = (text: string): StateDocument | undefined => decode(text, STATE)
+export const decodeLeader = (text: string): LeaderDocument | undefined => decode(text, LEADER)
+export const decodeHandover = (text: string): HandoverDocument | undefined => decode(text, HANDOVER)
+
+export function encode(document: NodeDocument | StateDocument | LeaderDocument | HandoverDocument): string {
+  return JSON.stringify(document)
+}
+
+/** Names that stand between slashes. */
+const NAME = /^[\w.:-]+$/
+
+export function isName(text: string): boolean {
+  return NAME.test(text)
+}
+
+export type PartitionKey = 'state' | 'leader' | 'handover'
+
+export type KeyMeaning =
+  | { readonly kind: 'node'; readonly nodeId: string }
+  | { readonly kind: PartitionKey; readonly partition: number }
+
+/** The keys of one region of one database. */
+export class Keys {
+  readonly prefix: string
+
+  /** Both names are of letters, digits and `_.:-`. */
+  constructor(database: string, region: string) {
+    this.prefix = `/causeway/${database}/${region}/`
+  }
+
+  node(nodeId: string): string {
+    return `${this.prefix}node/${nodeId}`
+  }
+
+  of(kind: PartitionKey, partition: number): string {
+    return `${this.prefix}partition/${partition}/${kind}`
+  }
+
+  /** @returns undefined for a key of another kind: a later version may have more */
+  meaning(key: string): KeyMeaning | undefined {
+    const [room, name = '', kind, ...more] = key.slice(this.prefix.length).split('/')
+    if (room === 'node' && kind === undefined) return { kind: 'node', nodeId: name }
+    if (room !== 'partition' || more.length > 0 || !/^\d+$/.test(name)) return undefined
+    if (kind !== 'state' && kind !== 'leader' && kind !== 'handover') return undefined
+    return { kind, partition: Number(name) }
+  }
+}
+
+/** Names one version of a state. */
+export interface StateVersion {
+  readonly term: number
+  readonly edition: number
+}
+
+export function isOlder(one: StateVersion, other: StateVersion): boolean {
+  return one.term < other.term || (one.term === other.term && one.edition < other.edition)
+}

@@ -1,0 +1,151 @@
+/**
+ * node-agent.ts: the agent of a real node: with the coordinator that its settings name, and a guard that speaks
+ * for it when it dies.
+ */
+
+import type { SettingValues } from '../config.ts'
+import { EtcdCoordinator } from '../coordinator/etcd.ts'
+import type { EtcdSettings } from '../coordinator/etcd-gateway.ts'
+import { LocalFileCoordinator } from '../coordinator/local-file.ts'
+import type { Coordinator, Lease } from '../coordinator/port.ts'
+import type { Env } from '../env.ts'
+import { StartError } from '../start-error.ts'
+import { VERSION } from '../version.ts'
+import { Agent, type AgentStatus } from './agent.ts'
+import { LastWill } from './last-will.ts'
+import type { Member } from './member.ts'
+import { PROFILES } from './profiles.ts'
+import type { Topology } from './topology.ts'
+
+/** A call of the coordinator is given up after this share of a lease: there is time for another one then. */
+const DEADLINE_SHARE = 1 / 3
+/** Before every key in an etcd that others may use as well. */
+const ROOT = ''
+/** A partition of one node: the only one there is yet. */
+const PARTITION = 0
+
+export interface NodeAgentParts {
+  readonly values: SettingValues
+  readonly env: Env
+  readonly member: Member
+  /** The port on which clients reach this node, and the one for TLS; 0: none. */
+  readonly ports: () => { readonly port: number; readonly tlsPort: number }
+  /** For how long an fsync has been under way, milliseconds. */
+  readonly syncingMs: () => number
+  readonly isDiskFull: () => boolean
+  readonly topologyChanged: (topology: Topology) => void
+  readonly info: (sentence: string) => void
+}
+
+export class NodeAgent {
+  readonly #parts: NodeAgentParts
+  readonly #coordinator: Coordinator
+  readonly #will: LastWill | undefined
+  readonly #agent: Agent
+
+  /** @throws StartError */
+  constructor(parts: NodeAgentParts) {
+    this.#parts = parts
+    const { values, env, member } = parts
+    const { host, syncUrl } = addressOf(values)
+    const profile = PROFILES[values['failover-profile']]
+    const deadlineMs = Math.floor(profile.ttlMs * DEADLINE_SHARE)
+    const { region, partitions } = values
+    const database = values['database-name']
+    if (values.coordinator.startsWith('file:')) {
+      this.#coordinator = new LocalFileCoordinator(
+        { folder: values.coordinator.slice('file:'.length), deadlineMs },
+        env,
+      )
+    } else {
+      const etcd = etcdSettings(values, deadlineMs)
+      this.#coordinator = new EtcdCoordinator(etcd, env)
+      this.#will = new LastWill({ etcd, database, region, partition: PARTITION }, env)
+    }
+    this.#agent = new Agent(
+      { coordinator: this.#coordinator, member, env },
+      {
+        database,
+        region,
+        partition: PARTITION,
+        partitions,
+        profile,
+        describe: () => ({ host, ...parts.ports(), syncUrl, zone: values.zone, version: VERSION }),
+        isUncleanAllowed: () => values['unclean-failover'],
+        isHealthy: () => !parts.isDiskFull() && parts.syncingMs() < profile.ttlMs,
+      },
+      {
+        topologyChanged: () => this.#topologyChanged(),
+        leaseChanged: (lease) => this.#leaseChanged(lease),
+        noted: parts.info,
+      },
+    )
+  }
+
+  #leaseChanged(lease: Lease | undefined): void {
+    if (lease === undefined) this.#will?.withdraw()
+    else this.#will?.name(lease)
+  }
+
+  #topologyChanged(): void {
+    const { topology } = this.#agent
+    if (topology !== undefined) this.#parts.topologyChanged(topology)
+  }
+
+  start(): void {
+    this.#parts.info(
+      `who is primary of region ${this.#parts.values.region} is agreed by ${this.#coordinator.description}`,
+    )
+    this.#agent.start()
+  }
+
+  /** Hands over if somebody is there, and gives the lease back. @param limitMs  how long that may take */
+  stop(limitMs: number): Promise<void> {
+    return new Promise((resolve) => {
+      this.#agent.stop(limitMs, () => {
+        this.#will?.close()
+        this.#coordinator.close()
+        resolve()
+      })
+    })
+  }
+
+  get topology(): Topology | undefined {
+    return this.#agent.topology
+  }
+
+  get status(): AgentStatus {
+    return this.#agent.status
+  }
+
+  /** See `Agent.handOver`. */
+  handOver(target: string, timeoutMs: number): void {
+    this.#agent.handOver(target, timeoutMs, (failure) =>
+      this.#parts.info(failure === undefined ? `handed over to ${target}` : `not handed over: ${failure}`),
+    )
+  }
+}
+
+/** Where others reach this node. @throws StartError when nobody could know */
+function addressOf(values: SettingValues): { readonly host: string; readonly syncUrl: string } {
+  const { bind } = values
+  const host = values['replica-announce-ip'] === '' ? bind : values['replica-announce-ip']
+  if (host === '0.0.0.0' || host === '::' || host === '*') {
+    throw new StartError(
+      `bind ${bind} does not say where others reach this node: name its address with --replica-announce-ip.`,
+    )
+  }
+  const port = values['sync-port'] === 0 ? values.port : values['sync-port']
+  return { host, syncUrl: `ws://${host.includes(':') ? `[${host}]` : host}:${port}` }
+}
+
+function etcdSettings(values: SettingValues, deadlineMs: number): EtcdSettings {
+  const user = values['coordinator-user']
+  return {
+    endpoints: values.coordinator.split(' ').map((url) => url.replace(/\/$/, '')),
+    root: ROOT,
+    attemptMs: Math.floor(deadlineMs / 2),
+    deadlineMs,
+    ...(user === '' ? {} : { credentials: { user, password: values['coordinator-password'] } }),
+  }
+}

@@ -1,0 +1,59 @@
+/**
+ * registration.ts: keeps the document of this node under its lease, and up to date.
+ *
+ * What others decide by is renewed at once; how many ops the node holds only now and then, because every change
+ * is told to every node of the region.
+ */
+
+import type { Lease } from '../coordinator/port.ts'
+import type { Env } from '../env.ts'
+import { encode, type Keys, type NodeDocument } from './documents.ts'
+import type { Commit } from './in-sync.ts'
+
+/** How old the count of ops may become while the rest stays. */
+const COUNT_MS_MAX = 5000
+/** From a failure to the next try. */
+const RETRY_MS = 200
+
+export class Registration {
+  readonly #keys: Keys
+  readonly #env: Pick<Env, 'monoMs'>
+  readonly #commit: Commit
+  /** What is stored, and the lease it is under. */
+  #stored: { readonly node: NodeDocument; readonly leaseId: string } | undefined
+  #sentMs = Number.NEGATIVE_INFINITY
+  #isBusy = false
+
+  constructor(keys: Keys, env: Pick<Env, 'monoMs'>, commit: Commit) {
+    this.#keys = keys
+    this.#env = env
+    this.#commit = commit
+  }
+
+  isUnder(lease: Lease | undefined): boolean {
+    return lease !== undefined && this.#stored?.leaseId === lease.id
+  }
+
+  /** The lease is gone, and the document with it. */
+  lost(): void {
+    this.#stored = undefined
+    this.#sentMs = Number.NEGATIVE_INFINITY
+  }
+
+  /** Stores the document when it has changed. */
+  refresh(node: NodeDocument, lease: Lease): void {
+    const nowMs = this.#env.monoMs()
+    const stored = this.isUnder(lease) ? this.#stored : undefined
+    const isSame = stored !== undefined && encode({ ...stored.node, opCount: node.opCount }) === encode(node)
+    const ageMs = nowMs - this.#sentMs
+    if (this.#isBusy || ageMs < RETRY_MS) return
+    if (isSame && (stored.node.opCount === node.opCount || ageMs < COUNT_MS_MAX)) return
+    this.#isBusy = true
+    this.#sentMs = nowMs
+    const key = this.#keys.node(node.nodeId)
+    this.#commit([], [{ do: 'put', key, value: encode(node), lease }], (outcome) => {
+      this.#isBusy = false
+      if (outcome === 'done') this.#stored = { node, leaseId: lease.id }
+    })
+  }
+}
