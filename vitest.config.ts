@@ -17,7 +17,7 @@ const PROCESS_TESTS = [
   'test/clients/**/*.test.ts',
   'test/faults/**/*.test.ts',
   'test/coordinator/{etcd,etcd-members,local-file}.test.ts',
-  'test/cluster/last-will.test.ts',
+  'test/cluster/{last-will,partitions}.test.ts',
 ]
 const SIMULATION_TESTS = ['test/simulation/**/*.test.ts', 'test/conformance/simulated.test.ts']
 

@@ -45,7 +45,7 @@ export interface LiveIdentity {
 
 /** What a node tells others of itself. */
 export function identityOf(
-  { region, regionId, nodeId, partitions }: FolderIdentity,
+  { region, regionId, nodeId, partitions, partition = 0 }: FolderIdentity,
   settings: Settings,
   live: LiveIdentity,
 ): Identity {
@@ -55,6 +55,7 @@ export function identityOf(
     regionId,
     nodeId,
     partitions,
+    partition,
     configuration: databaseConfiguration(settings),
     version: VERSION,
     host: values['replica-announce-ip'],

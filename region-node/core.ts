@@ -156,6 +156,7 @@ export class NodeCore implements CommandSink, TurnPort, SyncHost {
       region: values.region,
       regionId: values['region-id'],
       partitions: values.partitions,
+      partition: values.partition,
     })
     this.identity = identityOf(folder, settings, {
       epoch: () => this.engine.membership.epochOf(folder.regionId),
@@ -188,6 +189,7 @@ export class NodeCore implements CommandSink, TurnPort, SyncHost {
       access: this.access,
       eviction: evictionSettings(settings),
       trackedKeysMax: () => values['tracking-table-max-keys'],
+      partition: values.partition,
     })
     this.watch = new CommandWatch(
       env,

@@ -76,13 +76,15 @@ export function judgePeer(me: Identity, peer: Identity, others: Iterable<Identit
         '--replica-of',
     )
   }
+  const different = judgePartition(me, peer)
+  if (different !== undefined) return different
   for (const one of [me, peer]) if (one.role !== 'primary') return notPrimary(one)
   for (const other of others) {
     if (other.nodeId === peer.nodeId || other.regionId !== peer.regionId) continue
     if (peer.term < other.term) return olderTerm(peer, other.term)
     if (peer.term === other.term) return sameRegionId(other, peer)
   }
-  return judgeDatabase(me, peer)
+  return judgeConfiguration(me, peer)
 }
 
 /**
@@ -99,6 +101,8 @@ export function judgeFollowing(replica: Identity, primary: Identity): Reason | u
         `${primary.region} (${primary.regionId})`,
     )
   }
+  const different = judgePartition(replica, primary)
+  if (different !== undefined) return different
   if (primary.role !== 'primary') return notPrimary(primary)
   if (primary.term < replica.term) return olderTerm(primary, replica.term)
   if (replica.role === 'primary')
@@ -106,7 +110,7 @@ export function judgeFollowing(replica: Identity, primary: Identity): Reason | u
       'same-region',
       `two nodes of region ${primary.region} are primary: make one of them a replica with REPLICAOF`,
     )
-  return judgeDatabase(replica, primary)
+  return judgeConfiguration(replica, primary)
 }
 
 function notPrimary({ region, nodeId, role }: Identity): Reason {
@@ -137,8 +141,8 @@ function judgeNode(me: Identity, peer: Identity): Reason | undefined {
   return undefined
 }
 
-/** Both must be nodes of databases of one shape. */
-function judgeDatabase(me: Identity, peer: Identity): Reason | undefined {
+/** Each partition is replicated by itself. Of the addresses of a region one leads to the same one. */
+function judgePartition(me: Identity, peer: Identity): Reason | undefined {
   if (peer.partitions !== me.partitions) {
     return reason(
       'partition-count',
@@ -146,7 +150,11 @@ function judgeDatabase(me: Identity, peer: Identity): Reason | undefined {
         'it must be the same in every region',
     )
   }
-  return judgeConfiguration(me, peer)
+  if (peer.partition === me.partition) return undefined
+  return reason(
+    'other-partition',
+    `node ${me.nodeId} holds partition ${me.partition} and node ${peer.nodeId} partition ${peer.partition}`,
+  )
 }
 
 function sameRegionId(holder: Identity, peer: Identity): Reason {

@@ -130,11 +130,11 @@ export class Inbox<From extends Source> {
     const { origins, latin1, identity } = this.#host
     try {
       const batch = openRecord(record, origins, latin1)
-      if (batch.header.partition < identity.partitions) return batch
+      if (batch.header.partition === identity.partition) return batch
     } catch (error) {
       throw asViolation(error)
     }
-    throw malformed('a batch of a partition that does not exist')
+    throw malformed('a batch of another partition')
   }
 
   #apply(record: Uint8Array, batch: BatchReader, from: From): void {

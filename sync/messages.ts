@@ -444,9 +444,9 @@ function readMessage(type: number | undefined, from: Fields): ControlMessage {
 
 /** An identity as it travels and as the proofs cover it. */
 export function identityFields(identity: Identity): unknown[] {
-  const { region, regionId, nodeId, partitions, version, epoch, role, term, host, port } = identity
+  const { region, regionId, nodeId, partitions, partition, version, epoch, role, term, host, port } = identity
   const settings = Object.entries(identity.configuration).sort(([a], [b]) => (a < b ? -1 : 1))
-  return [region, regionId, nodeId, partitions, version, settings, epoch, role, term, host, port]
+  return [region, regionId, nodeId, partitions, version, settings, epoch, role, term, host, port, partition]
 }
 
 function standingFields({ regionId, origin, durable, fences, ageMs }: WireStanding): unknown[] {
@@ -533,6 +533,7 @@ class Fields {
     const term = countOf(from.#next())
     const host = from.text()
     const port = countOf(from.#next(), PORT_MAX)
+    const partition = countOf(from.#next(), PARTITIONS_MAX - 1)
     return {
       region,
       regionId,
@@ -544,6 +545,7 @@ class Fields {
       term,
       host,
       port,
+      partition,
       configuration: Object.fromEntries(settings),
     }
   }

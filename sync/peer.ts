@@ -19,6 +19,9 @@ export interface HearingReport {
   readonly unheardMs: ReadonlyMap<number, number>
 }
 
+/** Refusals after which another address of the region is the right one. */
+const SEARCH_CODES: ReadonlySet<string> = new Set(['other-partition', 'not-primary', 'older-term'])
+
 export class Peer {
   readonly name: string
   readonly #urls: readonly string[]
@@ -72,7 +75,9 @@ export class Peer {
 
   /** A link with the peer ended, or was refused by either side. */
   failed(why: Reason): void {
-    if (why.code !== this.#lastError?.code) {
+    // One of several nodes was met, and it was not the one that is looked for.
+    const isSearch = this.#urls.length > 1 && SEARCH_CODES.has(why.code)
+    if (why.code !== this.#lastError?.code && !isSearch) {
       this.#report(`link with region ${this.name}: ${why.code}: ${why.sentence}`)
     }
     this.#lastError = why

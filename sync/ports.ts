@@ -41,6 +41,8 @@ export interface Identity {
   /** Random name of the data folder, for ever: two folders that claim one region id are told apart by it. */
   readonly nodeId: string
   readonly partitions: number
+  /** The one that this node holds, from 0 on. */
+  readonly partition: number
   /** How often the region joined, was suspended or came back, as far as this node knows. */
   readonly epoch: number
   /** Every database-wide setting as text: a difference refuses the link and is named. */

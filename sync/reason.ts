@@ -11,6 +11,7 @@ const REFUSAL_CODES = [
   'same-region',
   'duplicate-region-id',
   'partition-count',
+  'other-partition',
   'configuration',
   'unknown-region',
   'region-left',

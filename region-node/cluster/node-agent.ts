@@ -21,8 +21,6 @@ import type { Topology } from './topology.ts'
 const DEADLINE_SHARE = 1 / 3
 /** Before every key in an etcd that others may use as well. */
 const ROOT = ''
-/** A partition of one node: the only one there is yet. */
-const PARTITION = 0
 
 export interface NodeAgentParts {
   readonly values: SettingValues
@@ -50,7 +48,7 @@ export class NodeAgent {
     const { host, syncUrl } = addressOf(values)
     const profile = PROFILES[values['failover-profile']]
     const deadlineMs = Math.floor(profile.ttlMs * DEADLINE_SHARE)
-    const { region, partitions } = values
+    const { region, partition, partitions } = values
     const database = values['database-name']
     if (values.coordinator.startsWith('file:')) {
       this.#coordinator = new LocalFileCoordinator(
@@ -60,14 +58,14 @@ export class NodeAgent {
     } else {
       const etcd = etcdSettings(values, deadlineMs)
       this.#coordinator = new EtcdCoordinator(etcd, env)
-      this.#will = new LastWill({ etcd, database, region, partition: PARTITION }, env)
+      this.#will = new LastWill({ etcd, database, region, partition }, env)
     }
     this.#agent = new Agent(
       { coordinator: this.#coordinator, member, env },
       {
         database,
         region,
-        partition: PARTITION,
+        partition,
         partitions,
         profile,
         describe: () => ({ host, ...parts.ports(), syncUrl, zone: values.zone, version: VERSION }),

@@ -42,14 +42,21 @@ const RULES: readonly Rule[] = [
   },
   {
     name: 'partitions',
-    broken({ partitions }) {
+    broken({ partitions, coordinator }) {
       if ((partitions & (partitions - 1)) !== 0) {
         return `partitions is ${partitions}, but must be a power of two from 1 to 1024`
       }
-      return partitions > 1
-        ? `partitions is ${partitions}, but this version serves a database as one partition: set it to 1`
+      return partitions > 1 && coordinator === ''
+        ? `partitions is ${partitions}, and nobody says which node serves which: name a coordinator, or set it to 1`
         : undefined
     },
+  },
+  {
+    name: 'partition',
+    broken: ({ partition, partitions }) =>
+      partition >= partitions
+        ? `partition is ${partition}, but there are ${partitions}: they are counted from 0 on`
+        : undefined,
   },
   {
     name: 'sync-secret',

@@ -94,9 +94,10 @@ export const SETTINGS = {
     'identity',
     integer(1, 1024),
     1,
-    'Partitions of the database, a power of two; this version serves 1.',
+    'Partitions of the database, a power of two; more than 1 need a coordinator.',
     { scope: 'database' },
   ),
+  partition: row('identity', integer(0, 1023), 0, 'The one of them that this node holds, from 0 on.'),
   'stream-id-mode': row(
     'identity',
     choice('strict', 'semi-strict', 'liberal'),

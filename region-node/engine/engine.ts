@@ -71,6 +71,8 @@ export interface EngineOptions {
   readonly eviction: EvictionSettings
   /** `tracking-table-max-keys` */
   readonly trackedKeysMax: () => number
+  /** The partition of the database that it holds; absent: the only one. */
+  readonly partition?: number
 }
 
 export class Engine implements ConflictSink {
@@ -126,6 +128,7 @@ export class Engine implements ConflictSink {
       this.#at,
       this.clock,
       options.driftMaxMs,
+      options.partition ?? 0,
     )
     const writes = new KeyWrites(this.#minter, this.keyspace, this.clock)
     this.#reminter = new Reminter(

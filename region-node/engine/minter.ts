@@ -33,7 +33,6 @@ import type { Keyspace } from './keyspace.ts'
 
 /** A batch is ended when it has grown to this many bytes; a single op may be larger. */
 const BATCH_BYTES = 256 * 1024
-const PARTITION = 0
 
 export class Minter {
   readonly #keyspace: Keyspace
@@ -43,6 +42,8 @@ export class Minter {
   readonly #clock: ExpiryClock
   readonly #at: OpPoint
   readonly #driftMaxMs: () => number
+  /** Stands in every batch. */
+  readonly #partition: number
   /** The database that calls without a `db` mean. */
   db = 0
   origin: Origin
@@ -65,6 +66,7 @@ export class Minter {
     at: OpPoint,
     clock: ExpiryClock,
     driftMaxMs: () => number,
+    partition: number,
   ) {
     this.origin = origin
     this.#keyspace = keyspace
@@ -74,6 +76,7 @@ export class Minter {
     this.#at = at
     this.#clock = clock
     this.#driftMaxMs = driftMaxMs
+    this.#partition = partition
   }
 
   /** The last reading minted or received. */
@@ -121,7 +124,7 @@ export class Minter {
     const { writer } = this.#journal
     this.#hlc = tick(this.#hlc, this.#clock.readingMs)
     const seq = this.seq
-    if (!writer.isOpen) writer.begin(PARTITION, this.origin, seq, this.#applied, this.#hlc)
+    if (!writer.isOpen) writer.begin(this.#partition, this.origin, seq, this.#applied, this.#hlc)
     writer.beginOp(this.#hlc)
     this.#at.moveTo(this.origin, seq, this.#hlc, this.#applied)
     this.#opOpen = true
@@ -170,7 +173,7 @@ export class Minter {
     const { writer } = this.#journal
     if (!writer.isOpen) return
     const { record, firstSeq, opCount } = writer.finish()
-    this.#journal.minted(record, { partition: PARTITION, origin: this.origin, firstSeq, opCount })
+    this.#journal.minted(record, { partition: this.#partition, origin: this.origin, firstSeq, opCount })
   }
 
   /** The entry a write to the key meets, after a due one has been removed; undefined when the write creates it. */

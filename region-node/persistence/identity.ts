@@ -27,6 +27,8 @@ export interface FolderIdentity {
   readonly region: string
   readonly regionId: number
   readonly partitions: number
+  /** Absent in folders of databases of one partition: 0. */
+  readonly partition?: number
 }
 
 interface OriginFile {
@@ -72,7 +74,7 @@ function writeJson(env: Env, path: string, value: object): void {
 export function claimFolder(
   env: Env,
   folder: string,
-  wanted: { region: string; regionId: number; partitions: number },
+  wanted: { region: string; regionId: number; partitions: number; partition: number },
 ): FolderIdentity {
   const path = `${folder}/identity.json`
   const known = readJson(env, path) as FolderIdentity | undefined
@@ -85,11 +87,12 @@ export function claimFolder(
   if (known.format !== FORMAT) {
     throw new StartError(`${path} has format ${known.format}; this version reads format ${FORMAT}`)
   }
-  for (const name of ['region', 'regionId', 'partitions'] as const) {
-    if (known[name] === wanted[name]) continue
+  for (const name of ['region', 'regionId', 'partitions', 'partition'] as const) {
+    const has = known[name] ?? 0
+    if (has === wanted[name]) continue
     const option = name === 'regionId' ? 'region-id' : name
     throw new StartError(
-      `${folder} holds the data of a node with ${option} ${known[name]}, but this one is started with ` +
+      `${folder} holds the data of a node with ${option} ${has}, but this one is started with ` +
         `${option} ${wanted[name]}. Name the right folder with --dir, or the right ${option}.`,
     )
   }

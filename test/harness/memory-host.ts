@@ -124,6 +124,7 @@ export class MemoryHost implements SyncHost {
       regionId,
       nodeId: `node-${region}`,
       partitions: 1,
+      partition: 0,
       configuration: { 'stream-id-mode': 'strict' },
       version: '0.0.0',
       epoch: 0,

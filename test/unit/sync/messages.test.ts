@@ -23,6 +23,7 @@ const identity = {
   regionId: 1,
   nodeId: '0123456789abcdef',
   partitions: 1,
+  partition: 0,
   configuration: { databases: '16', 'stream-id-mode': 'strict' },
   version: '0.1.0',
   epoch: 3,
@@ -95,7 +96,7 @@ const GOLDEN: Readonly<Record<number, string>> = {
   1: '1c63170edd85f4d50aa05dd0a85922d71d7062706d14e8fe90e47b7a01ffb8aa',
   2: 'a9c4cebbcdfea5b6606c6b743f795b032e5abfb75f675bedd16ac20944d1f6aa',
   3: '1a6d3de51314f3ead3df0e08feecb4d2873ec59cd668c22245847318ad0923d4',
-  4: 'e3dee22ec8c7394e8f1b1e2c74cabc6bafe65147a839fdf0628736b4a99c112b',
+  4: 'a6d428fa4d583d8137fa6c35697b3f9b3c5cf969e07609e8173732e493255060',
 }
 
 function decodeOrViolation(bytes: Uint8Array): void {

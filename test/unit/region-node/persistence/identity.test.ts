@@ -15,7 +15,7 @@ import { FOLDER, simulatedMachine } from './log-fixture.ts'
 
 type Machine = ReturnType<typeof simulatedMachine>
 const REGION = 7
-const OWNER = { region: 'A', regionId: REGION, partitions: 1 }
+const OWNER = { region: 'A', regionId: REGION, partitions: 1, partition: 0 }
 
 function environment({ clock, prng, disk }: Machine): SimEnv {
   return new SimEnv(clock, new SimWallClock(clock, 0, 1), prng, disk.mount())
@@ -104,7 +104,7 @@ describe('a folder', () => {
     const made = claimFolder(environment(machine), FOLDER, OWNER)
     expect(made.nodeId).toMatch(/^[0-9a-f]{32}$/)
     expect(claimFolder(environment(machine), FOLDER, OWNER)).toEqual(made)
-    for (const other of [{ region: 'B' }, { regionId: 8 }, { partitions: 2 }]) {
+    for (const other of [{ region: 'B' }, { regionId: 8 }, { partitions: 2 }, { partition: 1 }]) {
       expect(() => claimFolder(environment(machine), FOLDER, { ...OWNER, ...other })).toThrow(StartError)
     }
   })
