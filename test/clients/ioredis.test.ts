@@ -178,6 +178,7 @@ describe.each([2, 3] as const)('ioredis over RESP%i', (protocol) => {
     expect(await redis.unlink('c', 'd')).toBe(2)
     expect(await redis.exists('c', 'd')).toBe(0)
     expect(await redis.wait(0, 10)).toBe(0)
+    expect(await redis.call('waitaof', 1, 0, 0)).toEqual([1, 0])
     await redis.sadd('s', '10', '9', '8')
     expect(await redis.sort('s', 'DESC')).toEqual(['10', '9', '8'])
     expect(await redis.sort_ro('s')).toEqual(['8', '9', '10'])
