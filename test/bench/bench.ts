@@ -3,7 +3,7 @@
  *
  *   npm run bench                 all but the newcomer, some minutes; writes test/bench/results/<date>.md and .json
  *   npm run bench -- --quick      a shorter look, prints only
- *   npm run bench -- --only restart,newcomer     of throughput, memory, lag, restart, snapshot, newcomer
+ *   npm run bench -- --only restart,newcomer     of throughput, memory, lag, restart, snapshot, newcomer, sharding
  *   npm run bench -- --keys 5000000              for memory, restart, snapshot and newcomer
  *   npm run bench -- --node-flags=--max-semi-space-size=64     flags for the regions' Node
  *
@@ -32,6 +32,7 @@ import {
   type ThroughputRows,
 } from './report.ts'
 import { measureRestart } from './restart.ts'
+import { measureSharding } from './sharding.ts'
 import { measureSnapshotPause } from './snapshot-pause.ts'
 import { median } from './statistics.ts'
 import { COMMANDS, measureThroughput, PIPELINES, type Throughput } from './throughput.ts'
@@ -125,6 +126,7 @@ async function run(chosen: readonly PartName[], plan: Plan, nodeFlags: readonly 
     restart: await measured('restart', () => measureRestart(nodeFlags, keys, rounds, progress)),
     snapshot: await measured('snapshot', () => measureSnapshotPause(nodeFlags, keys, rounds, progress)),
     newcomer: await measured('newcomer', () => measureNewcomer(nodeFlags, keys, progress)),
+    sharding: await measured('sharding', () => measureSharding(nodeFlags, plan.requests, rounds, progress)),
   }
 }
 

@@ -8,11 +8,20 @@ import type { Lag } from './lag.ts'
 import type { Memory } from './memory.ts'
 import type { FounderFigures, Newcomer, ReplyFigures } from './newcomer.ts'
 import type { Restart } from './restart.ts'
+import type { ShardedFigures, Sharding } from './sharding.ts'
 import type { PingFigures, SnapshotPause } from './snapshot-pause.ts'
 import { median } from './statistics.ts'
 import type { CommandName, Pipeline, Throughput } from './throughput.ts'
 
-export const PART_NAMES = ['throughput', 'memory', 'lag', 'restart', 'snapshot', 'newcomer'] as const
+export const PART_NAMES = [
+  'throughput',
+  'memory',
+  'lag',
+  'restart',
+  'snapshot',
+  'newcomer',
+  'sharding',
+] as const
 export type PartName = (typeof PART_NAMES)[number]
 
 export interface Machine {
@@ -62,6 +71,7 @@ export interface Parts {
   readonly restart?: Ran<Restart> | undefined
   readonly snapshot?: Ran<SnapshotPause> | undefined
   readonly newcomer?: Ran<Newcomer> | undefined
+  readonly sharding?: Ran<Sharding> | undefined
 }
 
 export interface Results {
@@ -109,6 +119,7 @@ are any. Each part says how busy the machine was before it and at its end: the l
     section('Restart', parts.restart, restartText),
     section('Snapshot', parts.snapshot, snapshotText),
     section('A region joins', parts.newcomer, newcomerText),
+    section('Two nodes', parts.sharding, shardingText),
   ].join('')
 }
 
@@ -239,6 +250,36 @@ function founderLine({ region, before, during }: FounderFigures): string {
     ratio(during.p99Ms, before.p99Ms),
     ratio(during.p99RunningMs, before.p99RunningMs),
   ])
+}
+
+function shardingText({ rounds, requests, figures }: Sharding): string {
+  const cases = new Set(figures.map(({ command, pipeline }) => `${command} ${pipeline}`))
+  const rows = [...cases].map((one) => {
+    const of = (nodes: 1 | 2, read: (figures: ShardedFigures) => number): number =>
+      median(
+        figures
+          .filter((round) => round.nodes === nodes && `${round.command} ${round.pipeline}` === one)
+          .map((round) => read(round.figures)),
+      )
+    const rates = [of(1, (f) => f.opsPerSecond), of(2, (f) => f.opsPerSecond)] as const
+    const cpu = [of(1, (f) => f.cpuUs), of(2, (f) => f.cpuUs)] as const
+    const [command, pipeline] = one.split(' ') as [string, string]
+    return line([
+      command.toUpperCase(),
+      pipeline,
+      ...rates.map(count),
+      ratio(rates[1], rates[0]),
+      ...cpu.map((us) => us.toFixed(2)),
+      ratio(cpu[1], cpu[0]),
+    ])
+  })
+  return `One region without peers: one node with all slots, then two nodes with a partition each.
+Two \`redis-benchmark -c 50 -r 1000000\` at once, each with keys of one half of the slots; medians of ${rounds} rounds; ${count(requests[1])} requests without a pipeline, ${count(requests[16])} with
+one. The client shares the cores with the nodes, so the rates say little; CPU is the processor time per op of all nodes.
+
+| command | pipeline | 1 node ops/s | 2 nodes ops/s | ratio | 1 node CPU us | 2 nodes CPU us | ratio |
+|---|---|---|---|---|---|---|---|
+${rows.join('\n')}`
 }
 
 function line(cells: readonly (string | number)[]): string {

@@ -73,16 +73,20 @@ export async function measureThroughput(
   }
 }
 
-/** @returns requests per second. @throws Error when redis-benchmark or the server complains */
-async function runBenchmark(
+/**
+ * @param asked  the command in words, where it is not the one that redis-benchmark has a test for
+ * @returns requests per second. @throws Error when redis-benchmark or the server complains
+ */
+export async function runBenchmark(
   port: number,
   command: CommandName,
   pipeline: Pipeline,
   requests: number,
+  asked: readonly string[] = WORDS[command] ?? ['-t', command],
 ): Promise<number> {
   const options = { p: port, n: requests, c: CLIENTS, P: pipeline, r: KEY_RANGE }
   const words = Object.entries(options).flatMap(([name, value]) => [`-${name}`, String(value)])
-  words.push('--csv', ...(WORDS[command] ?? ['-t', command]))
+  words.push('--csv', ...asked)
   const child = spawn('redis-benchmark', words, { stdio: ['ignore', 'pipe', 'pipe'] })
   let output = ''
   for (const stream of [child.stdout, child.stderr]) {
