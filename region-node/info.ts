@@ -6,6 +6,7 @@
  */
 import { LIBRARY_DB } from '../crdt/effects/key-effects.ts'
 import type { LinkStatus } from '../sync/link-status.ts'
+import type { AgentStatus } from './cluster/agent.ts'
 import type { NodeCore } from './core.ts'
 import { CONFLICT_RULES } from './engine/conflict-log.ts'
 import type { Loading } from './loading.ts'
@@ -34,6 +35,8 @@ export interface HostFacts {
   readonly commandsPerSecond: number
   /** Until the data folder is read. */
   readonly loading: Loading | undefined
+  /** What the agent says that decides who is primary; undefined without a coordinator. */
+  readonly agent: AgentStatus | undefined
 }
 
 type Lines = readonly (readonly [string, string | number])[]
@@ -184,7 +187,7 @@ function stats(core: NodeCore, facts: HostFacts): Lines {
   ]
 }
 
-function replication(core: NodeCore): Lines {
+function replication(core: NodeCore, { agent }: HostFacts): Lines {
   // Replicas inside the region; other regions stand in the section Crdt.
   const { role, term, offset, primary, replicas } = core.replication.state()
   const { values } = core.settings
@@ -214,6 +217,7 @@ function replication(core: NodeCore): Lines {
   lines.push(
     ['replication_role', role],
     ['replication_term', term],
+    ...(agent === undefined ? [] : agentLines(agent)),
     ['master_replid', core.identity.nodeId.padEnd(40, '0')],
     ['master_repl_offset', offset],
   )
@@ -222,6 +226,16 @@ function replication(core: NodeCore): Lines {
 
 function cluster(core: NodeCore): Lines {
   return [['cluster_enabled', core.services.topology === undefined ? 0 : 1]]
+}
+
+function agentLines(agent: AgentStatus): [string, string | number][] {
+  return [
+    ['leader', agent.leader],
+    ['in_sync', agent.inSync.join(',')],
+    ['coordinator', agent.isCoordinatorThere ? 'ok' : 'away'],
+    ['lease_left_ms', Math.round(agent.leaseLeftMs)],
+    ['may_answer', Number(agent.mayAnswer)],
+  ]
 }
 
 function cpu(_core: NodeCore, facts: HostFacts): Lines {

@@ -279,6 +279,7 @@ class Node implements RunningNode, Front {
       },
       commandsPerSecond: this.#rate.perSecond,
       loading: this.#ready ? undefined : this.#loading,
+      agent: this.#agent?.status,
     }
   }
 
