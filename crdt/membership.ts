@@ -8,6 +8,7 @@
  *   fence    from here on this node takes no new op of an origin
  *   seal     an origin ends at a seq; later ops of it are never applied under their old dots
  *   cut      an origin has announced up to where it knows the stable cut
+ *   mode     a region is active or passive from now on; each change raises the epoch of its mode
  *
  * Invariants: (1) a fenced origin's limit rises only to what some member holds of it, and to its seal. (2) Two
  * nodes that applied the same ops hold the same records and ends; fences are each node's own, because what a
@@ -22,8 +23,11 @@ import {
   type CutEffect,
   type FenceEffect,
   type HorizonEffect,
+  type ModeEffect,
+  REGION_MODES,
   REGION_STATUSES,
   type RegionEffect,
+  type RegionMode,
   type RegionStatus,
   type SealEffect,
 } from './effects/horizon-effects.ts'
@@ -67,8 +71,15 @@ export interface Fence {
   readonly by: OpName
 }
 
+interface ModeRecord {
+  readonly mode: RegionMode
+  readonly epoch: number
+}
+
 export class Membership {
   readonly regions = new Map<number, RegionRecord>()
+  /** Of regions whose mode was ever changed. The others are active, whether they have a record or not. */
+  readonly #modes = new Map<number, ModeRecord>()
   readonly #fences = new Map<Origin, Fence>()
   readonly #seals = new Map<Origin, Seal>()
   /** Ops up to this seq, behind their origin's end, were minted again under other dots. */
@@ -100,6 +111,9 @@ export class Membership {
         break
       case TAG.SEAL:
         this.#seal(effect, at)
+        break
+      case TAG.MODE:
+        this.#changeMode(effect)
         break
     }
     this.onChange?.()
@@ -170,6 +184,15 @@ export class Membership {
     const changed: RegionRecord = { regionId, name, url, status, epoch, by: [{ origin, seq }] }
     const known = this.regions.get(regionId)
     this.regions.set(regionId, known === undefined ? changed : later(known, changed))
+  }
+
+  #changeMode({ regionId, mode, epoch }: ModeEffect): void {
+    const known = this.#modes.get(regionId)
+    if (known !== undefined) {
+      const order = epoch - known.epoch || REGION_MODES.indexOf(mode) - REGION_MODES.indexOf(known.mode)
+      if (order <= 0) return
+    }
+    this.#modes.set(regionId, { mode, epoch })
   }
 
   #fence({ origin }: FenceEffect, by: Stamp, applied: VersionVector): void {
@@ -252,6 +275,14 @@ export class Membership {
     return this.regions.get(regionId)?.epoch ?? 0
   }
 
+  modeOf(regionId: number): RegionMode {
+    return this.#modes.get(regionId)?.mode ?? 'active'
+  }
+
+  modeEpochOf(regionId: number): number {
+    return this.#modes.get(regionId)?.epoch ?? 0
+  }
+
   /**
    * Whether an origin that was never seen may begin here. A region that joined, or came back, mints only
    * once it has seen that it did; what it minted in the dark is not taken under its old dots. Of a region
@@ -276,12 +307,14 @@ export class Membership {
     this.#reminted.clear()
     this.#cuts.clear()
     this.#announcedBy.clear()
+    this.#modes.clear()
     for (const [id, record] of other.regions) this.regions.set(id, record)
     for (const [origin, { limit, by }] of other.#fences)
       this.#fences.set(origin, { limit: Math.max(limit, applied.get(origin)), by })
     for (const [origin, seal] of other.#seals) this.#seals.set(origin, seal)
     for (const [origin, seq] of other.#reminted) this.#reminted.set(origin, seq)
     for (const [origin, cut] of other.#cuts) this.#cuts.set(origin, cut)
+    for (const [id, record] of other.#modes) this.#modes.set(id, record)
     this.onChange?.()
   }
 
@@ -320,6 +353,12 @@ export class Membership {
       out.varint(ends.length)
       for (const [of, seq] of ends) encodeName({ origin: of, seq }, out)
     }
+    out.varint(this.#modes.size)
+    for (const [regionId, { mode, epoch }] of this.#modes) {
+      out.varint(regionId)
+      out.byte(REGION_MODES.indexOf(mode))
+      out.varint(epoch)
+    }
   }
 
   /** @throws DecodeError */
@@ -354,6 +393,13 @@ export class Membership {
         cut.advance(of, seq)
       }
       made.#cuts.set(origin, cut)
+    }
+    // It ends here when it was written before regions had modes.
+    for (let left = from.more ? from.varint() : 0; left > 0; left--) {
+      const regionId = from.varint()
+      const mode = REGION_MODES[from.byte()]
+      if (mode === undefined) throw new DecodeError('an unknown mode of a region')
+      made.#modes.set(regionId, { mode, epoch: from.varint() })
     }
     return made
   }

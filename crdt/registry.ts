@@ -35,11 +35,13 @@ import { applyHllEffect, decodeHllEffect, encodeHllEffect, type HllEffect } from
 import {
   decodeCut,
   decodeFence,
+  decodeMode,
   decodeRegion,
   decodeSeal,
   decodeWas,
   encodeCut,
   encodeFence,
+  encodeMode,
   encodeRegion,
   encodeSeal,
   encodeWas,
@@ -236,6 +238,9 @@ function encodeKeyless(effect: Exclude<Effect, KeyEffect>, out: EffectWriter): v
     case TAG.CUT:
       encodeCut(effect, out)
       break
+    case TAG.MODE:
+      encodeMode(effect, out)
+      break
     default:
       unreachable(effect)
   }
@@ -256,6 +261,8 @@ function decodeKeyless(tag: number, from: EffectReader): Effect | undefined {
       return decodeWas(from)
     case TAG.CUT:
       return decodeCut(from)
+    case TAG.MODE:
+      return decodeMode(from)
     default:
       return undefined
   }

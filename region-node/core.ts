@@ -13,7 +13,7 @@
  */
 import type { BatchReader } from '../crdt/codec/batch.ts'
 import { ByteReader, type Latin1 } from '../crdt/codec/bytes.ts'
-import type { RegionStatus } from '../crdt/effects/horizon-effects.ts'
+import type { RegionMode, RegionStatus } from '../crdt/effects/horizon-effects.ts'
 import { Membership } from '../crdt/membership.ts'
 import { type Origin, OriginTable } from '../crdt/origin.ts'
 import type { VersionVector } from '../crdt/version-vector.ts'
@@ -55,6 +55,7 @@ import { Shelf } from './persistence/shelf.ts'
 import { SnapshotStore } from './persistence/snapshot-store.ts'
 import type { Snapshotter } from './persistence/snapshotter.ts'
 import { Staging } from './persistence/staging.ts'
+import { heedMode } from './region-mode.ts'
 import { replicationOf } from './replication/of-core.ts'
 import type { Replication } from './replication/replication.ts'
 import type { CommandSink, TurnPort, Waiting } from './server/connection.ts'
@@ -299,8 +300,14 @@ export class NodeCore implements CommandSink, TurnPort, SyncHost {
   }
 
   /** At an operator's word: a region joins, leaves, or is called back. The node may mint. */
-  changeRegion(regionId: number, name: string, url: string, status: RegionStatus): void {
-    this.keeper.change(regionId, name, url, status)
+  changeRegion(regionId: number, name: string, url: string, status: RegionStatus, mode?: RegionMode): void {
+    this.keeper.change(regionId, name, url, status, mode)
+    this.#scheduleTurnEnd()
+  }
+
+  /** Likewise: this node's own region becomes active or passive. */
+  changeMode(mode: RegionMode): void {
+    this.keeper.changeMode(mode)
     this.#scheduleTurnEnd()
   }
 
@@ -415,14 +422,20 @@ export class NodeCore implements CommandSink, TurnPort, SyncHost {
     )
     this.engine.membership.onChange = () => {
       this.#leaveEndedOrigin()
+      this.#heedMode()
       this.mesh.membershipChanged()
       // Others wait until this node says that it knows, and it may say so only of what is durable.
       this.#ports.env.after(HURRY_MS, () => this.log.hurryDurable())
     }
+    this.#heedMode()
     this.mesh.membershipChanged()
     if (this.engine.hasLateTail) this.lateTail.suspect()
     this.keeper.begin(this.#terms.lacking)
     this.engine.commands.admission.end('loading')
+  }
+
+  #heedMode(): void {
+    heedMode(this.engine, this.identity.regionId, (sentence) => this.#ports.log.info(sentence))
   }
 
   #recoverFiles(): Generator<RecoveryProgress, Recovered> {

@@ -347,6 +347,10 @@ export const errors = {
       'disabled. Make room on the disk of the data folder: writes then resume by themselves.',
   ),
   readOnlyReplica: commandError("READONLY You can't write against a read only replica."),
+  passiveRegion: commandError(
+    'READONLY This region is passive, at the word of its operator: it serves reads and takes no writes. Write in ' +
+      "an active region, or make this one active with 'causeway region promote'.",
+  ),
   noReplicas: commandError('NOREPLICAS Not enough good replicas to write.'),
   clusterDown: commandError('CLUSTERDOWN The cluster is down'),
   unblockedByRole: commandError(

@@ -16,7 +16,7 @@
  * Source: algorithms.md, The horizon.
  */
 import { TAG } from '../crdt/effects/effect.ts'
-import type { FenceEffect, HorizonEffect, RegionStatus } from '../crdt/effects/horizon-effects.ts'
+import type { FenceEffect, HorizonEffect, RegionMode, RegionStatus } from '../crdt/effects/horizon-effects.ts'
 import { knowsOf, type Membership, type RegionRecord } from '../crdt/membership.ts'
 import type { Origin } from '../crdt/origin.ts'
 import type { VersionVector } from '../crdt/version-vector.ts'
@@ -306,12 +306,24 @@ export class HorizonKeeper {
     return [{ tag: TAG.CUT, ends: [...target.entries()] }]
   }
 
-  /** Changes the status of a region, at an operator's word. */
-  change(regionId: number, name: string, url: string, status: RegionStatus): void {
+  /** Changes the status of a region, at an operator's word. @param mode  of one that joins */
+  change(regionId: number, name: string, url: string, status: RegionStatus, mode?: RegionMode): void {
     const { engine } = this.#parts
     const effects: HorizonEffect[] = [this.#changed(regionId, name, url, status)]
+    if (mode !== undefined) effects.push(this.#withMode(regionId, mode))
     if (status !== 'member') effects.push(...this.#fenceAllOf(regionId))
     engine.declare(effects)
+  }
+
+  /** Makes the own region active or passive, at an operator's word. */
+  changeMode(mode: RegionMode): void {
+    const { engine, regionId } = this.#parts
+    engine.declare([this.#withMode(regionId, mode)])
+  }
+
+  #withMode(regionId: number, mode: RegionMode): HorizonEffect {
+    const epoch = this.#parts.engine.membership.modeEpochOf(regionId) + 1
+    return { tag: TAG.MODE, regionId, mode, epoch }
   }
 
   #changed(regionId: number, name: string, url: string, status: RegionStatus): HorizonEffect {

@@ -263,6 +263,7 @@ function crdt(core: NodeCore): Lines {
   const lines: [string, string | number][] = [
     ['region', identity.region],
     ['region_id', identity.regionId],
+    ['region_mode', engine.membership.modeOf(identity.regionId)],
     ['node_id', identity.nodeId],
     ['origin', engine.origin.id],
     ['vector', core.applied.toWire().map(pair).join(',')],
@@ -291,7 +292,8 @@ function crdt(core: NodeCore): Lines {
     lines.push([
       `link_${link.region}`,
       `pull=${link.pull},serve=${link.serve},paused=${Number(link.paused)},lag_ops=${link.lagOps ?? 0},` +
-        `lag_ms=${link.lagMs},skew_ms=${link.skewMs ?? 0},bytes_in=${link.bytesIn},bytes_out=${link.bytesOut}`,
+        `lag_ms=${link.lagMs},behind_ops=${link.behindOps},behind_ms=${link.behindMs},` +
+        `skew_ms=${link.skewMs ?? 0},bytes_in=${link.bytesIn},bytes_out=${link.bytesOut}`,
     ])
     lines.push(...transferLines(link))
   }

@@ -70,7 +70,8 @@ export class NodeServices implements Services {
     }
     this.regions = {
       list: () => regionsOf(core),
-      change: (regionId, name, url, status) => core.changeRegion(regionId, name, url, status),
+      change: (...change) => core.changeRegion(...change),
+      changeMode: (mode) => core.changeMode(mode),
     }
   }
 

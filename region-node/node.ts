@@ -335,12 +335,13 @@ class Node implements RunningNode, Front {
   }
 }
 
-function regionStatus({ name, regionId, status, epoch, heardMsAgo }: RegionState): RegionStatus {
+function regionStatus({ name, regionId, status, epoch, mode, heardMsAgo }: RegionState): RegionStatus {
   return {
     name,
     ...(regionId === undefined ? {} : { regionId }),
     status,
     epoch,
+    mode,
     ...(heardMsAgo === undefined ? {} : { heardMsAgo: Math.round(heardMsAgo) }),
   }
 }

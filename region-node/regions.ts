@@ -8,6 +8,7 @@
  * Everything here reads; nothing changes the node.
  */
 import type { RegionRecord } from '../crdt/membership.ts'
+import { VersionVector } from '../crdt/version-vector.ts'
 import type { LinkStatus } from '../sync/link-status.ts'
 import type { Holdup } from '../sync/stable-cut.ts'
 import type { HorizonStatus } from './admin/status.ts'
@@ -98,19 +99,22 @@ function ownState({ identity, engine, keeper }: NodeCore): RegionState {
     url: membership.regions.get(regionId)?.url ?? '',
     status: status === 'member' ? 'self' : status,
     epoch: membership.epochOf(regionId),
+    mode: membership.modeOf(regionId),
     heardMsAgo: undefined,
     lagOps: undefined,
     lagMs: undefined,
+    behindOps: undefined,
     lacking: keeper.lacking,
   }
 }
 
 function stateOf(
-  { mesh, engine }: NodeCore,
+  core: NodeCore,
   name: string,
   link: LinkStatus | undefined,
   record: RegionRecord | undefined,
 ): RegionState {
+  const { mesh, engine } = core
   const regionId = link?.regionId ?? record?.regionId
   return {
     name,
@@ -118,9 +122,30 @@ function stateOf(
     url: link?.url ?? record?.url ?? '',
     status: regionId === undefined ? 'member' : engine.membership.statusOf(regionId),
     epoch: regionId === undefined ? 0 : engine.membership.epochOf(regionId),
+    mode: regionId === undefined ? 'active' : engine.membership.modeOf(regionId),
     heardMsAgo: regionId === undefined ? undefined : mesh.heardMsAgo(regionId),
     lagOps: link?.lagOps,
     lagMs: link?.lagMs,
+    behindOps: regionId === undefined ? undefined : behindOps(core, regionId, link?.announced),
     lacking: undefined,
   }
+}
+
+/** @param announced  what the region last said it has applied; one without a link says through others what it has fsynced */
+function behindOps(
+  { origins, applied, mesh, engine }: NodeCore,
+  regionId: number,
+  announced: VersionVector | undefined,
+): number | undefined {
+  const standing = mesh.cut.standing(regionId)
+  if (announced === undefined && standing === undefined) return undefined
+  const held = new VersionVector(origins)
+  for (const said of [announced, standing?.durable]) if (said !== undefined) held.join(said)
+  let count = 0
+  for (const [origin, seq] of held.entries()) {
+    // What lies behind the end of an origin comes under another dot, if at all.
+    const last = Math.min(seq, engine.membership.sealOf(origin)?.end ?? seq)
+    count += Math.max(0, last - applied.get(origin))
+  }
+  return count
 }

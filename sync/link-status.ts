@@ -41,6 +41,8 @@ export interface LinkStatus {
   readonly opsIn: number
   readonly opsOut: number
   readonly lastError: Reason | undefined
+  /** What the peer has applied, as it last said. */
+  readonly announced: VersionVector | undefined
   /** What the peer has fsynced, as it last said. */
   readonly acknowledged: VersionVector | undefined
   /** The snapshot that this node fetches from the peer. */
@@ -74,6 +76,7 @@ export function linkStatus(
     roundTripMs: peer.roundTripMs,
     ...peer.traffic,
     lastError: peer.lastError,
+    announced: known,
     acknowledged: peer.durable,
     ...ends,
   }

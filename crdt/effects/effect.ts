@@ -53,6 +53,7 @@ export const TAG = {
   SEAL: 114,
   WAS: 115,
   CUT: 116,
+  MODE: 117,
 } as const
 
 /** Writes effects of one batch: knows the batch's table of origins. */

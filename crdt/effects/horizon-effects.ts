@@ -10,6 +10,7 @@
  *   settled where it is minted (`region-node/engine/reminter.ts`); its deps are those of its batch.
  * - `cut` announces the stable cut as its region knows it: from then on the region names no marker of a list as
  *   a parent whose removal the cut covers. When all have announced it the marker may go (`list-fugue.ts`).
+ * - `mode` makes a region active or passive.
  */
 import { DecodeError } from '../codec/bytes.ts'
 import type { Hlc } from '../hlc.ts'
@@ -19,6 +20,10 @@ import { type EffectReader, type EffectWriter, TAG } from './effect.ts'
 /** In order of force: of two changes with one epoch the later in this list holds. */
 export const REGION_STATUSES = ['member', 'suspended', 'left'] as const
 export type RegionStatus = (typeof REGION_STATUSES)[number]
+
+/** Whether clients of a region may write. In order of force, likewise. */
+export const REGION_MODES = ['active', 'passive'] as const
+export type RegionMode = (typeof REGION_MODES)[number]
 
 export interface RegionEffect {
   readonly tag: typeof TAG.REGION
@@ -53,8 +58,16 @@ export interface CutEffect {
   readonly ends: readonly (readonly [Origin, number])[]
 }
 
+export interface ModeEffect {
+  readonly tag: typeof TAG.MODE
+  readonly regionId: number
+  readonly mode: RegionMode
+  /** Counts the changes of this region's mode. */
+  readonly epoch: number
+}
+
 /** Those that change the membership, or what it has announced. */
-export type HorizonEffect = RegionEffect | FenceEffect | SealEffect | CutEffect
+export type HorizonEffect = RegionEffect | FenceEffect | SealEffect | CutEffect | ModeEffect
 
 export function encodeRegion({ regionId, name, url, status, epoch }: RegionEffect, out: EffectWriter): void {
   out.varint(regionId)
@@ -65,13 +78,18 @@ export function encodeRegion({ regionId, name, url, status, epoch }: RegionEffec
 }
 
 export function decodeRegion(from: EffectReader): RegionEffect {
-  const regionId = from.varint()
-  if (regionId < 1 || regionId > REGION_ID_MAX) throw new DecodeError(`a region id out of range: ${regionId}`)
+  const regionId = decodeRegionId(from)
   const name = from.word()
   const url = from.word()
   const status = REGION_STATUSES[from.byte()]
   if (status === undefined) throw new DecodeError('an unknown status of a region')
   return { tag: TAG.REGION, regionId, name, url, status, epoch: from.varint() }
+}
+
+function decodeRegionId(from: EffectReader): number {
+  const regionId = from.varint()
+  if (regionId < 1 || regionId > REGION_ID_MAX) throw new DecodeError(`a region id out of range: ${regionId}`)
+  return regionId
 }
 
 export function encodeFence({ origin }: FenceEffect, out: EffectWriter): void {
@@ -113,4 +131,17 @@ export function decodeCut(from: EffectReader): CutEffect {
   const ends: [Origin, number][] = []
   for (let left = from.varint(); left > 0; left--) ends.push([from.origin(), from.varint()])
   return { tag: TAG.CUT, ends }
+}
+
+export function encodeMode({ regionId, mode, epoch }: ModeEffect, out: EffectWriter): void {
+  out.varint(regionId)
+  out.byte(REGION_MODES.indexOf(mode))
+  out.varint(epoch)
+}
+
+export function decodeMode(from: EffectReader): ModeEffect {
+  const regionId = decodeRegionId(from)
+  const mode = REGION_MODES[from.byte()]
+  if (mode === undefined) throw new DecodeError('an unknown mode of a region')
+  return { tag: TAG.MODE, regionId, mode, epoch: from.varint() }
 }

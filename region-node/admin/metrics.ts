@@ -90,6 +90,16 @@ const METRICS: readonly Metric[] = [
   ofRegions('causeway_region_suspended', '1 while the region is suspended.', ({ status }) =>
     Number(status === 'suspended'),
   ),
+  {
+    type: 'gauge',
+    name: 'causeway_region_passive',
+    help: "1 while the region is passive, also this node's own.",
+    labels: ['region'],
+    read: ({ regions }) =>
+      regions
+        .filter(({ status }) => status !== 'left')
+        .map(({ name, mode }): Sample => [Number(mode === 'passive'), { region: name }]),
+  },
   ofRegions('causeway_region_silence_seconds', 'Time since the region was heard.', ({ heardMsAgo }) =>
     heardMsAgo === undefined ? undefined : heardMsAgo / 1000,
   ),

@@ -5,6 +5,7 @@
  * Plain data, filled in by whoever wires the rooms. Counters only grow while the process lives;
  * names end in their unit. Vectors are keyed by origin id.
  */
+import type { RegionMode } from '../../crdt/effects/horizon-effects.ts'
 import type { Role } from '../../sync/ports.ts'
 
 export interface NodeStatus {
@@ -57,6 +58,8 @@ export interface RegionStatus {
   readonly status: 'self' | 'member' | 'suspended' | 'left'
   /** Counts the changes of its membership. */
   readonly epoch: number
+  /** Whether its clients may write. */
+  readonly mode: RegionMode
   /** Milliseconds since it was heard, directly or through another region; absent for never in this run. */
   readonly heardMsAgo?: number
 }

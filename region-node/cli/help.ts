@@ -8,7 +8,7 @@ export const HELP = `causeway: an active-active, geo-replicated database that sp
 
   causeway node [settings]    run one node of a region
   causeway node --help        all settings, with examples
-  causeway region --help      regions that join and leave, while all of them run
+  causeway region --help      regions that join, leave and change their mode, while all run
   causeway log FILE|DIR       print a log in readable form
   causeway --version          print the version
   causeway --help             print this page

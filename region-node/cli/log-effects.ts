@@ -77,6 +77,8 @@ function describeKeyless(effect: Exclude<Effect, KeyEffect>): string {
       return `was ${effect.origin.id}:${effect.seq}`
     case TAG.CUT:
       return `cut announced: ${effect.ends.map(([origin, seq]) => `${origin.id}:${seq}`).join(' ')}`
+    case TAG.MODE:
+      return `mode of region ${effect.regionId}: ${effect.mode}, epoch ${effect.epoch}`
     default:
       return unreachable(effect)
   }

@@ -1,5 +1,6 @@
 /**
- * region.ts: `causeway region add | remove | list`: regions that join and leave, said to a running node.
+ * region.ts: `causeway region add | remove | promote | demote | list`: regions that join, leave, and change their
+ * mode, said to a running node.
  *
  * It is CRDT.REGION with a page of help around it. Nothing is decided here: what may not be, the node
  * refuses, in a sentence that says what to do instead.
@@ -11,11 +12,13 @@ import { type Reply, RespError } from '../resp/parse-reply.ts'
 import type { CliHost } from './host.ts'
 import { AskError, type NodeAddress } from './node-client.ts'
 
-export const REGION_HELP = `causeway region: regions that join and leave, while all of them run
+export const REGION_HELP = `causeway region: regions that join, leave and change their mode, while all of them run
 
-  causeway region list                             what a node knows of every region
-  causeway region add NAME --id N --url WS_URL     a region joins
-  causeway region remove NAME                      a region leaves for good
+  causeway region list                                       what a node knows of every region
+  causeway region add NAME --id N --url WS_URL [--passive]   a region joins
+  causeway region remove NAME                                a region leaves for good
+  causeway region promote [--force]                          the node's region takes writes from now on
+  causeway region demote                                     it takes none: it applies and serves reads
 
   --to HOST:PORT       the node to say it to, at its port for clients (default 127.0.0.1:6379)
   --password WORD      its password; or set it as CAUSEWAY_REQUIREPASS in the environment
@@ -35,12 +38,27 @@ To remove it, say so at another region, wait until the others have what it wrote
   causeway region remove D --to host-a:7101
 
 Neither the id nor the name of a region is ever given to another one.
+
+To move the writes from A to a passive region D:
+
+  causeway region demote --to host-a:7101
+  causeway region promote --to host-d:7104
+
+The second one is refused until D has all that the others have. When A is gone, nobody knows what it had:
+then say promote --force. What is still in A's folder comes to D when A is started again.
 `
 
 const DEFAULT_ADDRESS = '127.0.0.1:6379'
 const DEFAULT_PORT = '6379'
-const OPTIONS = ['id', 'url', 'to', 'password'] as const
+const OPTIONS = ['id', 'url', 'passive', 'force', 'to', 'password'] as const
 type Option = (typeof OPTIONS)[number]
+/** Those that are said or not, without a value. */
+const SWITCHES: ReadonlySet<Option> = new Set(['passive', 'force'])
+const OF_EVERY_ACTION: readonly Option[] = ['to', 'password']
+const OF_ACTION: Readonly<Record<string, readonly Option[]>> = {
+  add: ['id', 'url', 'passive'],
+  promote: ['force'],
+}
 
 /** What is wrong with the words of the command line, for people. */
 class UsageError extends Error {}
@@ -73,9 +91,10 @@ export async function runRegion(argv: readonly string[], host: CliHost): Promise
   }
 }
 
-/** The node's own sentence; where it wants a password, how to give it one. */
+/** The node's own sentence, and what to do where that cannot be in it. */
 function refusalOf(line: string, { environment }: CliHost): string {
   const sentence = wordToText(line.slice(line.indexOf(' ') + 1))
+  if (line.startsWith("READONLY You can't write")) return `${sentence} Say it at the primary of the region`
   if (line.startsWith('NOAUTH')) return `${sentence} Give the node's password with --password`
   if (!line.startsWith('WRONGPASS')) return sentence
   const source = environment.CAUSEWAY_REQUIREPASS === undefined ? '' : ', or CAUSEWAY_REQUIREPASS'
@@ -90,27 +109,36 @@ function requestOf(argv: readonly string[], { environment }: CliHost): Request {
     address: addressOf(options.get('to') ?? DEFAULT_ADDRESS),
     password: password === undefined ? undefined : textToWord(password),
   }
-  const allowed: readonly Option[] = action === 'add' ? OPTIONS : ['to', 'password']
+  const allowed = [...(OF_ACTION[action ?? ''] ?? []), ...OF_EVERY_ACTION]
   const stray = [...options.keys()].find((option) => !allowed.includes(option))
   if (stray !== undefined) throw new UsageError(`'region ${action}' takes no --${stray}`)
-  if (action === 'list' && name === undefined) {
-    return { ...common, command: ['CRDT.REGION', 'LIST'], show: tableOf }
+  const showReply = (reply: Reply): string => `${String(reply)}\n`
+  if (name === undefined) {
+    if (action === 'list') return { ...common, command: ['CRDT.REGION', 'LIST'], show: tableOf }
+    if (action === 'demote') return { ...common, command: ['CRDT.REGION', 'DEMOTE'], show: showReply }
+    if (action === 'promote') {
+      const force = options.has('force') ? ['FORCE'] : []
+      return { ...common, command: ['CRDT.REGION', 'PROMOTE', ...force], show: showReply }
+    }
   }
   if ((action !== 'add' && action !== 'remove') || name === undefined || more.length > 0) {
     throw new UsageError(
-      "write 'region list', 'region add NAME ...' or 'region remove NAME': see 'causeway region --help'",
+      "write 'region list', 'region add NAME ...', 'region remove NAME', 'region promote' or 'region demote': " +
+        "see 'causeway region --help'",
     )
   }
   if (action === 'remove') {
     const command = ['CRDT.REGION', 'REMOVE', textToWord(name)]
-    return { ...common, command, show: (reply) => `${String(reply)}\n` }
+    return { ...common, command, show: showReply }
   }
   const id = needed(options, 'id', 'its number, which no other region ever had')
   const url = needed(options, 'url', 'where the others reach its sync port: --url ws://HOST:PORT')
-  const command = ['CRDT.REGION', 'ADD', textToWord(name), textToWord(id), textToWord(url)]
+  const isPassive = options.has('passive')
+  const passive = isPassive ? ['PASSIVE'] : []
+  const command = ['CRDT.REGION', 'ADD', textToWord(name), textToWord(id), textToWord(url), ...passive]
   const show = (): string =>
-    `Region '${name}' joins. It takes writes when it has a snapshot and all regions count with it: ` +
-    "'causeway region list' shows how far it is.\n"
+    `Region '${name}' joins. It ${isPassive ? 'can be promoted' : 'takes writes'} when it has a snapshot and all ` +
+    "regions count with it: 'causeway region list' shows how far it is.\n"
   return { ...common, command, show }
 }
 
@@ -120,7 +148,7 @@ function needed(options: ReadonlyMap<Option, string>, option: Option, what: stri
   return value
 }
 
-/** `--name value` and `--name=value`; everything else is a name. */
+/** `--name value`, `--name=value` and switches; everything else is a name. */
 function readWords(argv: readonly string[]): { names: string[]; options: Map<Option, string> } {
   const names: string[] = []
   const options = new Map<Option, string>()
@@ -132,9 +160,14 @@ function readWords(argv: readonly string[]): { names: string[]; options: Map<Opt
     }
     const equals = word.indexOf('=')
     const option = known(word.slice(2, equals < 0 ? undefined : equals))
+    if (options.has(option)) throw new UsageError(`--${option} is given twice`)
+    if (SWITCHES.has(option)) {
+      if (equals >= 0) throw new UsageError(`--${option} takes no value`)
+      options.set(option, '')
+      continue
+    }
     const value = equals < 0 ? argv[++at] : word.slice(equals + 1)
     if (value === undefined || value === '') throw new UsageError(`--${option} needs a value`)
-    if (options.has(option)) throw new UsageError(`--${option} is given twice`)
     options.set(option, value)
   }
   return { names, options }
@@ -157,7 +190,18 @@ function addressOf(text: string): NodeAddress {
   return { host, port: Number(url.port || DEFAULT_PORT) }
 }
 
-const COLUMNS = ['name', 'id', 'status', 'epoch', 'heard', 'lag', 'takes writes', 'url'] as const
+const COLUMNS = [
+  'name',
+  'id',
+  'status',
+  'epoch',
+  'mode',
+  'heard',
+  'lag',
+  'behind',
+  'takes writes',
+  'url',
+] as const
 
 /** The reply to CRDT.REGION LIST as a table for people. */
 function tableOf(reply: Reply): string {
@@ -187,14 +231,21 @@ function rowOf(fields: ReadonlyMap<Reply, Reply>): string[] {
   }
   const heard = fields.get('heard-ms-ago')
   const lagOps = fields.get('lag-ops')
+  const behindOps = fields.get('behind-ops')
   return [
     shown('name'),
     shown('id'),
     shown('status'),
     shown('epoch'),
+    shown('mode'),
     typeof heard === 'number' ? `${duration(heard)} ago` : '-',
     typeof lagOps === 'number' ? `${lagOps} ops, ${shown('lag-ms')} ms` : '-',
-    { yes: 'not yet', no: 'yes' }[shown('lacking')] ?? '-',
+    typeof behindOps === 'number' ? `${behindOps} ops` : '-',
+    takesWrites(shown('mode'), shown('lacking')),
     shown('url'),
   ]
+}
+
+function takesWrites(mode: string, lacking: string): string {
+  return mode === 'passive' ? 'no' : ({ yes: 'not yet', no: 'yes' }[lacking] ?? '-')
 }

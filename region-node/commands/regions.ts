@@ -1,9 +1,13 @@
 /**
- * regions.ts: CRDT.REGION: regions that join the database while it runs, and regions that leave it.
+ * regions.ts: CRDT.REGION: regions that join the database while it runs, regions that leave it, and whether the
+ * clients of a region may write.
  *
- * Either is one op, said once, at any region that takes writes; it reaches the others as every op does. A
- * newcomer is started first, with every other region as a peer: it waits, gets a snapshot once it was
- * added, and takes writes when all members count with it.
+ * Joining and leaving are one op each, said once, at any region that may mint; it reaches the others as every op
+ * does. A newcomer is started first, with every other region as a peer: it waits, gets a snapshot once it was
+ * added, and takes writes when all members count with it, unless it was added as a passive one.
+ *
+ * A region is promoted and demoted at itself. A promotion is refused while others may hold what is not applied
+ * here: nothing would be lost in the end, but clients would write without having seen it.
  *
  * Invariant: neither the id nor the name of a region is ever given to another one, whether it left or
  * not. Its ops are named after its id, and its links are kept by its name.
@@ -11,12 +15,14 @@
  */
 import { REGION_ID_MAX } from '../../crdt/origin.ts'
 import { isRegionName, isSyncUrl } from '../config/kinds.ts'
-import { type CommandError, commandError } from '../errors.ts'
+import { type CommandError, commandError, errors } from '../errors.ts'
 import type { ReplyWriter } from '../resp/reply.ts'
+import { replyLater } from './blocking.ts'
 import { type CommandContext, type CommandDef, defineCommands, NO_KEYS } from './command.ts'
 import { container, helpOf } from './container.ts'
 import { parseCount } from './parse.ts'
 import type { RegionState, Services } from './services.ts'
+import type { Session } from './session.ts'
 
 /** Not in a transaction: it is an op of its own. */
 const CHANGES: CommandDef['flags'] = ['write', 'admin', 'noscript', 'no_multi']
@@ -25,6 +31,8 @@ const badName = commandError('ERR A region is named by 1 to 32 letters, digits, 
 const badId = commandError(`ERR A region id is a number from 1 to ${REGION_ID_MAX}`)
 /** A member counts as within reach when it was heard this recently, milliseconds. */
 const HEARD_MS_MAX = 10_000
+/** What a member has said it holds counts for all that it holds while it is this recent, milliseconds. */
+const WORD_MS_MAX = 5000
 const badUrl = commandError(
   'ERR The address of a region is ws://HOST:PORT, or wss:// behind a TLS proxy: the sync-port of its node',
 )
@@ -36,10 +44,18 @@ function add({ services, out }: CommandContext, words: readonly string[]): void 
   if (regionId < 1 || regionId > REGION_ID_MAX) throw badId
   const url = words[4]!
   if (!isSyncUrl(url)) throw badUrl
+  const mode = hasOption(words, 5, 'passive') ? 'passive' : undefined
   const objection = objectionTo(name, regionId, services)
   if (objection !== undefined) throw objection
-  services.regions.change(regionId, name, url, 'member')
+  services.regions.change(regionId, name, url, 'member', mode)
   out.ok()
+}
+
+/** The last word, at that place, may be this one. @throws CommandError when it is another one */
+function hasOption(words: readonly string[], at: number, option: string): boolean {
+  if (words.length === at) return false
+  if (words.length > at + 1 || words[at]!.toLowerCase() !== option) throw errors.syntax
+  return true
 }
 
 function objectionTo(
@@ -98,6 +114,63 @@ function remove({ services, out }: CommandContext, words: readonly string[]): vo
   )
 }
 
+function promote({ services, session, out }: CommandContext, words: readonly string[]): void {
+  const isForced = hasOption(words, 2, 'force')
+  const { region, regions } = services
+  const [own, ...others] = regions.list()
+  if (own!.mode === 'active') {
+    out.simple(`Region '${region}' is active already`)
+    return
+  }
+  const missing = others.filter(({ status }) => status === 'member').flatMap(missingFrom)
+  if (missing.length > 0 && !isForced) {
+    throw commandError(
+      `ERR Region '${region}' stays passive: ${missing.join('; ')}. Wait for that, or say FORCE (--force): what is ` +
+        'missing then comes later, as writes that had not seen those made here',
+    )
+  }
+  regions.changeMode('active')
+  const toCome = missing.length === 0 ? '' : `. Still to come: ${missing.join('; ')}`
+  replyWhenDurable(session, services, `Region '${region}' is active: its clients may write${toCome}`)
+}
+
+/** What a member holds, or may hold, that is not applied here. */
+function missingFrom({ name, behindOps = 0, heardMsAgo }: RegionState): string[] {
+  const missing: string[] = []
+  if (behindOps > 0)
+    missing.push(`region '${name}' has announced ops that are not applied here: ${behindOps}`)
+  if (heardMsAgo === undefined) missing.push(`region '${name}' was not heard since this node started`)
+  else if (heardMsAgo > WORD_MS_MAX)
+    missing.push(
+      `region '${name}' was last heard ${Math.round(heardMsAgo / 1000)} s ago, and may hold more than it said`,
+    )
+  return missing
+}
+
+function demote({ services, session, out }: CommandContext): void {
+  const { region, regions } = services
+  if (regions.list()[0]!.mode === 'passive') {
+    out.simple(`Region '${region}' is passive already`)
+    return
+  }
+  regions.changeMode('passive')
+  const sentence = `Region '${region}' is passive: it applies what others write, and serves reads`
+  replyWhenDurable(session, services, sentence)
+}
+
+/** A change of mode takes effect at once, and is answered when a crash can no longer undo it. */
+function replyWhenDurable(session: Session, { applied, replication }: Services, sentence: string): void {
+  const unsure = `${sentence}. It is not known to be on disk yet: say it again after a crash`
+  replyLater(
+    session,
+    (finish) =>
+      replication.waits.begin(applied.copy(), { local: 1, replicas: 0, what: 'durable' }, 0, ({ local }) =>
+        finish(local > 0 ? sentence : unsure),
+      ),
+    unsure,
+  )
+}
+
 function list({ services, out }: CommandContext): void {
   const regions = services.regions.list()
   out.array(regions.length)
@@ -111,9 +184,11 @@ function writeRegion(out: ReplyWriter, region: RegionState): void {
     ['url', region.url],
     ['status', region.status],
     ['epoch', region.epoch],
+    ['mode', region.mode],
     ['heard-ms-ago', region.heardMsAgo],
     ['lag-ops', region.lagOps],
     ['lag-ms', region.lagMs],
+    ['behind-ops', region.behindOps],
     ['lacking', region.lacking === undefined ? undefined : region.lacking ? 'yes' : 'no'],
   ]
   out.map(fields.length)
@@ -130,18 +205,18 @@ export const regionCommands = defineCommands([
     group: 'causeway',
     since: '0.1.0',
     summary:
-      'Adds a region to the running database (ADD), removes one for good (REMOVE), or shows all of them (LIST). ' +
-      'Said once, at any region. CRDT.REGION HELP explains the steps.',
+      'Adds a region to the running database (ADD), removes one for good (REMOVE), makes one active or passive ' +
+      '(PROMOTE, DEMOTE), or shows all of them (LIST). CRDT.REGION HELP explains the steps.',
     subcommands: [
       {
         name: 'crdt.region|add',
-        arity: 5,
+        arity: -5,
         flags: CHANGES,
         keys: NO_KEYS,
         group: 'causeway',
         since: '0.1.0',
         summary: 'Adds a region with its name, its id and the address of its sync port.',
-        syntax: 'name id:integer url',
+        syntax: 'name id:integer url [PASSIVE]',
         complexity: 'O(N) where N is the number of regions',
         run: add,
       },
@@ -159,6 +234,29 @@ export const regionCommands = defineCommands([
         run: remove,
       },
       {
+        name: 'crdt.region|promote',
+        arity: -2,
+        flags: CHANGES,
+        keys: NO_KEYS,
+        group: 'causeway',
+        since: '0.1.0',
+        summary: 'Makes the region of this node active: its clients may write.',
+        syntax: '[FORCE]',
+        complexity: 'O(N) where N is the number of regions',
+        run: promote,
+      },
+      {
+        name: 'crdt.region|demote',
+        arity: 2,
+        flags: CHANGES,
+        keys: NO_KEYS,
+        group: 'causeway',
+        since: '0.1.0',
+        summary: 'Makes the region of this node passive: it applies everything, and its clients only read.',
+        complexity: 'O(N) where N is the number of clients that wait for keys',
+        run: demote,
+      },
+      {
         name: 'crdt.region|list',
         arity: 2,
         flags: ['admin', 'noscript', 'loading', 'stale'],
@@ -170,14 +268,22 @@ export const regionCommands = defineCommands([
         run: list,
       },
       helpOf('crdt.region', 'causeway', '0.1.0', [
-        'ADD <name> <id> <url>',
+        'ADD <name> <id> <url> [PASSIVE]',
         '    Add a region. Start its node first, with an empty folder and every region as a peer; then say this',
-        '    once, at any other region. It gets a snapshot, and takes writes when all regions count with it.',
+        '    once, at any other region. It gets a snapshot, and takes writes when all regions count with it; a',
+        '    passive one takes none until it is promoted.',
         'REMOVE <name>',
         '    Remove a region for good. Its origins are ended; its id and its name are never used again. Then',
         '    stop its node.',
+        'PROMOTE [FORCE]',
+        '    Make the region of this node active. Refused while other regions hold, or may hold, what is not',
+        '    applied here, unless FORCE.',
+        'DEMOTE',
+        '    Make the region of this node passive, at once: it applies what others write and serves reads, and its',
+        '    clients may not write.',
         'LIST',
-        '    Show each region: status, epoch of its membership, when it was heard, what it lacks of this one.',
+        '    Show each region: status, epoch of its membership, mode, when it was heard, what it lacks of this one,',
+        '    and what this one lacks of all that it holds.',
       ]),
     ],
   }),

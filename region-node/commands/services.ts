@@ -5,7 +5,7 @@
  * no socket, disk or peer themselves.
  */
 import type { Latin1 } from '../../crdt/codec/bytes.ts'
-import type { RegionStatus } from '../../crdt/effects/horizon-effects.ts'
+import type { RegionMode, RegionStatus } from '../../crdt/effects/horizon-effects.ts'
 import type { VersionVector } from '../../crdt/version-vector.ts'
 import type { ChannelKind } from '../../sync/ports.ts'
 import type { TransferProgress } from '../../sync/snapshot-progress.ts'
@@ -69,12 +69,16 @@ export interface RegionState {
   readonly status: RegionStatus | 'self'
   /** Counts the changes of its membership; 0 when it was there from the beginning. */
   readonly epoch: number
+  /** Whether its clients may write. */
+  readonly mode: RegionMode
   /** Milliseconds since it was heard, directly or through another region; undefined for never in this run. */
   readonly heardMsAgo: number | undefined
   /** Ops of this region that it has not said it has applied; undefined until it was heard. */
   readonly lagOps: number | undefined
   /** Age of the oldest of them, milliseconds; undefined where there is no link. */
   readonly lagMs: number | undefined
+  /** Ops, from anywhere, that it has said it holds and that are not applied here; undefined until it was heard. */
+  readonly behindOps: number | undefined
   /** It may lack what it has acknowledged, and takes no writes; undefined where only it knows that itself. */
   readonly lacking: boolean | undefined
 }
@@ -83,8 +87,14 @@ export interface RegionState {
 export interface RegionControl {
   /** This node's own region first, the others by name. */
   list(): readonly RegionState[]
-  /** Mints the op by which a region joins, or leaves. @throws CommandError while this node may not mint */
-  change(regionId: number, name: string, url: string, status: 'member' | 'left'): void
+  /**
+   * Mints the op by which a region joins, or leaves.
+   * @param mode  of one that joins
+   * @throws CommandError while this node may not mint
+   */
+  change(regionId: number, name: string, url: string, status: 'member' | 'left', mode?: RegionMode): void
+  /** Mints the op by which this node's region becomes active or passive. @throws CommandError likewise */
+  changeMode(mode: RegionMode): void
 }
 
 /** How a replica stands to its primary, in the words of ROLE. */

@@ -7,6 +7,7 @@
  *             `appendfsync always` they are held: what they would show may not be durable
  *   replica   writes are refused: this node mints nothing
  *   idle      likewise: nobody knows who is primary
+ *   passive   writes of keys are refused: others write, and this region applies it
  *   replicas  writes are refused: fewer replicas than `min-replicas-to-write` keep up
  *   loading   everything is refused but what the flag `loading` lets through
  *
@@ -19,7 +20,7 @@ import type { CommandDef, CommandFlag } from '../commands/command.ts'
 import { type CommandError, errors } from '../errors.ts'
 import { HeldCommands } from './held-commands.ts'
 
-export type Shortage = 'memory' | 'disk' | 'replica' | 'idle' | 'replicas' | 'loading'
+export type Shortage = 'memory' | 'disk' | 'replica' | 'idle' | 'passive' | 'replicas' | 'loading'
 
 export class Admission {
   /** Nothing is refused or held: all that a command looks at while the node is well. */
@@ -62,6 +63,8 @@ export class Admission {
       if (this.has('replicas')) return errors.noReplicas
       if (this.has('replica')) return errors.readOnlyReplica
       if (this.has('idle')) return errors.clusterDown
+      // Those of Causeway's own that write change regions and no key: who may, may promote this one.
+      if (this.has('passive') && command.group !== 'causeway') return errors.passiveRegion
     }
     const isReady =
       command.flags.includes('loading') && queued.every(({ flags }) => flags.includes('loading'))

@@ -155,6 +155,11 @@ export class Dispatcher implements TransactionControl {
     this.#waits.serve()
   }
 
+  /** Whoever waits with a command that writes waits in vain. */
+  endWritingWaits(error: CommandError): void {
+    this.#waits.review((_, words) => (this.#table.find(words).flags.includes('write') ? error : undefined))
+  }
+
   /** Not at once: who makes the change of which clients are to profit is not done yet. */
   serveLater(): void {
     if (this.#waits.hasReady) this.#services.after(0, () => this.serveWaiting())

@@ -419,12 +419,18 @@ export class Engine implements ConflictSink {
     })
   }
 
+  /** Keys that are due, or have to make room, may go. A passive region leaves that to those that take writes. */
+  get #mayRemoveKeys(): boolean {
+    const { pause, admission } = this.commands
+    return pause.mode === undefined && this.refusal === undefined && !admission.has('passive')
+  }
+
   /**
    * Evicts keys of about `bytes`, as one op, in one step of those it may take.
    * @returns about how many bytes went; 0 when the policy, or something else, lets none go
    */
   evict(bytes: number): number {
-    if (this.commands.pause.mode !== undefined || this.refusal !== undefined) return 0
+    if (!this.#mayRemoveKeys) return 0
     this.clock.read()
     const audience = this.#audience
     audience.began(undefined, EVICTION, [])
@@ -451,7 +457,7 @@ export class Engine implements ConflictSink {
    * @returns how many keys and fields went
    */
   removeDue(settledMs: number, isDurableEverywhere: (deadline: Dot) => boolean): number {
-    if (this.commands.pause.mode !== undefined || this.refusal !== undefined) return 0
+    if (!this.#mayRemoveKeys) return 0
     const nowMs = this.clock.read()
     const removed = this.#dueRemovals.remove({ nowMs, settledMs, isDurableEverywhere })
     this.expiredCount += removed.keys

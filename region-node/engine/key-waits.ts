@@ -7,7 +7,8 @@
  *
  *   waiting ── key touched ──→ run again ──→ replied: gone
  *      ↑                          └── still nothing ──┘
- *      └─ also gone: timeout, CLIENT UNBLOCK, client left, command held up (CLIENT PAUSE, full disk)
+ *      └─ also gone: timeout, CLIENT UNBLOCK, client left, command held up (CLIENT PAUSE, full disk),
+ *         command refused from now on (the region became passive)
  *
  * Invariants: (1) a session that waits here is `blocked` by its waiter, which stands in the index under each
  * of its keys. (2) Clients that wait for one key are served in the order in which they came. (3) A key that was

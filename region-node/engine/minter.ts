@@ -132,13 +132,16 @@ export class Minter {
 
   /** Mints one op that changes the horizon. */
   declare(effects: readonly HorizonEffect[]): void {
-    for (const effect of effects) {
-      if (!this.#opOpen) this.#beginOp()
-      this.#journal.writer.effect(effect)
-      this.#membership.apply(effect, this.#at, this.#applied)
-      this.#at.index++
-    }
+    for (const effect of effects) this.emitHorizon(effect)
     this.endOp()
+  }
+
+  /** As `emit`. @throws CommandError when nothing may be minted */
+  emitHorizon(effect: HorizonEffect): void {
+    if (!this.#opOpen) this.#beginOp()
+    this.#journal.writer.effect(effect)
+    this.#membership.apply(effect, this.#at, this.#applied)
+    this.#at.index++
   }
 
   /**

@@ -18,6 +18,7 @@
  *   acknowledgement              where the group is still there
  *   deadline                     the longest of it and of those it had not seen; nothing on a key without value
  *   removal                      never: others have built upon what it would take away
+ *   mode of the own region       unless it was changed more often since
  *
  * An ordinary write replaces all that is here. So what an old one had not seen is kept beside it, and written
  * again on top: counters, and the longer deadline. A SET that would take more than that becomes a PUT.
@@ -40,7 +41,7 @@ import { type OnKey, TAG } from '../../crdt/effects/effect.ts'
 import type { FieldDeadlineEffect } from '../../crdt/effects/field-deadline-effects.ts'
 import { type HashIncrementEffect, type HashPutEffect, hashOf } from '../../crdt/effects/hash-effects.ts'
 import { type HllJoinEffect, type HllRaiseEffect, hllOf } from '../../crdt/effects/hll-effects.ts'
-import type { WasEffect } from '../../crdt/effects/horizon-effects.ts'
+import type { ModeEffect, WasEffect } from '../../crdt/effects/horizon-effects.ts'
 import { type SetAddEffect, setOf } from '../../crdt/effects/set-effects.ts'
 import { isRegional } from '../../crdt/effects/stream-effects.ts'
 import { streamOf } from '../../crdt/effects/stream-entry-effects.ts'
@@ -199,6 +200,7 @@ export class Reminter {
   #effect(effect: Effect): void {
     if (!isKeyEffect(effect)) {
       if (effect.tag === TAG.FLUSH) this.#dropped++
+      if (effect.tag === TAG.MODE) this.#mode(effect)
       return
     }
     this.current = effect
@@ -255,6 +257,14 @@ export class Reminter {
         // What readers here had done is kept, and written again as a whole (`group-readers.ts`).
         if (!isRegional(effect.tag)) this.#dropped++
     }
+  }
+
+  /** An operator said so in the dark, and was told that it holds. */
+  #mode(effect: ModeEffect): void {
+    const { regionId, epoch } = effect
+    if (regionId !== this.#minter.origin.region || epoch < this.#membership.modeEpochOf(regionId)) return
+    this.#open()
+    this.#minter.emitHorizon(effect)
   }
 
   #string(effect: SetEffect | PutEffect): void {
@@ -538,11 +548,15 @@ export class Reminter {
 
   /** Begins the op with the first write that is left of it. */
   #write({ db }: OnKey): Writes {
+    this.#open()
+    this.#minter.db = db
+    return this.#writes
+  }
+
+  #open(): void {
     const minter = this.#minter
     if (!this.#isMinted) this.#again.set(minter.origin, minter.beginAgain(this.#was))
     this.#isMinted = true
-    minter.db = db
-    return this.#writes
   }
 }
 

@@ -219,6 +219,7 @@ export class ScriptRunner implements ScriptCalls {
 
   #checkAdmission(command: FoundCommand): void {
     const admission = this.#ports.admission
+    if (admission.has('passive') && command.flags.includes('write')) throw errors.passiveRegion
     if (admission.has('disk')) {
       const refusal = admission.refusal(command, [], false)
       if (refusal !== undefined && refusal !== errors.outOfMemory) throw refusal

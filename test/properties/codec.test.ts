@@ -13,6 +13,7 @@ import {
 } from '../../crdt/codec/batch.ts'
 import { ByteReader, ByteWriter, DecodeError } from '../../crdt/codec/bytes.ts'
 import { TAG } from '../../crdt/effects/effect.ts'
+import { REGION_MODES } from '../../crdt/effects/horizon-effects.ts'
 import { EVERY_DB } from '../../crdt/effects/key-effects.ts'
 import type { StreamEffect } from '../../crdt/effects/stream-effects.ts'
 import { addExact, type ExactSum, exactOf } from '../../crdt/exact-sum.ts'
@@ -227,6 +228,12 @@ const effect: fc.Arbitrary<Effect> = fc.oneof(
     tag: fc.constant(TAG.FLUSH),
     db: fc.oneof(fc.constant(EVERY_DB), db),
     seen: fc.array(fc.record({ ...on, seen }), { maxLength: 3 }),
+  }),
+  fc.record({
+    tag: fc.constant(TAG.MODE),
+    regionId: fc.integer({ min: 1, max: 1023 }),
+    mode: fc.constantFrom(...REGION_MODES),
+    epoch: count,
   }),
 )
 

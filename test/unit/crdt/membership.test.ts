@@ -8,7 +8,9 @@ import type { Stamp } from '../../../crdt/dot.ts'
 import { TAG } from '../../../crdt/effects/effect.ts'
 import {
   type HorizonEffect,
+  REGION_MODES,
   REGION_STATUSES,
+  type RegionMode,
   type RegionStatus,
 } from '../../../crdt/effects/horizon-effects.ts'
 import { Membership } from '../../../crdt/membership.ts'
@@ -34,6 +36,10 @@ class World {
   change(regionId: number, status: RegionStatus, epoch: number, at: Stamp = this.by(epoch)): void {
     const effect = { tag: TAG.REGION, regionId, name: `r${regionId}`, url: 'ws://r', status, epoch }
     this.membership.apply(effect, at, this.applied)
+  }
+
+  changeMode(regionId: number, mode: RegionMode, epoch: number): void {
+    this.membership.apply({ tag: TAG.MODE, regionId, mode, epoch }, this.by(epoch), this.applied)
   }
 
   fence(origin: Origin, at: Stamp): void {
@@ -108,6 +114,47 @@ describe('regions', () => {
   })
 })
 
+describe('modes', () => {
+  it('are active until something else is said, also of regions with a record', () => {
+    const world = new World()
+    world.change(2, 'member', 1)
+    expect([world.membership.modeOf(1), world.membership.modeOf(2)]).toEqual(['active', 'active'])
+    expect(world.membership.modeEpochOf(2)).toBe(0)
+  })
+
+  it('are those of the highest epoch, and of one epoch the passive one', () => {
+    const world = new World()
+    world.changeMode(2, 'active', 2)
+    world.changeMode(2, 'passive', 1)
+    expect([world.membership.modeOf(2), world.membership.modeEpochOf(2)]).toEqual(['active', 2])
+    world.changeMode(2, 'passive', 2)
+    world.changeMode(2, 'active', 2)
+    expect([world.membership.modeOf(2), world.membership.modeEpochOf(2)]).toEqual(['passive', 2])
+    expect(world.membership.modeOf(3)).toBe('active')
+  })
+
+  it('agree everywhere, in whatever order concurrent changes came', () => {
+    const change = fc.record({
+      regionId: fc.integer({ min: 1, max: 2 }),
+      mode: fc.constantFrom(...REGION_MODES),
+      epoch: fc.integer({ min: 1, max: 3 }),
+    })
+    fc.assert(
+      fc.property(fc.array(change, { maxLength: 6 }), fc.infiniteStream(fc.nat()), (changes, chance) => {
+        const inAnyOrder = changes
+          .map((one) => ({ ...one, key: chance.next().value }))
+          .sort((a, b) => a.key - b.key)
+        const [first, second] = [changes, inAnyOrder].map((order) => {
+          const world = new World()
+          for (const { regionId, mode, epoch } of order) world.changeMode(regionId, mode, epoch)
+          return [1, 2].map((id) => [world.membership.modeOf(id), world.membership.modeEpochOf(id)])
+        })
+        expect(second).toEqual(first)
+      }),
+    )
+  })
+})
+
 describe('ended origins', () => {
   it('are taken up to what was applied when they were fenced, then up to their end', () => {
     const world = new World()
@@ -161,6 +208,13 @@ describe('ended origins', () => {
 
 /** A membership with something of everything, and with the widest numbers. */
 function full(): World {
+  const world = withoutModes()
+  world.changeMode(1023, 'passive', 2 ** 40 + 1)
+  world.changeMode(3, 'active', 2)
+  return world
+}
+
+function withoutModes(): World {
   const world = new World()
   world.change(1023, 'left', 2 ** 40, world.by(2 ** 50))
   world.change(3, 'suspended', 1)
@@ -172,6 +226,13 @@ function full(): World {
   world.membership.remint({ origin: world.origin(3, 2), seq: 2 ** 52 + 3 })
   return world
 }
+
+/** A region, a fence, a seal, an op minted again and a cut, as they were written before regions had modes. */
+const BEFORE_MODES =
+  '010201420677733a2f2f620003010e312d30303030303030303030306101010e322d303030303030303030303062000e' +
+  '312d30303030303030303030306102010e322d303030303030303030303063090e312d30303030303030303030306103' +
+  '010e322d3030303030303030303030630b010e312d303030303030303030303061010e312d3030303030303030303030' +
+  '6103'
 
 function bytesOf(membership: Membership): Uint8Array {
   const out = new ByteWriter()
@@ -196,6 +257,26 @@ describe('as bytes', () => {
       ['2-000000000001', 2 ** 45],
       ['2-000000000002', 0],
     ])
+    expect([1023, 3, 2].map((id) => [read.modeOf(id), read.modeEpochOf(id)])).toEqual([
+      ['passive', 2 ** 40 + 1],
+      ['active', 2],
+      ['active', 0],
+    ])
+  })
+
+  it('from before regions had modes is read: all are active', () => {
+    const read = Membership.decode(new ByteReader(Buffer.from(BEFORE_MODES, 'hex')), new OriginTable())
+    expect([read.statusOf(2), read.epochOf(2), read.modeOf(2)]).toEqual(['member', 3, 'active'])
+    expect([...read.fences.keys()].map(({ id }) => id)).toEqual(['2-00000000000b'])
+    expect([...read.seals].map(([{ id }, { end }]) => [id, end])).toEqual([['2-00000000000c', 9]])
+    // Nothing but the count of modes, which is none, comes to it.
+    expect(Buffer.from(bytesOf(read)).toString('hex')).toBe(`${BEFORE_MODES}00`)
+    expect(() =>
+      Membership.decode(new ByteReader(Buffer.from(`${BEFORE_MODES}01`, 'hex')), new OriginTable()),
+    ).toThrow(DecodeError)
+    expect(() =>
+      Membership.decode(new ByteReader(Buffer.from(`${BEFORE_MODES}01020200`, 'hex')), new OriginTable()),
+    ).toThrow('an unknown mode of a region')
   })
 
   it('cut off anywhere, or changed anywhere, is refused or read, and nothing else happens', () => {
@@ -207,7 +288,10 @@ describe('as bytes', () => {
         expect(error).toBeInstanceOf(DecodeError)
       }
     }
+    // Their count is one byte; what ends before it is from before there were any.
+    const beforeModes = bytesOf(withoutModes().membership).length - 1
     for (let length = 0; length < bytes.length; length++) {
+      if (length === beforeModes) continue
       expect(() => Membership.decode(new ByteReader(bytes.subarray(0, length)), new OriginTable())).toThrow(
         DecodeError,
       )
@@ -237,6 +321,9 @@ describe('taken over from a snapshot', () => {
     expect(mine.limitOf(origins.intern('2-000000000002'))).toBe(7)
     expect(mine.remintedTo(origins.intern('3-000000000002'))).toBe(2 ** 52 + 3)
     expect(mine.statusOf(1023)).toBe('left')
+    expect(mine.modeOf(1023)).toBe('passive')
+    mine.become(new Membership(), own)
+    expect(mine.modeOf(1023)).toBe('active')
   })
 })
 
@@ -248,6 +335,7 @@ it('tells of every change', () => {
     { tag: TAG.REGION, regionId: 2, name: 'B', url: '', status: 'left', epoch: 1 },
     { tag: TAG.FENCE, origin: world.origin(2) },
     { tag: TAG.SEAL, origin: world.origin(2), end: 3 },
+    { tag: TAG.MODE, regionId: 2, mode: 'passive', epoch: 1 },
   ]
   effects.forEach((effect, i) => {
     world.membership.apply(effect, world.by(i + 1), world.applied)

@@ -43,10 +43,10 @@ const STATUS: NodeStatus = {
     suspended: ['C'],
   },
   regions: [
-    { name: 'A', regionId: 1, status: 'self', epoch: 0 },
-    { name: 'B', regionId: 2, status: 'member', epoch: 0, heardMsAgo: 10_800_000 },
-    { name: 'C', regionId: 3, status: 'suspended', epoch: 1 },
-    { name: 'D', regionId: 4, status: 'left', epoch: 2, heardMsAgo: 5 },
+    { name: 'A', regionId: 1, status: 'self', epoch: 0, mode: 'passive' },
+    { name: 'B', regionId: 2, status: 'member', epoch: 0, mode: 'active', heardMsAgo: 10_800_000 },
+    { name: 'C', regionId: 3, status: 'suspended', epoch: 1, mode: 'active' },
+    { name: 'D', regionId: 4, status: 'left', epoch: 2, mode: 'passive', heardMsAgo: 5 },
   ],
   peers: [PEER],
 }
@@ -102,6 +102,8 @@ describe('the admin API', () => {
       'causeway_fences 1',
       'causeway_seals 2',
       'causeway_region_suspended{region="B"} 0',
+      'causeway_region_passive{region="A"} 1',
+      'causeway_region_passive{region="B"} 0',
       'causeway_region_suspended{region="C"} 1',
       'causeway_region_silence_seconds{region="B"} 10800',
     ]) {

@@ -63,6 +63,22 @@ describe('causeway region', () => {
     expect(out).toBe("Region 'D' has left\n")
   })
 
+  it('says ADD of a passive region', async () => {
+    const { out, asked } = await run('add D --id 4 --passive --url ws://d:7204')
+    expect(asked[0]!.commands).toEqual([['CRDT.REGION', 'ADD', 'D', '4', 'ws://d:7204', 'PASSIVE']])
+    expect(out).toContain('It can be promoted when it has a snapshot')
+  })
+
+  it.each([
+    ['promote --to h:1', ['CRDT.REGION', 'PROMOTE']],
+    ['promote --force --to h:1', ['CRDT.REGION', 'PROMOTE', 'FORCE']],
+    ['demote --to h:1', ['CRDT.REGION', 'DEMOTE']],
+  ])('%s: says so, and prints what the node answers', async (line, command) => {
+    const { code, out, asked } = await run(line, ["Region 'D' is so"])
+    expect(asked).toEqual([{ address: { host: 'h', port: 1 }, commands: [command] }])
+    expect([code, out]).toEqual([0, "Region 'D' is so\n"])
+  })
+
   it('shows LIST as a table', async () => {
     const row = (...pairs: Reply[]): Reply => pairs
     const rows = [
@@ -77,6 +93,8 @@ describe('causeway region', () => {
         'self',
         'epoch',
         0,
+        'mode',
+        'active',
         'heard-ms-ago',
         null,
         'lacking',
@@ -98,14 +116,16 @@ describe('causeway region', () => {
         10_800_000,
       ),
       row('name', 'E', 'id', 5, 'status', 'member', 'heard-ms-ago', 400, 'lag-ops', 3, 'lag-ms', 20),
+      row('name', 'F', 'id', 6, 'status', 'self', 'mode', 'passive', 'behind-ops', 12, 'lacking', 'no'),
     ]
     const { out } = await run('list --to [::1]', [rows])
     expect(out.split('\n')).toEqual([
-      'name  id  status     epoch  heard    lag           takes writes  url',
-      'A     1   self       0      -        -             yes           -',
-      'Bee   -   member     0      -        -             -             ws://b',
-      'D     4   suspended  12     3 h ago  -             -             ws://d',
-      'E     5   member     -      0 s ago  3 ops, 20 ms  -             -',
+      'name  id  status     epoch  mode     heard    lag           behind  takes writes  url',
+      'A     1   self       0      active   -        -             -       yes           -',
+      'Bee   -   member     0      -        -        -             -       -             ws://b',
+      'D     4   suspended  12     -        3 h ago  -             -       -             ws://d',
+      'E     5   member     -      -        0 s ago  3 ops, 20 ms  -       -             -',
+      'F     6   self       -      passive  -        -             12 ops  no            -',
       '',
     ])
   })
@@ -127,6 +147,11 @@ describe('causeway region', () => {
       "required. Give the node's password with --password\n",
     ],
     ['list --password x', new RespError('WRONGPASS invalid'), 'the password is wrong: correct --password\n'],
+    [
+      'demote',
+      new RespError("READONLY You can't write against a read only replica."),
+      'replica. Say it at the primary of the region\n',
+    ],
     ['remove D', new RespError("ERR There is no region 'D'"), "causeway: There is no region 'D'\n"],
     ['list', new AskError('cannot reach a node at h:1'), 'causeway: cannot reach a node at h:1\n'],
   ])('%s: tells why not', async (line, answer, sentence) => {
@@ -143,6 +168,10 @@ describe('causeway region', () => {
     ['list D', "write 'region list'"],
     ['rename D', "write 'region list'"],
     ['remove D --id 4', "'region remove' takes no --id"],
+    ['demote D', "write 'region list'"],
+    ['demote --force', "'region demote' takes no --force"],
+    ['promote --force --force', '--force is given twice'],
+    ['promote --force=yes', '--force takes no value'],
     ['list --too x', "unknown option '--too': did you mean '--to'?"],
     ['list --region x', "unknown option '--region': see 'causeway region --help'"],
     ['list --to', '--to needs a value'],

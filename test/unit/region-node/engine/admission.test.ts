@@ -4,6 +4,7 @@
  */
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { commandTable } from '../../../../region-node/commands/families.ts'
+import { errors } from '../../../../region-node/errors.ts'
 import { RedisReference, redisIsInstalled } from '../../../harness/redis-reference.ts'
 import { TestEngine } from '../../../harness/test-engine.ts'
 
@@ -136,6 +137,75 @@ describe('when the disk is full', () => {
   })
 })
 
+describe('while the region is passive', () => {
+  const PASSIVE = expect.stringMatching(/^READONLY This region is passive, .*'causeway region promote'/)
+
+  it('clients may read, and not write', () => {
+    const { lines, admission } = engineWithKey()
+    admission.begin('passive')
+    expect(
+      lines('SET k w', 'DEL k', 'FLUSHALL', 'PFDEBUG ENCODING k', 'XREADGROUP GROUP g c STREAMS s >'),
+    ).toEqual(Array(5).fill(PASSIVE))
+    expect(lines('GET k', 'PING')).toEqual(['v', 'PONG'])
+    admission.end('passive')
+    expect(lines('SET k w')).toEqual(['OK'])
+  })
+
+  it('neither may transactions, also those queued before', () => {
+    const { lines, admission } = engineWithKey()
+    lines('MULTI', 'SET k w')
+    admission.begin('passive')
+    expect(lines('EXEC')).toEqual([expect.stringMatching(/^EXECABORT .* because of: READONLY /)])
+    expect(lines('MULTI', 'SET k w', 'EXEC')).toEqual([
+      'OK',
+      PASSIVE,
+      'EXECABORT Transaction discarded because of previous errors.',
+    ])
+    expect(lines('MULTI', 'GET k', 'EXEC')).toEqual(['OK', 'QUEUED', ['v']])
+  })
+
+  it('a script may read, and gets the error for a write, whether it would change something or not', () => {
+    const { engine, lines, admission } = engineWithKey()
+    admission.begin('passive')
+    const script = (text: string): unknown => engine.run('EVAL', text, '0')
+    expect(script("return redis.call('GET', 'k')")).toBe('v')
+    expect(script("return redis.call('DEL', 'nothing')")).toMatchObject({
+      line: expect.stringMatching(/^READONLY This region is passive/),
+    })
+    expect(script("return redis.pcall('SET', 'k', 'w')['err']")).toEqual(
+      expect.stringContaining('This region is passive'),
+    )
+    expect(lines('GET k')).toEqual(['v'])
+  })
+
+  it('ops of other regions are applied, and nothing is evicted or removed for being due', () => {
+    const { engine, lines, admission } = engineWithKey()
+    const other = new TestEngine(2)
+    other.run('SET', 'theirs', 'v', 'PX', '10')
+    admission.begin('passive')
+    engine.pullFrom(other)
+    expect(lines('GET theirs')).toEqual(['v'])
+    engine.wallMs += 60_000
+    expect(lines('GET theirs')).toEqual([null])
+    const minted = engine.engine.mintedCount
+    expect(engine.engine.removeDue(Number.POSITIVE_INFINITY, () => true)).toBe(0)
+    expect(engine.engine.evict(1e6)).toBe(0)
+    expect(engine.engine.mintedCount).toBe(minted)
+    admission.end('passive')
+    expect(engine.engine.removeDue(Number.POSITIVE_INFINITY, () => true)).toBe(1)
+  })
+
+  it('whoever waits to write is told, and whoever waits to read waits on', () => {
+    const { engine } = engineWithKey()
+    expect(engine.runAs(2, 'BLPOP', 'list', '0')).toBeUndefined()
+    expect(engine.runAs(3, 'XREAD', 'BLOCK', '0', 'STREAMS', 'stream', '$')).toBeUndefined()
+    engine.engine.commands.endWritingWaits(errors.unblockedByRole)
+    expect(engine.session(2).blocked).toBeUndefined()
+    expect(engine.session(2).out.take()).toMatch(/^-UNBLOCKED /)
+    expect(engine.session(3).blocked).toBeDefined()
+  })
+})
+
 describe('while the log is being read', () => {
   const LOADING = 'LOADING Causeway is loading the dataset in memory'
 
@@ -184,6 +254,8 @@ describe('the flags of the command table', () => {
       'bzpopmax',
       'bzpopmin',
       'crdt.region|add',
+      'crdt.region|demote',
+      'crdt.region|promote',
       'crdt.region|remove',
       'del',
       'expire',
