@@ -266,7 +266,7 @@ export const SETTINGS = {
     'cluster',
     coordinatorAddress(),
     '',
-    'Who says which node of the region is primary: an etcd, or a folder on one machine.',
+    'Who says which node is primary: an etcd, or on one machine a folder.',
   ),
   'coordinator-user': row('cluster', word(), '', 'User of the etcd; empty: it asks for none.'),
   'coordinator-password': row('cluster', word(), '', 'Password of that user.', { secret: true }),
@@ -276,7 +276,7 @@ export const SETTINGS = {
     'cluster',
     choice('high', 'low'),
     'high',
-    'high: a lost primary is replaced in 5 s; low: in 13 s, for networks that falter.',
+    'How soon a lost primary is replaced: high in 5 s; low in 13 s, where networks falter.',
   ),
   'unclean-failover': row(
     'cluster',

@@ -132,7 +132,7 @@ describe('loadSettings', () => {
     [[...IDENTITY, '--maxmemory', '1gib'], 'argument must be a memory value'],
     [[...IDENTITY, '--maxmemory-policy', 'lru'], 'argument(s) must be one of the following: volatile-lru'],
     [[...IDENTITY, '--partitions', '3'], 'must be a power of two'],
-    [[...IDENTITY, '--partitions', '4'], 'this version serves a database as one partition'],
+    [[...IDENTITY, '--partitions', '4'], 'nobody says which node serves which'],
     [
       [...IDENTITY, '--bind', '0.0.0.0', '--requirepass', 'x', '--sync-port', '1'],
       'set the same sync-secret',
