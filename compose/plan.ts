@@ -6,6 +6,8 @@ import { join } from 'node:path'
 export interface RegionPlan {
   readonly name: string
   readonly id: number
+  /** The address that the process listens on. */
+  readonly bind: string
   readonly port: number
   readonly adminPort: number
   /** Where its peers reach it. */
@@ -34,6 +36,7 @@ export function planRegions(names: readonly string[], firstPort: number, folder:
     return {
       name,
       id: index + 1,
+      bind: '127.0.0.1',
       port,
       adminPort: port + ADMIN_OFFSET,
       syncUrl: syncUrl(index),

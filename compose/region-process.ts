@@ -42,6 +42,10 @@ export class RegionProcess {
     this.#nodeFlags = nodeFlags
   }
 
+  get isRunning(): boolean {
+    return this.#child !== undefined && !hasEnded(this.#child)
+  }
+
   get pid(): number {
     if (this.#child?.pid === undefined) throw new Error(`region ${this.plan.name} is not running`)
     return this.#child.pid
@@ -50,12 +54,12 @@ export class RegionProcess {
   /** @throws Error with the region's own sentence when it cannot start */
   async start(): Promise<void> {
     const { plan } = this
-    if (await isReady(plan.adminPort)) {
+    if (await isReady(plan)) {
       throw new Error(`port ${plan.adminPort} is in use: does another set of regions run already?`)
     }
     const child = this.#spawn()
     const deadline = performance.now() + START_MS_MAX
-    while (!(await isReady(plan.adminPort))) {
+    while (!(await isReady(plan))) {
       if (hasEnded(child)) throw new Error(lastWords(plan))
       if (performance.now() > deadline) {
         throw new Error(
@@ -94,6 +98,16 @@ export class RegionProcess {
     await this.#end('SIGKILL')
   }
 
+  /** Nothing of it runs, and its connections stay. */
+  freeze(): void {
+    this.#child?.kill('SIGSTOP')
+  }
+
+  /** It goes on as if nothing had happened. */
+  thaw(): void {
+    this.#child?.kill('SIGCONT')
+  }
+
   async #end(signal: 'SIGTERM' | 'SIGKILL'): Promise<void> {
     const child = this.#child
     if (child === undefined || hasEnded(child)) return
@@ -109,9 +123,9 @@ function hasEnded(child: ChildProcess): boolean {
   return child.exitCode !== null || child.signalCode !== null
 }
 
-async function isReady(adminPort: number): Promise<boolean> {
+async function isReady({ bind, adminPort }: RegionPlan): Promise<boolean> {
   try {
-    return (await fetch(`http://127.0.0.1:${adminPort}/ready`)).ok
+    return (await fetch(`http://${bind}:${adminPort}/ready`)).ok
   } catch {
     return false
   }

@@ -27,7 +27,7 @@ export class RegionClient {
 
   /** Connects to a port of this machine. @throws Error when nobody answers there */
   async open(port: number, password?: string): Promise<void> {
-    this.#client = await connect(port, password)
+    this.#client = await connect(port, password === undefined ? {} : { password })
   }
 
   /** Runs a command given as words. @throws ReplyError */
@@ -85,8 +85,10 @@ export class Region extends RegionClient {
 }
 
 /** A client that fails instead of trying again, so that what was not answered is known. */
-export async function connect(port: number, password?: string): Promise<Redis> {
-  const login = password === undefined ? {} : { password }
+export async function connect(
+  port: number,
+  login: { readonly host?: string; readonly password?: string } = {},
+): Promise<Redis> {
   const client = new Redis({ port, protocol: 2, lazyConnect: true, retryStrategy: null, ...login })
   // Whoever waits for a reply learns of a lost connection by that.
   client.on('error', () => {})

@@ -1,173 +1,28 @@
 /**
- * etcd-server.ts: a real etcd of one member or several, where one is installed, for tests to break.
+ * etcd-server.ts: an etcd for a test: on free ports, with its data in a folder of its own.
  *
- * Members listen on free ports of the loopback and keep their data in a folder of their own. Each can be killed and
- * started again, or frozen and thawed, by its own process id.
- *
- * Invariants: (1) every process started here is ended at the latest when this process exits. (2) `stop` removes
- * the folder.
+ * Invariant: `stop` removes the folder.
  */
-import { type ChildProcess, spawn, spawnSync } from 'node:child_process'
 import { mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { setTimeout as delay } from 'node:timers/promises'
+import { EtcdMembers, type TlsFiles } from '../../compose/cluster/etcd-members.ts'
 import { freePorts } from './free-ports.ts'
 
-/** `etcd` can be started here. */
-export const etcdIsInstalled = spawnSync('etcd', ['--version']).status === 0
+export { etcdIsInstalled } from '../../compose/cluster/etcd-members.ts'
 
-/** A cluster that serves nobody by then has failed. */
-const START_MS_MAX = 30_000
-const POLL_MS = 20
-const ANSWER_MS_MAX = 1000
-/** Standard error kept for the failure message, characters. */
-const STDERR_KEPT = 16 * 1024
-
-const running = new Set<ChildProcess>()
-process.on('exit', () => {
-  for (const child of running) child.kill('SIGKILL')
-})
-
-export interface TlsFiles {
-  readonly certificate: string
-  readonly key: string
-}
-
-interface Member {
-  readonly url: string
-  readonly words: readonly string[]
-  child: ChildProcess | undefined
-}
-
-export class EtcdServer {
-  readonly #folder: string
-  readonly #members: readonly Member[]
-  #stderr = ''
-
-  private constructor(folder: string, members: readonly Member[]) {
-    this.#folder = folder
-    this.#members = members
-  }
-
+export class EtcdServer extends EtcdMembers {
   static async start(size: 1 | 3, tls?: TlsFiles): Promise<EtcdServer> {
     const folder = mkdtempSync(join(tmpdir(), 'causeway-etcd-'))
-    const server = new EtcdServer(folder, await prepare(size, folder, tls))
-    for (const at of server.#members.keys()) server.launch(at)
+    const server = new EtcdServer(folder, await freePorts(2 * size), tls)
+    server.launchAll()
     // Over TLS nobody here knows the certificate; whoever asked for it waits for himself.
     if (tls === undefined) await server.serves()
     return server
   }
 
-  /** Of all members. */
-  get endpoints(): readonly string[] {
-    return this.#members.map(({ url }) => url)
-  }
-
-  launch(at: number): void {
-    const member = this.#members[at]!
-    const child = spawn('etcd', member.words, { stdio: ['ignore', 'ignore', 'pipe'] })
-    running.add(child)
-    child.stderr.setEncoding('utf8')
-    child.stderr.on('data', (text: string) => {
-      this.#stderr = (this.#stderr + text).slice(-STDERR_KEPT)
-    })
-    child.once('exit', () => running.delete(child))
-    member.child = child
-  }
-
-  /** @returns when the process is gone */
-  async kill(at: number): Promise<void> {
-    const { child } = this.#members[at]!
-    if (child === undefined || child.exitCode !== null || child.signalCode !== null) return
-    const gone = new Promise((resolve) => child.once('exit', resolve))
-    child.kill('SIGKILL')
-    await gone
-  }
-
-  /** It stays connected, and does nothing. */
-  freeze(at: number): void {
-    this.#members[at]!.child?.kill('SIGSTOP')
-  }
-
-  thaw(at: number): void {
-    this.#members[at]!.child?.kill('SIGCONT')
-  }
-
-  /** Waits until a member that runs answers a linearizable read. */
-  async serves(): Promise<void> {
-    await this.#eventually('a quorum', async () => {
-      for (const { url } of this.#members)
-        if ((await tryPost(url, '/v3/kv/range', { key: 'AA==' })) !== undefined) return true
-      return undefined
-    })
-  }
-
-  /** Which member leads, as it says itself. */
-  leader(): Promise<number> {
-    return this.#eventually('a leader', async () => {
-      for (const [at, { url }] of this.#members.entries()) {
-        const status = await tryPost(url, '/v3/maintenance/status', {})
-        const { header, leader } = (status ?? {}) as { header?: { member_id: string }; leader?: string }
-        if (leader !== undefined && leader === header?.member_id) return at
-      }
-      return undefined
-    })
-  }
-
-  /** Asks a member as any other client would. @throws when it refuses */
-  async post(path: string, body: object, at = 0): Promise<Record<string, unknown>> {
-    const { url } = this.#members[at]!
-    const response = await fetch(url + path, { method: 'POST', body: JSON.stringify(body) })
-    if (!response.ok) throw new Error(`${path}: ${await response.text()}`)
-    return (await response.json()) as Record<string, unknown>
-  }
-
   async stop(): Promise<void> {
-    await Promise.all([...this.#members.keys()].map((at) => this.kill(at)))
-    rmSync(this.#folder, { recursive: true, force: true })
-  }
-
-  async #eventually<T>(what: string, look: () => Promise<T | undefined>): Promise<T> {
-    const endMs = Date.now() + START_MS_MAX
-    for (;;) {
-      const found = await look()
-      if (found !== undefined) return found
-      if (Date.now() > endMs) throw new Error(`etcd has no ${what}: ${this.#stderr}`)
-      await delay(POLL_MS)
-    }
-  }
-}
-
-async function prepare(size: number, folder: string, tls: TlsFiles | undefined): Promise<Member[]> {
-  const ports = await freePorts(2 * size)
-  const scheme = tls === undefined ? 'http' : 'https'
-  const places = Array.from({ length: size }, (_, at) => ({
-    name: `member-${at}`,
-    url: `${scheme}://127.0.0.1:${ports[2 * at]}`,
-    peerUrl: `http://127.0.0.1:${ports[2 * at + 1]}`,
-  }))
-  const all = places.map(({ name, peerUrl }) => `${name}=${peerUrl}`).join(',')
-  const secrets = tls === undefined ? [] : ['--cert-file', tls.certificate, '--key-file', tls.key]
-  return places.map(({ name, url, peerUrl }) => ({
-    url,
-    words: [
-      ...['--name', name, '--data-dir', join(folder, name), '--log-level', 'error'],
-      ...['--listen-client-urls', url, '--advertise-client-urls', url],
-      ...['--listen-peer-urls', peerUrl, '--initial-advertise-peer-urls', peerUrl],
-      ...['--initial-cluster', all, '--initial-cluster-state', 'new', '--logger', 'zap'],
-      ...secrets,
-    ],
-    child: undefined,
-  }))
-}
-
-async function tryPost(url: string, path: string, body: object): Promise<unknown> {
-  try {
-    const signal = AbortSignal.timeout(ANSWER_MS_MAX)
-    const response = await fetch(url + path, { method: 'POST', body: JSON.stringify(body), signal })
-    return response.ok ? await response.json() : undefined
-  } catch {
-    return undefined
+    await this.end()
+    rmSync(this.folder, { recursive: true, force: true })
   }
 }

@@ -1,0 +1,168 @@
+/**
+ * writer.ts: a client of one region, by the protocol of Redis Cluster, that keeps account of what it was told.
+ *
+ * It adds members to sets through an ioredis `Cluster` as it comes, which sends again by itself what was not
+ * answered; that does no harm to a member. Beside that it counts, through one that sends nothing twice, so that the
+ * counter has to be what was acknowledged, plus at most what was never answered.
+ *
+ * A gap is the longest time between two acknowledgements one after another: what users notice of a fault.
+ */
+import { setTimeout as delay } from 'node:timers/promises'
+import { Cluster as RedisCluster } from 'ioredis'
+import type { ClusterNode } from './cluster-node.ts'
+import { until } from './until.ts'
+
+/** A connection that answers nothing for so long is given up, and one that is not made by then. */
+export const SOCKET_TIMEOUT_MS = 1000
+export const CLIENT_SENTENCE = `ioredis Cluster with its defaults, socketTimeout and connectTimeout ${SOCKET_TIMEOUT_MS} ms`
+
+const LANES = 6
+/** Between two writes of a lane: the machine is to be busy, not drowned. */
+const PAUSE_MS = 3
+const SETS = 32
+/** Names asked for at a time. */
+const CHUNK = 500
+/** Longest wait for one more acknowledgement. */
+const RECOVERY_MS_MAX = 60_000
+
+export interface Address {
+  readonly host: string
+  readonly port: number
+}
+
+interface Acknowledgement {
+  readonly member: string
+  readonly sentMs: number
+  readonly atMs: number
+}
+
+export class ClusterWriter {
+  readonly name: string
+  readonly acknowledged: Acknowledgement[] = []
+  readonly errors: { readonly atMs: number; readonly sentence: string }[] = []
+  readonly counted = { sent: 0, acknowledged: 0 }
+  readonly #adding: RedisCluster
+  readonly #counting: RedisCluster
+  #next = 0
+  #isStopped = false
+  #lanes: readonly Promise<void>[] = []
+
+  /** @param name  of the keys it writes: no other writer has it */
+  constructor(name: string, seeds: readonly Address[]) {
+    this.name = name
+    this.#adding = connectCluster(seeds)
+    this.#counting = connectCluster(seeds, 0)
+  }
+
+  /** Begins, and waits for the first acknowledgement. */
+  async start(): Promise<void> {
+    this.#lanes = [...Array.from({ length: LANES }, () => this.#add()), this.#count()]
+    await this.acknowledgesAfter(performance.now())
+  }
+
+  /** Waits for an acknowledgement of what was sent after that moment. @returns when it came */
+  acknowledgesAfter(moment: number): Promise<number> {
+    return until(`writer ${this.name} is answered`, RECOVERY_MS_MAX, async () => {
+      const last = this.acknowledged.at(-1)
+      return last !== undefined && last.sentMs > moment ? last.atMs : undefined
+    })
+  }
+
+  async stop(): Promise<void> {
+    this.#isStopped = true
+    await Promise.all(this.#lanes)
+    this.#adding.disconnect()
+    this.#counting.disconnect()
+  }
+
+  /** @returns the longest time without an acknowledgement between two moments, milliseconds */
+  longestGapMs(fromMs: number, toMs = performance.now()): number {
+    let longestMs = 0
+    let lastMs = fromMs
+    for (const { atMs } of this.acknowledged) {
+      if (atMs <= lastMs || atMs > toMs) continue
+      longestMs = Math.max(longestMs, atMs - lastMs)
+      lastMs = atMs
+    }
+    return Math.max(longestMs, toMs - lastMs)
+  }
+
+  errorsSince(fromMs: number): readonly string[] {
+    return this.errors.filter(({ atMs }) => atMs >= fromMs).map(({ sentence }) => sentence)
+  }
+
+  /** Acknowledged members that a node does not have. @param from  how many of the first ones are known to be there */
+  async missingAt(node: ClusterNode, from = 0): Promise<string[]> {
+    const bySet = new Map<string, string[]>()
+    for (const { member } of this.acknowledged.slice(from)) {
+      const set = this.#setOf(member)
+      bySet.set(set, [...(bySet.get(set) ?? []), member])
+    }
+    const missing: string[] = []
+    for (const [set, members] of bySet)
+      for (let at = 0; at < members.length; at += CHUNK) {
+        const chunk = members.slice(at, at + CHUNK)
+        const isThere = (await node.ask('SMISMEMBER', set, ...chunk)) as number[]
+        missing.push(...chunk.filter((_, index) => isThere[index] !== 1))
+      }
+    return missing
+  }
+
+  /** @returns why the counter of a node is wrong; undefined when it is right */
+  async miscountAt(node: ClusterNode): Promise<string | undefined> {
+    const value = Number((await node.ask('GET', this.#counter)) ?? 0)
+    const { sent, acknowledged } = this.counted
+    if (value >= acknowledged && value <= sent) return undefined
+    return `the counter at ${node.name} is ${value}, of ${sent} increments ${acknowledged} were acknowledged`
+  }
+
+  get #counter(): string {
+    return `count:${this.name}`
+  }
+
+  #setOf(member: string): string {
+    return `members:${this.name}:${Number(member) % SETS}`
+  }
+
+  async #add(): Promise<void> {
+    while (!this.#isStopped) {
+      const member = String(this.#next++)
+      const sentMs = performance.now()
+      try {
+        await this.#adding.sadd(this.#setOf(member), member)
+        this.acknowledged.push({ member, sentMs, atMs: performance.now() })
+      } catch (error) {
+        this.#failed(error)
+      }
+      await delay(PAUSE_MS)
+    }
+  }
+
+  async #count(): Promise<void> {
+    while (!this.#isStopped) {
+      this.counted.sent++
+      try {
+        await this.#counting.incr(this.#counter)
+        this.counted.acknowledged++
+      } catch {
+        // It may have happened, or not: the sum allows for both.
+      }
+      await delay(PAUSE_MS)
+    }
+  }
+
+  #failed(error: unknown): void {
+    this.errors.push({ atMs: performance.now(), sentence: (error as Error).message })
+  }
+}
+
+/** @param retryDelayOnFailover  0: what was sent over a connection that ended is not sent again */
+export function connectCluster(seeds: readonly Address[], retryDelayOnFailover = 100): RedisCluster {
+  const cluster = new RedisCluster([...seeds], {
+    retryDelayOnFailover,
+    redisOptions: { socketTimeout: SOCKET_TIMEOUT_MS, connectTimeout: SOCKET_TIMEOUT_MS, protocol: 2 },
+  })
+  // Whoever waits for a reply learns of a lost connection by that.
+  cluster.on('error', () => {})
+  return cluster
+}

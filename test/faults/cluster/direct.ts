@@ -1,0 +1,59 @@
+/**
+ * direct.ts: a client of one node that goes nowhere else and tries nothing twice: what that very node answered.
+ */
+import { setTimeout as delay } from 'node:timers/promises'
+import type { Redis } from 'ioredis'
+import type { ClusterNode } from '../../../compose/cluster/cluster-node.ts'
+import { connect } from '../../../compose/region.ts'
+
+const PAUSE_MS = 5
+
+export function connectTo({ plan }: ClusterNode): Promise<Redis> {
+  return connect(plan.port, { host: plan.bind })
+}
+
+/** Writes to one node, again and again, and notes when it said OK. */
+export class DirectWriter {
+  readonly node: ClusterNode
+  readonly okMs: number[] = []
+  #isStopped = false
+  #work: Promise<void> | undefined
+
+  constructor(node: ClusterNode) {
+    this.node = node
+  }
+
+  start(): void {
+    this.#work = this.#write()
+  }
+
+  async stop(): Promise<void> {
+    this.#isStopped = true
+    await this.#work
+  }
+
+  async #write(): Promise<void> {
+    const client = await connectTo(this.node)
+    while (!this.#isStopped) {
+      const reply = await client
+        .set(`direct:${this.node.name}`, String(performance.now()))
+        .catch(() => undefined)
+      if (reply === 'OK') this.okMs.push(performance.now())
+      await delay(PAUSE_MS)
+    }
+    client.disconnect()
+  }
+}
+
+/** Sends writes to a node at once, without waiting. @returns how many of them it said OK to, once all are settled */
+export async function queueAt(node: ClusterNode, writes: number): Promise<{ answered: Promise<number> }> {
+  const client = await connectTo(node)
+  const replies = Array.from({ length: writes }, (_, at) =>
+    client.set(`queued:${node.name}:${at}`, 'x').catch(() => undefined),
+  )
+  const answered = Promise.all(replies).then((all) => {
+    client.disconnect()
+    return all.filter((reply) => reply === 'OK').length
+  })
+  return { answered }
+}

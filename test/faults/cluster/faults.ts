@@ -1,0 +1,96 @@
+/**
+ * faults.ts: `npm run faults:cluster`: failover inside a region under real faults: real nodes, a real etcd of three
+ * members, and relays between them that can be cut.
+ *
+ *   npm run faults:cluster                            every fault once, windows ten times each, 20 random failovers
+ *   npm run faults:cluster -- --only 1,5,13           these faults only, and nothing else
+ *   npm run faults:cluster -- --times 20              windows measured twenty times each; 0: not at all
+ *   npm run faults:cluster -- --failovers 200 --seed 7    so many random failovers; 0: none
+ *   npm run faults:cluster -- --results test/faults/CLUSTER.md
+ *
+ * Prints tables, writes them to the file named by --results, and exits with 1 when something did not hold.
+ */
+import { writeFileSync } from 'node:fs'
+import { parseArgs } from 'node:util'
+import { etcdIsInstalled } from '../../../compose/cluster/etcd-members.ts'
+import { ETCD_FAULTS } from './etcd-faults.ts'
+import { failOverAgain } from './failovers.ts'
+import { NETWORK_FAULTS } from './network-faults.ts'
+import { PROCESS_FAULTS } from './process-faults.ts'
+import { Results } from './results.ts'
+import { Scene } from './scene.ts'
+import { STREAM_FAULTS } from './stream-faults.ts'
+import { Trial } from './trial.ts'
+import { ENDINGS, measureWindow } from './windows.ts'
+
+const FAULTS = [...PROCESS_FAULTS, ...NETWORK_FAULTS, ...ETCD_FAULTS, ...STREAM_FAULTS].sort(
+  (a, b) => Number.parseInt(a.number, 10) - Number.parseInt(b.number, 10),
+)
+const ACKS = ['sync', 'async'] as const
+
+const { values } = parseArgs({
+  options: {
+    only: { type: 'string' },
+    times: { type: 'string' },
+    failovers: { type: 'string' },
+    seed: { type: 'string', default: '1' },
+    results: { type: 'string' },
+  },
+})
+
+if (!etcdIsInstalled) {
+  console.error('causeway: this needs etcd: apt-get install etcd-server')
+  process.exitCode = 1
+} else {
+  await run()
+}
+
+async function run(): Promise<void> {
+  const only = values.only?.split(',')
+  const faults = FAULTS.filter(({ number }) => only?.includes(number) ?? true)
+  const times = Number(values.times ?? (only === undefined ? 10 : 0))
+  const failovers = Number(values.failovers ?? (only === undefined ? 20 : 0))
+  const results = new Results()
+  for (const [at, fault] of faults.entries()) {
+    progress(`fault ${at + 1} of ${faults.length}: ${fault.number} ${fault.fault}, ${fault.ack}`)
+    // Each on nodes of its own: what one leaves behind is not the next one's beginning.
+    results.fault(fault, await onScene((scene) => Trial.of(fault, scene)))
+  }
+  if (times > 0) await onScene((scene) => measureAll(scene, times, results))
+  if (failovers > 0)
+    for (const ack of ACKS)
+      results.failovers(
+        await onScene((scene) =>
+          failOverAgain(scene, ack, failovers, Number(values.seed), (time, kind) =>
+            progress(`failover ${time} of ${failovers}, ${ack}: ${kind}`),
+          ),
+        ),
+      )
+  const text = results.text()
+  console.log(text)
+  if (values.results !== undefined) writeFileSync(values.results, text)
+  process.exitCode = results.failures > 0 ? 1 : 0
+}
+
+async function measureAll(scene: Scene, times: number, results: Results): Promise<void> {
+  for (const ending of ENDINGS)
+    for (const ack of ACKS) {
+      const window = await measureWindow(scene, ending, ack, times, (time, gapMs) =>
+        progress(`${ending.kind}, ${ack}, ${time} of ${times}: ${Math.round(gapMs)} ms`),
+      )
+      results.window(window)
+    }
+}
+
+async function onScene<T>(play: (scene: Scene) => Promise<T>): Promise<T> {
+  const scene = await Scene.start()
+  try {
+    return await play(scene)
+  } finally {
+    await scene.stop()
+  }
+}
+
+function progress(sentence: string): void {
+  console.error(`${new Date().toISOString().slice(11, 19)} ${sentence}`)
+}

@@ -1,0 +1,143 @@
+/**
+ * scene.ts: two regions of several nodes with an etcd of three members, where every way between them leads through a
+ * relay that a test can cut, silence or slow down.
+ *
+ * Nodes listen on 127.0.0.2, and say that they are at 127.0.0.1: there, on the same ports, stand the relays for
+ * clients and for replicas. Every node has relays of its own to the etcd; between regions there is one to each node.
+ * Needs a system whose loopback is all of 127.0.0.0/8, as Linux has it.
+ */
+import { mkdtempSync, rmSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { Cluster } from '../../../compose/cluster/cluster.ts'
+import type { ClusterNode } from '../../../compose/cluster/cluster-node.ts'
+import { type NodePorts, nodeNames, planCluster } from '../../../compose/cluster/cluster-plan.ts'
+import { EtcdMembers } from '../../../compose/cluster/etcd-members.ts'
+import { type Address, ClusterWriter } from '../../../compose/cluster/writer.ts'
+import { freePorts } from '../../harness/free-ports.ts'
+import { Relay } from '../../harness/relay.ts'
+
+const BEHIND = '127.0.0.2'
+const BEFORE = '127.0.0.1'
+const ETCD_SIZE = 3
+
+export const REGIONS: ReadonlyMap<string, readonly string[]> = new Map([
+  ['A', ['zone-1', 'zone-2', 'zone-3']],
+  ['B', ['zone-1', 'zone-2']],
+])
+
+/** The ways that lead to and from one node. */
+export interface NodeRelays {
+  readonly clients: Relay
+  /** By which the replicas of its region pull from it. */
+  readonly replicas: Relay
+  /** By which other regions pull from it. */
+  readonly regions: Relay
+  /** By which it reaches the members of the etcd. */
+  readonly etcd: readonly Relay[]
+}
+
+export class Scene {
+  readonly cluster: Cluster
+  readonly relays: ReadonlyMap<string, NodeRelays>
+  readonly #folder: string
+  #writers = 0
+
+  private constructor(cluster: Cluster, relays: ReadonlyMap<string, NodeRelays>, folder: string) {
+    this.cluster = cluster
+    this.relays = relays
+    this.#folder = folder
+  }
+
+  static async start(settings: Readonly<Record<string, string>> = {}): Promise<Scene> {
+    const folder = mkdtempSync(join(tmpdir(), 'causeway-cluster-'))
+    const etcd = new EtcdMembers(folder, await freePorts(2 * ETCD_SIZE))
+    const ports = new Map<string, NodePorts>()
+    const relays = new Map<string, NodeRelays>()
+    for (const [region, zones] of REGIONS)
+      for (const name of nodeNames(region, zones)) {
+        const [port, syncPort, adminPort] = (await freePorts(3)) as [number, number, number]
+        ports.set(name, { port, syncPort, adminPort })
+        relays.set(name, await relaysOf(port, syncPort, etcd))
+      }
+    const plans = planCluster({
+      ...{ regions: REGIONS, ports, folder, bind: BEHIND, address: BEFORE, settings },
+      detours: {
+        peer: (_region, node) => `ws://${BEFORE}:${relays.get(node)!.regions.at.port}`,
+        coordinator: (node) => relays.get(node)!.etcd.map(({ at }) => `http://${BEFORE}:${at.port}`),
+      },
+    })
+    const scene = new Scene(new Cluster(etcd, plans), relays, folder)
+    try {
+      await scene.cluster.start()
+      return scene
+    } catch (error) {
+      await scene.stop()
+      throw error
+    }
+  }
+
+  relaysOf(node: ClusterNode): NodeRelays {
+    return this.relays.get(node.name)!
+  }
+
+  /** Every way to and from a node. */
+  around(node: ClusterNode): readonly Relay[] {
+    const { clients, replicas, regions, etcd } = this.relaysOf(node)
+    return [clients, replicas, regions, ...etcd]
+  }
+
+  /** The ways between the two regions. */
+  get between(): readonly Relay[] {
+    return [...this.relays.values()].map(({ regions }) => regions)
+  }
+
+  /** Every relay forwards again, at once and at full speed. */
+  mend(): void {
+    for (const { clients, replicas, regions, etcd } of this.relays.values())
+      for (const relay of [clients, replicas, regions, ...etcd]) {
+        relay.delayMs = 0
+        relay.bytesPerSecondMax = Number.POSITIVE_INFINITY
+        relay.open()
+      }
+  }
+
+  seeds(region: string): readonly Address[] {
+    return this.cluster.nodesOf(region).map(({ plan }) => ({ host: BEFORE, port: plan.port }))
+  }
+
+  /** A writer of a region that has been answered. */
+  async writer(region: string): Promise<ClusterWriter> {
+    const writer = new ClusterWriter(`${region}-${++this.#writers}`, this.seeds(region))
+    await writer.start()
+    return writer
+  }
+
+  /** On every node that runs, until it ends. */
+  async configure(name: string, value: string): Promise<void> {
+    for (const node of this.cluster.nodes)
+      if (node.process.isRunning) await node.ask('CONFIG', 'SET', name, value)
+  }
+
+  async stop(): Promise<void> {
+    await Promise.all(this.cluster.nodes.map((node) => node.process.kill()))
+    await this.cluster.etcd.end()
+    for (const { clients, replicas, regions, etcd } of this.relays.values())
+      await Promise.all([clients, replicas, regions, ...etcd].map((relay) => relay.close()))
+    rmSync(this.#folder, { recursive: true, force: true })
+  }
+}
+
+async function relaysOf(port: number, syncPort: number, etcd: EtcdMembers): Promise<NodeRelays> {
+  const [regionsPort, ...etcdPorts] = (await freePorts(1 + ETCD_SIZE)) as [number, ...number[]]
+  const sync = { host: BEHIND, port: syncPort }
+  const [clients, replicas, regions, ...toEtcd] = await Promise.all([
+    Relay.listen({ host: BEFORE, port }, { host: BEHIND, port }),
+    Relay.listen({ host: BEFORE, port: syncPort }, sync),
+    Relay.listen({ host: BEFORE, port: regionsPort }, sync),
+    ...etcd.endpoints.map((url, at) =>
+      Relay.listen({ host: BEFORE, port: etcdPorts[at]! }, { host: BEFORE, port: Number(new URL(url).port) }),
+    ),
+  ])
+  return { clients, replicas, regions, etcd: toEtcd }
+}
