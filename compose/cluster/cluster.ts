@@ -7,7 +7,7 @@ import { decodeLeader, decodeNode, decodeState, Keys } from '../../region-node/c
 import { ClusterNode } from './cluster-node.ts'
 import type { NodePlan } from './cluster-plan.ts'
 import type { EtcdMembers } from './etcd-members.ts'
-import { until } from './until.ts'
+import { eventually } from './eventually.ts'
 
 /** The one that `database-name` has by default. */
 const DATABASE = 'causeway'
@@ -85,7 +85,7 @@ export class Cluster {
 
   /** The node that says it is primary and that the etcd says is; waits for it. @param except  not this one */
   primaryOf(region: string, except?: ClusterNode): Promise<ClusterNode> {
-    return until(
+    return eventually(
       `region ${region} has a primary`,
       SETTLE_MS_MAX,
       async () => {
@@ -106,7 +106,7 @@ export class Cluster {
   #settleRegion(region: string): Promise<true> {
     const nodes = this.nodesOf(region).filter(({ process }) => process.isRunning)
     const names = nodes.map(({ name }) => name).sort()
-    return until(
+    return eventually(
       `region ${region} has a primary, and ${names.join(', ')} are in sync with it`,
       SETTLE_MS_MAX,
       async () => {
@@ -125,7 +125,7 @@ export class Cluster {
   /** Waits until all nodes that run have applied the same ops. @returns their digests, by node */
   async agree(): Promise<ReadonlyMap<string, string>> {
     const nodes = this.nodes.filter(({ process }) => process.isRunning)
-    await until(
+    await eventually(
       'all nodes have applied the same ops',
       SETTLE_MS_MAX,
       async () => {

@@ -10,7 +10,7 @@
 import { setTimeout as delay } from 'node:timers/promises'
 import { Cluster as RedisCluster } from 'ioredis'
 import type { ClusterNode } from './cluster-node.ts'
-import { until } from './until.ts'
+import { eventually } from './eventually.ts'
 
 /** A connection that answers nothing for so long is given up, and one that is not made by then. */
 export const SOCKET_TIMEOUT_MS = 1000
@@ -50,8 +50,8 @@ export class ClusterWriter {
   /** @param name  of the keys it writes: no other writer has it */
   constructor(name: string, seeds: readonly Address[]) {
     this.name = name
-    this.#adding = connectCluster(seeds)
-    this.#counting = connectCluster(seeds, 0)
+    this.#adding = connectCluster(seeds, { sendsAgain: true, hasTimeout: true })
+    this.#counting = connectCluster(seeds, { sendsAgain: false, hasTimeout: true })
   }
 
   /** Begins, and waits for the first acknowledgement. */
@@ -62,7 +62,7 @@ export class ClusterWriter {
 
   /** Waits for an acknowledgement of what was sent after that moment. @returns when it came */
   acknowledgesAfter(moment: number): Promise<number> {
-    return until(`writer ${this.name} is answered`, RECOVERY_MS_MAX, async () => {
+    return eventually(`writer ${this.name} is answered`, RECOVERY_MS_MAX, async () => {
       const last = this.acknowledged.at(-1)
       return last !== undefined && last.sentMs > moment ? last.atMs : undefined
     })
@@ -156,11 +156,23 @@ export class ClusterWriter {
   }
 }
 
-/** @param retryDelayOnFailover  0: what was sent over a connection that ended is not sent again */
-export function connectCluster(seeds: readonly Address[], retryDelayOnFailover = 100): RedisCluster {
+export interface ClientOptions {
+  /** What was sent over a connection that ended is sent again: it may then have been done twice. */
+  readonly sendsAgain: boolean
+  readonly hasTimeout: boolean
+}
+
+export function connectCluster(
+  seeds: readonly Address[],
+  { sendsAgain, hasTimeout }: ClientOptions,
+): RedisCluster {
   const cluster = new RedisCluster([...seeds], {
-    retryDelayOnFailover,
-    redisOptions: { socketTimeout: SOCKET_TIMEOUT_MS, connectTimeout: SOCKET_TIMEOUT_MS, protocol: 2 },
+    ...(sendsAgain ? {} : { retryDelayOnFailover: 0 }),
+    redisOptions: {
+      protocol: 2,
+      connectTimeout: SOCKET_TIMEOUT_MS,
+      ...(hasTimeout ? { socketTimeout: SOCKET_TIMEOUT_MS } : {}),
+    },
   })
   // Whoever waits for a reply learns of a lost connection by that.
   cluster.on('error', () => {})

@@ -121,7 +121,7 @@ async function farBehind(trial: Trial): Promise<void> {
 
 /** @returns when all are acknowledged */
 async function writeBulk(seeds: Parameters<typeof connectCluster>[0], name: string): Promise<void> {
-  const client = connectCluster(seeds)
+  const client = connectCluster(seeds, { sendsAgain: true, hasTimeout: false })
   const value = 'x'.repeat(BULK_BYTES)
   const writes = Array.from({ length: BULK_KEYS }, (_, at) => at)
   while (writes.length > 0)

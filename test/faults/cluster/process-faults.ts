@@ -12,32 +12,41 @@ export const LOSS_MS_MAX = 5000
 
 const LOAD_MS = 1000
 const QUEUED = 100
-const FREEZE_MS = 30_000
+const FROZEN_MS = 30_000
 /** Nobody claims in vain for that long. */
 const WATCH_MS = 2 * PROFILES.high.ttlMs
 
+export const KILLED: Fault = {
+  ...names('1', 'primary killed'),
+  ...{ done: 'kill -9 under load', ack: 'sync', run: crash },
+}
+
+export const WIPED: Fault = {
+  ...names('13', 'primary back without its disk'),
+  done: 'all nodes of the region killed, the disk of the primary wiped, started before the others',
+  ack: 'sync',
+  run: emptyDisk,
+}
+
+export const ZONE_LOST: Fault = {
+  ...names('23', 'zone lost'),
+  done: 'kill -9 of all nodes of a zone in both regions, and of its etcd member',
+  ack: 'sync',
+  run: zone,
+}
+
 export const PROCESS_FAULTS: readonly Fault[] = [
-  { ...names('1', 'primary killed'), done: 'kill -9 under load', ack: 'sync', run: crash },
-  frozen('5', 'sync'),
-  frozen('5', 'async'),
-  {
-    ...names('13', 'primary back without its disk'),
-    done: 'all nodes of the region killed, the disk of the primary wiped, started before the others',
-    ack: 'sync',
-    run: emptyDisk,
-  },
+  KILLED,
+  frozen(FROZEN_MS, 'sync'),
+  frozen(FROZEN_MS, 'async'),
+  WIPED,
   {
     ...names('14', 'former primary back with an unreplicated tail'),
     done: 'its ways to replicas and regions silent for 1 s under load, then kill -9; started again when another one was primary',
     ack: 'async',
     run: tail,
   },
-  {
-    ...names('23', 'zone lost'),
-    done: 'kill -9 of all nodes of a zone in both regions, and of its etcd member',
-    ack: 'sync',
-    run: zone,
-  },
+  ZONE_LOST,
 ]
 
 function names(number: string, fault: string): Pick<Fault, 'number' | 'fault'> {
@@ -56,11 +65,11 @@ async function crash(trial: Trial): Promise<void> {
   await trial.expectAllAt(next)
 }
 
-/** 30 s frozen, with commands queued; it must not say OK to them when it goes on. */
-function frozen(number: string, ack: AckMode): Fault {
+/** Frozen with commands queued; it must not say OK to them when it goes on. @param forMs  at least */
+export function frozen(forMs: number, ack: AckMode): Fault {
   return {
-    ...names(number, 'primary frozen'),
-    done: `SIGSTOP for ${FREEZE_MS / 1000} s, ${QUEUED} commands queued, SIGCONT`,
+    ...names('5', 'primary frozen'),
+    done: `SIGSTOP for ${forMs / 1000} s, ${QUEUED} commands queued, SIGCONT`,
     ack,
     run: async (trial) => {
       const { cluster } = trial.scene
@@ -73,7 +82,7 @@ function frozen(number: string, ack: AckMode): Fault {
       const next = await trial.successorOf(primary)
       await trial.window(writer, atMs, LOSS_MS_MAX)
       if (ack === 'sync') await trial.expectAllAt(next)
-      await delay(Math.max(0, atMs + FREEZE_MS - performance.now()))
+      await delay(Math.max(0, atMs + forMs - performance.now()))
       primary.process.thaw()
       const oks = await answered
       trial.expect(oks === 0, `it said OK ${oks} times after it went on`)

@@ -2,7 +2,7 @@
  * stream-faults.ts: a primary dies in the middle of the stream between two regions, as its sender or as its receiver.
  */
 import { setTimeout as delay } from 'node:timers/promises'
-import { until } from '../../../compose/cluster/until.ts'
+import { eventually } from '../../../compose/cluster/eventually.ts'
 import { connectCluster } from '../../../compose/cluster/writer.ts'
 import { connectTo } from './direct.ts'
 import { CRASH_MS_MAX } from './process-faults.ts'
@@ -49,7 +49,7 @@ async function midStream(trial: Trial): Promise<void> {
     relay.open()
   }
   const receiver = await cluster.primaryOf('B')
-  const arrived = await until('a part of the keys has arrived', STREAM_MS_MAX, async () => {
+  const arrived = await eventually('a part of the keys has arrived', STREAM_MS_MAX, async () => {
     const count = await arrivedAt(trial, 'stream')
     return count > 0 ? count : undefined
   })
@@ -61,7 +61,7 @@ async function midStream(trial: Trial): Promise<void> {
   await trial.successorOf(primary)
   await trial.window(writer, atMs, CRASH_MS_MAX)
   scene.mend()
-  await until('all keys have arrived', STREAM_MS_MAX, async () =>
+  await eventually('all keys have arrived', STREAM_MS_MAX, async () =>
     (await arrivedAt(trial, 'stream')) === BULK_KEYS ? true : undefined,
   )
   trial.expect((await receiver.role()) === 'primary', 'the receiver is primary no more')
@@ -78,7 +78,7 @@ async function midSnapshot(trial: Trial): Promise<void> {
   relay.bytesPerSecondMax = BYTES_PER_SECOND
   const beforeBytes = relay.forwardedBytes
   await receiver.ask('CRDT.LINK', 'A', 'RESYNC')
-  await until('a part of the snapshot has left', STREAM_MS_MAX, async () =>
+  await eventually('a part of the snapshot has left', STREAM_MS_MAX, async () =>
     relay.forwardedBytes - beforeBytes > BYTES_PER_SECOND / 10 ? true : undefined,
   )
   const atMs = performance.now()
@@ -116,7 +116,7 @@ async function afterAck(trial: Trial): Promise<void> {
 }
 
 async function writeBulk(trial: Trial, name: string): Promise<void> {
-  const client = connectCluster(trial.scene.seeds('A'))
+  const client = connectCluster(trial.scene.seeds('A'), { sendsAgain: true, hasTimeout: false })
   const value = 'x'.repeat(BULK_BYTES)
   for (let first = 0; first < BULK_KEYS; first += CHUNK) {
     const chunk = Array.from({ length: CHUNK }, (_, at) => client.set(`${name}:${first + at}`, value))

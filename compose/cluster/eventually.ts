@@ -1,5 +1,5 @@
 /**
- * until.ts: waits for what is to become true, and says what did not.
+ * eventually.ts: waits for what is to become true, and says what did not.
  */
 import { setTimeout as delay } from 'node:timers/promises'
 
@@ -10,7 +10,7 @@ const POLL_MS = 20
  * @param what  for the sentence when it does not come to that
  * @throws Error after `timeoutMs`
  */
-export async function until<T>(
+export async function eventually<T>(
   what: string,
   timeoutMs: number,
   look: () => Promise<T | undefined>,
