@@ -77,6 +77,12 @@ export function nodeEnv(): Env {
   }
 }
 
+/** Timers of `Env` let a process end that has nothing else to wait for; this does not. @returns lets it end */
+export function keepAwake(): () => void {
+  const timer = setInterval(() => {}, TIMEOUT_MS_MAX)
+  return () => clearInterval(timer)
+}
+
 /** A file of the program itself: what is installed beside it. @throws the system's error */
 export function readProgramFile(path: string): Uint8Array {
   return fs.readFileSync(path)

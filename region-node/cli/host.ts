@@ -5,6 +5,8 @@
  * signals and exit codes included, runs inside a test.
  */
 import type { Settings } from '../config.ts'
+import type { CoordinatorSettings } from '../coordinator/open.ts'
+import type { Coordinator } from '../coordinator/port.ts'
 import type { Env } from '../env.ts'
 import type { AskNode } from './node-client.ts'
 
@@ -32,4 +34,6 @@ export interface CliHost {
   readonly startNode: StartNode
   /** Says commands to a node that runs. */
   readonly askNode: AskNode
+  /** @throws DiskError */
+  openCoordinator(settings: CoordinatorSettings): Coordinator
 }

@@ -284,6 +284,7 @@ export class Agent {
       ...this.#options.describe(),
       nodeId: member.nodeId,
       partition: this.#options.partition,
+      partitions: this.#options.partitions,
       opCount: member.opCount,
       term,
       edition,

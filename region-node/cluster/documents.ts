@@ -19,6 +19,8 @@ export interface NodeDocument {
   /** Where other nodes pull from it. */
   readonly syncUrl: string
   readonly partition: number
+  /** Of the database, as this node was told. */
+  readonly partitions: number
   /** '' for none. */
   readonly zone: string
   /** Of the program. */
@@ -76,6 +78,7 @@ const NODE: Shape<NodeDocument> = {
   tlsPort: isCount,
   syncUrl: isText,
   partition: isCount,
+  partitions: isCount,
   zone: isText,
   version: isText,
   opCount: isCount,

@@ -4,9 +4,7 @@
  */
 
 import type { SettingValues } from '../config.ts'
-import { EtcdCoordinator } from '../coordinator/etcd.ts'
-import type { EtcdSettings } from '../coordinator/etcd-gateway.ts'
-import { LocalFileCoordinator } from '../coordinator/local-file.ts'
+import { etcdSettings, folderOf, openCoordinator } from '../coordinator/open.ts'
 import type { Coordinator, Lease } from '../coordinator/port.ts'
 import type { Env } from '../env.ts'
 import { StartError } from '../start-error.ts'
@@ -19,8 +17,6 @@ import type { Topology } from './topology.ts'
 
 /** A call of the coordinator is given up after this share of a lease: there is time for another one then. */
 const DEADLINE_SHARE = 1 / 3
-/** Before every key in an etcd that others may use as well. */
-const ROOT = ''
 
 export interface NodeAgentParts {
   readonly values: SettingValues
@@ -50,14 +46,9 @@ export class NodeAgent {
     const deadlineMs = Math.floor(profile.ttlMs * DEADLINE_SHARE)
     const { region, partition, partitions } = values
     const database = values['database-name']
-    if (values.coordinator.startsWith('file:')) {
-      this.#coordinator = new LocalFileCoordinator(
-        { folder: values.coordinator.slice('file:'.length), deadlineMs },
-        env,
-      )
-    } else {
+    this.#coordinator = openCoordinator(values, deadlineMs, env)
+    if (folderOf(values) === undefined) {
       const etcd = etcdSettings(values, deadlineMs)
-      this.#coordinator = new EtcdCoordinator(etcd, env)
       this.#will = new LastWill({ etcd, database, region, partition }, env)
     }
     this.#agent = new Agent(
@@ -135,15 +126,4 @@ function addressOf(values: SettingValues): { readonly host: string; readonly syn
   }
   const port = values['sync-port'] === 0 ? values.port : values['sync-port']
   return { host, syncUrl: `ws://${host.includes(':') ? `[${host}]` : host}:${port}` }
-}
-
-function etcdSettings(values: SettingValues, deadlineMs: number): EtcdSettings {
-  const user = values['coordinator-user']
-  return {
-    endpoints: values.coordinator.split(' ').map((url) => url.replace(/\/$/, '')),
-    root: ROOT,
-    attemptMs: Math.floor(deadlineMs / 2),
-    deadlineMs,
-    ...(user === '' ? {} : { credentials: { user, password: values['coordinator-password'] } }),
-  }
 }

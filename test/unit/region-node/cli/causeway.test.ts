@@ -58,6 +58,10 @@ class FakeHost implements CliHost {
     return Promise.reject(new Error('no node is asked here'))
   }
 
+  openCoordinator(): never {
+    throw new Error('no coordinator is opened here')
+  }
+
   async startNode(settings: Settings): Promise<RunningNode> {
     if (this.#startError !== undefined) throw this.#startError
     this.settings = settings

@@ -37,6 +37,9 @@ async function run(line: string, answer: Reply[] | Error = ['OK'], environment =
       asked.push({ address, commands })
       return answer instanceof Error ? Promise.reject(answer) : Promise.resolve(answer)
     },
+    openCoordinator: () => {
+      throw new Error('no coordinator is opened here')
+    },
   }
   const code = await runCauseway(['region', ...line.split(' ').filter((word) => word !== '')], host)
   return { code, out, errors, asked }

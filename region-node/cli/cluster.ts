@@ -1,0 +1,135 @@
+/**
+ * cluster.ts: `causeway cluster`: the nodes of one region, as its coordinator knows them, and who is primary.
+ *
+ * The coordinator is asked and not a node: it answers also when no node does.
+ */
+import { closest, distance } from 'fastest-levenshtein'
+import { drain, failover, MoveError } from './cluster-move.ts'
+import { reportJson, reportOf, reportText } from './cluster-report.ts'
+import type { CliHost } from './host.ts'
+import { AskError } from './node-client.ts'
+import { passwordOf } from './node-talk.ts'
+import { DOCUMENT_OPTIONS, RegionDocuments, UnreadableError } from './region-documents.ts'
+import { addressOf, type Grammar, type OptionKind, UsageError, Words } from './words.ts'
+
+export const CLUSTER_HELP = `causeway cluster: the nodes of one region, and which of them is primary
+
+  causeway cluster status                        partitions, primaries, replicas, and what is wrong
+  causeway cluster failover --to HOST:PORT       that replica becomes primary of its partition
+  causeway cluster drain --node HOST:PORT        that node gives up what it is primary of
+
+Where the nodes of the region agree, the same for all three:
+
+  --coordinator ADDRESS    what the nodes are given: http://HOST:PORT of an etcd, or file:FOLDER
+  --region NAME            the region
+  --database NAME          the database (default causeway)
+  --coordinator-user NAME, --coordinator-password WORD   where the etcd asks for them
+
+What the environment gives to nodes counts here too: CAUSEWAY_COORDINATOR, CAUSEWAY_REGION and so on.
+
+  --json                   status as JSON
+  --dry-run                failover and drain say what they would do, and do nothing
+  --node ID                failover: the id of the node, where --to is not the address it gives for itself
+  --password WORD          of the nodes; or set it as CAUSEWAY_REQUIREPASS in the environment
+
+To look:
+
+  causeway cluster status --coordinator http://10.0.1.9:2379 --region berlin
+
+To stop the machine of a primary for maintenance: hand over first. Clients wait for some milliseconds,
+and no write is lost.
+
+  causeway cluster drain --node 10.0.1.1:6379 --coordinator http://10.0.1.9:2379 --region berlin
+
+Exit code: 0 all is well, or done; 1 there are warnings, or it was not done; 2 the coordinator could not be read,
+or the words are wrong.
+`
+
+const EXIT_WARNINGS = 1
+const EXIT_UNREADABLE = 2
+
+interface Action {
+  readonly options: Readonly<Record<string, OptionKind>>
+  /** @returns the exit code */
+  run(words: Words, documents: RegionDocuments, host: CliHost): Promise<number>
+}
+
+const MOVE_OPTIONS = { password: 'one', 'dry-run': 'switch' } as const
+
+const ACTIONS: Readonly<Record<string, Action>> = {
+  status: { options: { json: 'switch' }, run: status },
+  failover: {
+    options: { ...MOVE_OPTIONS, to: 'one', node: 'one' },
+    async run(words, documents, host) {
+      const to = words.get('to')
+      if (to === undefined) throw new UsageError('--to is missing: HOST:PORT of the replica that takes over')
+      await failover(moveContext(words, documents, host), addressOf(to, 'to'), words.get('node'))
+      return 0
+    },
+  },
+  drain: {
+    options: { ...MOVE_OPTIONS, node: 'one' },
+    async run(words, documents, host) {
+      const node = words.get('node')
+      if (node === undefined) throw new UsageError('--node is missing: HOST:PORT of the node to be stopped')
+      await drain(moveContext(words, documents, host), addressOf(node, 'node'))
+      return 0
+    },
+  },
+}
+
+/** @returns the exit code */
+export async function runCluster(argv: readonly string[], host: CliHost): Promise<number> {
+  const [name = '', ...rest] = argv
+  if (name === '') {
+    host.complain(CLUSTER_HELP)
+    return EXIT_UNREADABLE
+  }
+  let documents: RegionDocuments | undefined
+  try {
+    const action = actionOf(name)
+    const words = new Words(rest, grammarOf(name, action))
+    const [stray] = words.names
+    if (stray !== undefined) throw new UsageError(`unexpected word '${stray}': see 'causeway cluster --help'`)
+    documents = new RegionDocuments(words, host)
+    return await action.run(words, documents, host)
+  } catch (error) {
+    const isKnown = [UsageError, UnreadableError, MoveError, AskError].some((kind) => error instanceof kind)
+    if (!isKnown) throw error
+    host.complain(`causeway: ${(error as Error).message}\n`)
+    return error instanceof MoveError || error instanceof AskError ? EXIT_WARNINGS : EXIT_UNREADABLE
+  } finally {
+    documents?.close()
+  }
+}
+
+async function status(words: Words, documents: RegionDocuments, host: CliHost): Promise<number> {
+  const { database, region } = documents
+  const report = reportOf(await documents.directory())
+  const text = words.has('json')
+    ? reportJson({ database, region }, report)
+    : reportText(`database ${database}, region ${region}`, report)
+  host.print(text)
+  return report.warnings.length === 0 ? 0 : EXIT_WARNINGS
+}
+
+function moveContext(words: Words, documents: RegionDocuments, host: CliHost) {
+  const password = passwordOf(words.get('password'), host)
+  return { host, documents, password, isDryRun: words.has('dry-run') }
+}
+
+function actionOf(name: string): Action {
+  const action = Object.hasOwn(ACTIONS, name) ? ACTIONS[name] : undefined
+  if (action !== undefined) return action
+  const nearest = closest(name, Object.keys(ACTIONS))
+  const advice = distance(name, nearest) <= 2 ? `did you mean '${nearest}'?` : "see 'causeway cluster --help'"
+  throw new UsageError(`unknown action 'cluster ${name}': ${advice}`)
+}
+
+function grammarOf(name: string, { options }: Action): Grammar {
+  return {
+    command: `cluster ${name}`,
+    help: 'causeway cluster --help',
+    options: { ...DOCUMENT_OPTIONS, ...options },
+  }
+}
