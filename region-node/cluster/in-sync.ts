@@ -120,10 +120,11 @@ export class InSync {
   }
 
   #isFit(nodeId: string, replica: ReplicaState | undefined): boolean {
-    const { self, env } = this.#parts
+    const { self, env, directory } = this.#parts
     if (nodeId === self) return true
     if (replica?.isConnected === true) return replica.lagMs <= LAG_MS_MAX
-    return replica === undefined && env.monoMs() < this.#arrivalEndMs
+    // One whose lease is gone does not come: a former primary that has died, as its guard says.
+    return replica === undefined && directory.nodes.has(nodeId) && env.monoMs() < this.#arrivalEndMs
   }
 
   /** It follows this term, and so has noted it. */
