@@ -153,8 +153,10 @@ export class Agent {
     this.#directory = new Directory(this.#keys)
     this.#knowledge = new Knowledge(member, this.#directory, partition, env)
     this.#mirror = new Mirror(coordinator, env, this.#keys.prefix, {
-      replaced: (reading) => {
-        this.#directory.replace(reading)
+      known: () => this.#directory.revision,
+      replaced: (reading, isPutBack) => {
+        if (isPutBack) events.noted('the coordinator has gone back: it was put back from a backup')
+        this.#directory.replace(reading, isPutBack)
         this.#documentsChanged()
       },
       changed: (changes) => {

@@ -4,7 +4,8 @@
  * A node's own commits are entered when they are answered; the watch, which brings them again, may be later.
  *
  * Invariant: of each key the entry of the highest revision that was heard is held, a deletion included, until a
- * reading as a whole takes the place of all that is older than it.
+ * reading as a whole takes the place of all that is older than it; or of all, when the coordinator was put back from
+ * a backup and counts its revisions from there once more.
  */
 import type { Change, Event, Reading, Revision } from '../coordinator/port.ts'
 import {
@@ -43,6 +44,7 @@ export class Directory {
   readonly #nodes = new Map<string, NodeDocument>()
   readonly #known = new Map<string, NodeDocument>()
   readonly #partitions = new Map<number, PartitionDocuments>()
+  #revision: Revision = 0
   #hasRead = false
 
   constructor(keys: Keys) {
@@ -52,6 +54,11 @@ export class Directory {
   /** There was a first reading. */
   get hasRead(): boolean {
     return this.#hasRead
+  }
+
+  /** The highest that was heard of, since the coordinator was put back. */
+  get revision(): Revision {
+    return this.#revision
   }
 
   /** Those that are registered now. */
@@ -72,11 +79,13 @@ export class Directory {
     return this.#partitions.get(partition) ?? NOTHING
   }
 
-  replace({ revision, entries }: Reading): void {
+  /** @param isPutBack  what is known is of a history that the coordinator has forgotten */
+  replace({ revision, entries }: Reading, isPutBack = false): void {
     this.#hasRead = true
+    this.#revision = isPutBack ? revision : Math.max(this.#revision, revision)
     const present = new Set(entries.map(({ key }) => key))
     for (const [key, changed] of this.#revisions) {
-      if (changed > revision) continue
+      if (changed > revision && !isPutBack) continue
       this.#revisions.delete(key)
       if (!present.has(key)) this.#enter(key, undefined, 0)
     }
@@ -91,6 +100,7 @@ export class Directory {
   apply(events: readonly Event[]): void {
     for (const { key, value, revision } of events) {
       if (revision <= (this.#revisions.get(key) ?? 0)) continue
+      this.#revision = Math.max(this.#revision, revision)
       this.#revisions.set(key, revision)
       this.#enter(key, value, revision)
     }

@@ -5,13 +5,18 @@
  * stays known meanwhile, but is not current.
  */
 
-import type { Coordinator, Event, Reading } from '../coordinator/port.ts'
+import type { Coordinator, Event, Reading, Revision } from '../coordinator/port.ts'
 import type { Env, Timer } from '../env.ts'
 import { Retry } from './retry.ts'
 
 export interface MirrorEvents {
-  /** All that there is, in the place of what was known. */
-  replaced(reading: Reading): void
+  /** The highest revision that anything known is of. */
+  known(): Revision
+  /**
+   * All that there is, in the place of what was known.
+   * @param isPutBack  what was known before this was asked for is later: the coordinator was put back from a backup
+   */
+  replaced(reading: Reading, isPutBack: boolean): void
   changed(events: readonly Event[]): void
   lost(sentence: string): void
 }
@@ -56,6 +61,7 @@ export class Mirror {
   read(): void {
     this.close()
     const attempt = this.#attempt
+    const known = this.#events.known()
     this.#coordinator.read(this.#prefix, (answer) => {
       if (attempt !== this.#attempt) return
       if (!answer.ok) {
@@ -66,7 +72,7 @@ export class Mirror {
       this.#isCurrent = true
       this.#unbrokenMs ??= this.#env.monoMs()
       this.#follow(answer.result, attempt)
-      this.#events.replaced(answer.result)
+      this.#events.replaced(answer.result, answer.result.revision < known)
     })
   }
 
