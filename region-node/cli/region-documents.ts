@@ -103,6 +103,7 @@ export class RegionDocuments {
       }
       const limit = this.#host.env.after(limitMs, () => end(false))
       const mirror = new Mirror(this.coordinator, this.#host.env, this.keys.prefix, {
+        known: () => directory.revision,
         replaced: (reading) => {
           directory.replace(reading)
           look()

@@ -276,13 +276,13 @@ export const SETTINGS = {
     'cluster',
     choice('high', 'low'),
     'high',
-    'How soon a lost primary is replaced: high in 5 s; low in 13 s, where networks falter.',
+    'How soon a lost primary is replaced: high in 5 s, low in 13 s.',
   ),
   'unclean-failover': row(
     'cluster',
     flag(),
     false,
-    'A replica that lacks something may be promoted when no other is left; not with sync.',
+    'A replica that lacks something may be promoted if no other is left; async only.',
   ),
 
   peer: row(
