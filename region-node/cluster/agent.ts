@@ -246,7 +246,7 @@ export class Agent {
   #beat(): void {
     const { env } = this.#parts
     this.#beatTimer = env.after(BEAT_MS, () => this.#beat())
-    // Read now and then, the clock misses nothing that two changes between would hide from each other.
+    // A jump of a clock that another one takes back is noticed only if it is read in between.
     this.#clock.nowMs()
     this.#primacy?.review(this.#mirror.isCurrent)
     this.#resignWhenUnwell()
@@ -329,7 +329,9 @@ export class Agent {
       // A leader of an earlier term is one that a backup of the coordinator has brought back.
       if (document.term >= this.#knowledge.latest.term) this.#follow(document)
     } else if (this.#isOwn(document)) {
-      if (this.#primacy === undefined) this.#takeUp(this.#claim!)
+      // When the answer came late others may have claimed since: the next renewal tells.
+      const isLate = this.#clock.nowMs() >= this.#lease.deadlineMs
+      if (this.#primacy === undefined && !isLate) this.#takeUp(this.#claim!)
     } else {
       this.#stepDown('its claim is one of an earlier life')
       this.#clear()
@@ -422,7 +424,7 @@ export class Agent {
     const { partition, profile, isUncleanAllowed } = this.#options
     member.take({ kind: 'primary', term, isWhole })
     this.#knowledge.forgetLoss()
-    const primacy = new Primacy({
+    this.#primacy = new Primacy({
       self: member.nodeId,
       partition,
       keys: this.#keys,
@@ -438,13 +440,13 @@ export class Agent {
       resigned: () => this.#stepDown('it has resigned'),
       abandoned: () => this.#lease.renounce(),
     })
-    this.#primacy = primacy
     this.#events.noted(`this node is primary of term ${term}${isWhole ? '' : ', and may lack writes'}`)
   }
 
   #stepDown(reason: string): void {
     if (this.#primacy === undefined) return
     const primacy = this.#primacy
+    if (primacy.mayAnswer()) this.#knowledge.wasPrimary()
     this.#primacy = undefined
     this.#claim = undefined
     this.#parts.member.take({ kind: 'idle' })

@@ -7,7 +7,8 @@
  * A coordinator may have been restored from an old backup: its state then names nodes that have fallen out of
  * sync since. Every node therefore remembers the latest state that it has seen, says in its registration which one
  * that is, and trusts a state only when nobody knows of a later one. A claim takes a term above all that are
- * known.
+ * known. So the nodes that ran before should still run when a coordinator is put back: what was decided since the
+ * backup is known to them only.
  */
 import {
   type HandoverDocument,
@@ -145,12 +146,14 @@ function isElsewhere({ zone }: NodeDocument, lostZone: string): number {
 export interface ElectionMoments {
   /** The leader was first seen to be absent. */
   readonly absentMs: number
-  /** The last claim was seen: whoever made it held a lease then. */
+  /** The last claim of another node was seen: it held a lease then. */
   readonly claimedMs: number
   /** The primary was last heard. */
   readonly heardMs: number
   /** Since when no change of the documents was missed; Infinity: some may be. */
   readonly unbrokenMs: number
+  /** This node was primary until then: nobody could have taken a later term. */
+  readonly primaryMs: number
   /** The handover was seen. */
   readonly handoverMs: number
   /** Since when nobody who is whole is registered; Infinity: somebody is. */
@@ -164,10 +167,11 @@ export function runsAtMs(
   isHealthy: boolean,
   { ttlMs }: DetectionProfile,
 ): number {
-  const { absentMs, claimedMs, heardMs, unbrokenMs, handoverMs, noneWholeMs } = moments
+  const { absentMs, claimedMs, heardMs, unbrokenMs, primaryMs, handoverMs, noneWholeMs } = moments
   // Whoever knows of a later state than a restored coordinator has time to say so; and a process that has just
   // begun keeps what the one before it may have promised.
-  let atMs = Math.max(absentMs, unbrokenMs + ttlMs)
+  let atMs = absentMs
+  if (unbrokenMs >= primaryMs + ttlMs) atMs = Math.max(atMs, unbrokenMs + ttlMs)
   if (!candidacy.hasEnded) atMs = Math.max(atMs, heardMs + ttlMs, claimedMs + ttlMs)
   if (candidacy.isReserved) atMs = Math.max(atMs, handoverMs + RESERVED_MS)
   if (!candidacy.isWhole) atMs = Math.max(atMs, noneWholeMs + UNCLEAN_AFTER_MS)

@@ -18,9 +18,10 @@ export class Knowledge {
   #remembered: StateDocument | undefined
   #hasLostData: boolean | undefined
   #unbrokenMs: number | undefined
+  #primaryMs = NEVER
   #absentMs: number | undefined
   #noneWholeMs: number | undefined
-  /** The last claim that was seen. */
+  /** The last claim of another node that was seen. */
   #claim = { term: 0, seenMs: NEVER }
   /** The last handover that was seen. */
   #handover = { revision: 0, seenMs: NEVER }
@@ -44,8 +45,9 @@ export class Knowledge {
     this.#absentMs = leader.revision === 0 ? (this.#absentMs ?? nowMs) : undefined
     const isAnyWhole = this.#nodes.some((node) => node.isWhole)
     this.#noneWholeMs = leader.revision === 0 && !isAnyWhole ? (this.#noneWholeMs ?? nowMs) : undefined
-    const claimed = leader.document?.term ?? this.#claim.term
-    if (claimed !== this.#claim.term) this.#claim = { term: claimed, seenMs: nowMs }
+    const { nodeId, term = 0 } = leader.document ?? {}
+    if (nodeId !== undefined && nodeId !== this.#member.nodeId && term !== this.#claim.term)
+      this.#claim = { term, seenMs: nowMs }
     if (handover.revision !== this.#handover.revision)
       this.#handover = { revision: handover.revision, seenMs: nowMs }
   }
@@ -53,6 +55,11 @@ export class Knowledge {
   /** The process began with less than its node had when the state named it, and that still does. */
   get hasLostData(): boolean {
     return this.#hasLostData === true
+  }
+
+  /** This node was primary until now, and might have answered. */
+  wasPrimary(): void {
+    this.#primaryMs = this.#env.monoMs()
   }
 
   /** It is primary: what it has is what the partition has. */
@@ -82,6 +89,7 @@ export class Knowledge {
       claimedMs: this.#claim.seenMs,
       heardMs: this.#member.primaryHeardMs,
       unbrokenMs: this.#unbrokenMs ?? Number.POSITIVE_INFINITY,
+      primaryMs: this.#primaryMs,
       handoverMs: this.#handover.seenMs,
       noneWholeMs: this.#noneWholeMs ?? Number.POSITIVE_INFINITY,
     }

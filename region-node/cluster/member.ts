@@ -22,7 +22,10 @@ export type Duty =
   | { readonly kind: 'primary'; readonly term: number; readonly isWhole: boolean }
   /** Pulls everything from the primary, serves reads, mints nothing. */
   | { readonly kind: 'replica'; readonly term: number; readonly primary: MemberAddress }
-  /** Serves nothing but reads that ask for a replica (READONLY): no primary is known, or the lease is over. */
+  /**
+   * Serves nothing but reads that ask for a replica (READONLY): no primary is known, or the lease is over. Follows
+   * nobody, and answers no sign of life.
+   */
   | { readonly kind: 'idle' }
 
 /** A replica as its primary sees it. */
@@ -36,11 +39,11 @@ export interface ReplicaState {
   readonly lagOps: number
   /** For how long it has lacked one of them, milliseconds; 0: it lacks none. */
   readonly lagMs: number
-  /** It has written all that this node had fsynced when it was asked, durably. */
+  /** It has written all that this node had fsynced when it sent the sign of life of `confirmedMs`, durably. */
   readonly isDurable: boolean
   /**
    * When this node sent the last sign of life that the replica has answered, monotonic clock, milliseconds;
-   * -Infinity for never. Until `electionSilenceMs` after hearing it a replica does not run for primary.
+   * -Infinity for never. For as long as a lease lasts after hearing it a replica does not run for primary.
    */
   readonly confirmedMs: number
 }
@@ -53,7 +56,8 @@ export interface Member {
   /** Ops that are applied here, from all origins. */
   readonly opCount: number
   /**
-   * When a primary was last heard, monotonic clock, milliseconds; -Infinity for never. Also when the link is gone since.
+   * As a replica: when a sign of life of the primary was last heard, monotonic clock, milliseconds; -Infinity for
+   * never. It stays when the link ends, whichever way: the answer that was given is a promise (`agent.ts`).
    */
   readonly primaryHeardMs: number
   /** As a replica: it has all that the primary last said it has. */

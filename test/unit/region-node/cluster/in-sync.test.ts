@@ -23,7 +23,17 @@ const state: StateDocument = {
 
 function node(nodeId: string): NodeDocument {
   return {
-    ...{ nodeId, host: '', port: 1, tlsPort: 0, syncUrl: '', partition: 0, partitions: 1, zone: '', version: '1' },
+    ...{
+      nodeId,
+      host: '',
+      port: 1,
+      tlsPort: 0,
+      syncUrl: '',
+      partition: 0,
+      partitions: 1,
+      zone: '',
+      version: '1',
+    },
     ...{ opCount: 0, term: 2, edition: 5, isWhole: true },
   }
 }
