@@ -45,15 +45,10 @@ export class DirectWriter {
   }
 }
 
-/** Sends writes to a node at once, without waiting. @returns how many of them it said OK to, once all are settled */
-export async function queueAt(node: ClusterNode, writes: number): Promise<{ answered: Promise<number> }> {
-  const client = await connectTo(node)
-  const replies = Array.from({ length: writes }, (_, at) =>
-    client.set(`queued:${node.name}:${at}`, 'x').catch(() => undefined),
+/** Sends writes at once, without waiting. @returns how many of them were answered OK, when all are settled */
+export async function queue(client: Redis, writes: number): Promise<number> {
+  const replies = await Promise.all(
+    Array.from({ length: writes }, (_, at) => client.set(`queued:${at}`, 'x').catch(() => undefined)),
   )
-  const answered = Promise.all(replies).then((all) => {
-    client.disconnect()
-    return all.filter((reply) => reply === 'OK').length
-  })
-  return { answered }
+  return replies.filter((reply) => reply === 'OK').length
 }

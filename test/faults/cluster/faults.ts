@@ -38,6 +38,9 @@ const { values } = parseArgs({
   },
 })
 
+// All that was started here ends with this process; a signal alone would leave it behind.
+for (const name of ['SIGINT', 'SIGTERM', 'SIGHUP']) process.on(name, () => process.exit(1))
+
 if (!etcdIsInstalled) {
   console.error('causeway: this needs etcd: apt-get install etcd-server')
   process.exitCode = 1

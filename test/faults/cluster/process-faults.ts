@@ -3,7 +3,7 @@
  */
 import { setTimeout as delay } from 'node:timers/promises'
 import { PROFILES } from '../../../region-node/cluster/profiles.ts'
-import { queueAt } from './direct.ts'
+import { connectTo, queue } from './direct.ts'
 import type { AckMode, Fault, Trial } from './trial.ts'
 
 /** What is promised of clients' errors, milliseconds. */
@@ -76,15 +76,17 @@ export function frozen(forMs: number, ack: AckMode): Fault {
       const writer = await trial.writer('A')
       await delay(LOAD_MS)
       const primary = await cluster.primaryOf('A')
+      const client = await connectTo(primary)
       const atMs = performance.now()
       primary.process.freeze()
-      const { answered } = await queueAt(primary, QUEUED)
+      const answered = queue(client, QUEUED)
       const next = await trial.successorOf(primary)
       await trial.window(writer, atMs, LOSS_MS_MAX)
       if (ack === 'sync') await trial.expectAllAt(next)
       await delay(Math.max(0, atMs + forMs - performance.now()))
       primary.process.thaw()
       const oks = await answered
+      client.disconnect()
       trial.expect(oks === 0, `it said OK ${oks} times after it went on`)
     },
   }
