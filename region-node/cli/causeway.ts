@@ -4,6 +4,7 @@
 import { closest, distance } from 'fastest-levenshtein'
 import { VERSION } from '../version.ts'
 import { CLUSTER_HELP, runCluster } from './cluster.ts'
+import { DOCTOR_HELP, runDoctor } from './doctor.ts'
 import { HELP, nodeHelp } from './help.ts'
 import type { CliHost } from './host.ts'
 import { LOG_HELP, runLog } from './log.ts'
@@ -22,6 +23,7 @@ const SUBCOMMANDS: ReadonlyMap<string, SubcommandEntry> = new Map([
   ['node', { run: runNode, help: nodeHelp }],
   ['region', { run: runRegion, help: () => REGION_HELP }],
   ['cluster', { run: runCluster, help: () => CLUSTER_HELP }],
+  ['doctor', { run: runDoctor, help: () => DOCTOR_HELP }],
   ['log', { run: runLog, help: () => LOG_HELP }],
 ])
 

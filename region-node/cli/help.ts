@@ -11,6 +11,7 @@ export const HELP = `causeway: an active-active, geo-replicated database that sp
   causeway region --help      regions that join, leave and change their mode, while all run
   causeway log FILE|DIR       print a log in readable form
   causeway cluster --help     the nodes of one region, and which of them is primary
+  causeway doctor --help      what is not alike between nodes and regions, and what is not well
   causeway --version          print the version
   causeway --help             print this page
 `

@@ -102,3 +102,20 @@ describe('causeway cluster', () => {
     await isHealthy()
   })
 })
+
+describe('causeway doctor', () => {
+  it('finds the neighbour, and a difference that was made', async () => {
+    const [first, second] = nodes as [RegionProcess, RegionProcess]
+    await vi.waitFor(async () => {
+      const { code, out, errors } = await causeway('doctor', '--to', addressOf(first))
+      expect(code, out + errors).toBe(0)
+      expect(out).toContain(addressOf(second))
+    }, SOON)
+    await reply(second, 'CONFIG', 'SET', 'slowlog-max-len', '7')
+    const { code, out } = await causeway('doctor', '--to', addressOf(first))
+    expect(code).toBe(1)
+    expect(out).toContain('slowlog-max-len is not alike')
+    expect(out.split('\n').find((line) => / 7 /.test(line))).toContain(addressOf(second))
+    await reply(second, 'CONFIG', 'SET', 'slowlog-max-len', '128')
+  })
+})
