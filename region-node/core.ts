@@ -58,7 +58,7 @@ import { Staging } from './persistence/staging.ts'
 import { heedMode } from './region-mode.ts'
 import { replicationOf } from './replication/of-core.ts'
 import type { Replication } from './replication/replication.ts'
-import type { CommandSink, TurnPort, Waiting } from './server/connection.ts'
+import { type CommandSink, dropAll, type TurnPort, type Waiting } from './server/connection.ts'
 import { snapshotterOf } from './snapshotter-of.ts'
 import { StartError } from './start-error.ts'
 
@@ -130,6 +130,8 @@ export class NodeCore implements CommandSink, TurnPort, SyncHost {
   /** What this node is in its region. */
   readonly replication: Replication
   #waiting = new Set<Waiting>()
+  /** Counts how often replies were held back for good. */
+  #silences = 0
   #turnScheduled = false
   /** Ops handed to the log by all turns that are over. */
   #committedOps = 0
@@ -246,6 +248,7 @@ export class NodeCore implements CommandSink, TurnPort, SyncHost {
       folder: this.#folder,
       terms: this.#terms,
       turnBegan: () => this.#scheduleTurnEnd(),
+      silence: () => this.#silence(),
       info: (sentence) => ports.log.info(sentence),
     })
     this.snapshots = {
@@ -592,11 +595,20 @@ export class NodeCore implements CommandSink, TurnPort, SyncHost {
     this.#waiting = new Set()
     this.#committedOps = this.#loggedOps
     for (const connection of waiting) connection.seal()
+    const silences = this.#silences
     this.log.commit(() => {
       if (this.#failed) return
-      this.replication.gate.pass(waiting)
+      if (silences === this.#silences) this.replication.gate.pass(waiting)
+      else dropAll(waiting)
       this.mesh.logAdvanced()
     })
+  }
+
+  #silence(): void {
+    this.#silences++
+    const waiting = this.#waiting
+    this.#waiting = new Set()
+    dropAll(waiting)
   }
 
   get #loggedOps(): number {

@@ -18,7 +18,7 @@ export interface Rooms extends Pick<ReplicationParts, 'engine' | 'log' | 'lateTa
 }
 
 /** What only the core itself knows. */
-export type CoreSide = Pick<ReplicationParts, 'env' | 'folder' | 'terms' | 'turnBegan' | 'info'>
+export type CoreSide = Pick<ReplicationParts, 'env' | 'folder' | 'terms' | 'turnBegan' | 'silence' | 'info'>
 
 const WATCHED: ReadonlySet<SettingName> = new Set([
   'replica-ack',

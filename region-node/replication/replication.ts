@@ -29,7 +29,7 @@ import type { HorizonKeeper } from '../horizon-keeper.ts'
 import type { LateTail } from '../late-tail.ts'
 import type { OpLog } from '../persistence/op-log.ts'
 import type { RunTerms } from '../persistence/run-terms.ts'
-import type { Waiting } from '../server/connection.ts'
+import { dropAll } from '../server/connection.ts'
 import { HandOver } from './hand-over.ts'
 import { ReplicaWaits } from './replica-waits.ts'
 import { type AckMode, ReplyGate } from './reply-gate.ts'
@@ -56,6 +56,8 @@ export interface ReplicationParts {
   readonly isDurableAck: () => boolean
   /** The open turn is to be ended, as soon as what runs now is over. */
   readonly turnBegan: () => void
+  /** Replies to what has run until now must not leave any more. */
+  readonly silence: () => void
   readonly info: (sentence: string) => void
   /** The node follows another one now, or none: what `replica-of` is to say. */
   readonly noted: (address: string) => void
@@ -94,7 +96,7 @@ export class Replication implements Member, ReplicationHost {
       replicas: () => parts.mesh().replicas,
       applied: () => parts.engine.applied,
       mayAnswer: () => this.role !== 'primary' || (this.mayAnswer?.() ?? true),
-      drop: (waiting) => dropAll(waiting),
+      drop: dropAll,
     })
     this.waits = new ReplicaWaits({
       replicas: () => parts.mesh().replicas,
@@ -223,7 +225,11 @@ export class Replication implements Member, ReplicationHost {
     this.handOver.stop()
     // While nobody knows who is primary, a write that waits for that goes on waiting: see `primaryKnown`.
     if (this.#duty.kind !== 'idle') this.letWritesGo()
-    if (this.mayAnswer?.() === false) this.gate.close()
+    if (this.mayAnswer?.() === false) {
+      this.gate.close()
+      // Turns that are on their way to the log would pass the gate as those of a replica.
+      this.#parts.silence()
+    }
     for (const session of this.#parts.sessions()) session.blocked?.unblock?.(errors.unblockedByRole)
     this.waits.stop()
   }
@@ -445,9 +451,4 @@ function isSame(a: Duty, b: Duty): boolean {
   if (a.kind === 'replica' && b.kind === 'replica')
     return a.primary.syncUrl === b.primary.syncUrl && a.term === b.term
   return a.kind === b.kind
-}
-
-/** Clients whose replies must not leave are cut off: they cannot know what became of their commands. */
-function dropAll(waiting: Iterable<Waiting>): void {
-  for (const connection of waiting) connection.drop()
 }

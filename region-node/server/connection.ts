@@ -44,6 +44,11 @@ export interface Waiting {
   drop(): void
 }
 
+/** Clients whose replies must not leave are cut off: they cannot know what became of their commands. */
+export function dropAll(waiting: Iterable<Waiting>): void {
+  for (const connection of waiting) connection.drop()
+}
+
 export interface TurnPort {
   /** `connection` has something to send when this turn's ops are in the log. */
   touch(connection: Waiting): void
