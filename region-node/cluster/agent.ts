@@ -35,7 +35,7 @@
  * is silent, and goes on if all have promised again. That its lease is gone is the coordinator's word only.
  */
 import type { Change, Condition, Coordinator, Lease } from '../coordinator/port.ts'
-import type { Env, Timer } from '../env.ts'
+import { DiskError, type Env, type Timer } from '../env.ts'
 import { Directory, type Stored } from './directory.ts'
 import { encode, isName, Keys, type LeaderDocument, type NodeDocument } from './documents.ts'
 import { type Candidacy, candidacyOf, runsAtMs } from './election.ts'
@@ -135,6 +135,8 @@ export class Agent {
   #isClaiming = false
   #noClaimBeforeMs = Number.NEGATIVE_INFINITY
   #isClearing = false
+  /** Of the disk, as it was told last. */
+  #trouble = ''
   #noResigningBeforeMs = Number.NEGATIVE_INFINITY
   #beatTimer: Timer | undefined
   #runTimer: Timer | undefined
@@ -364,8 +366,8 @@ export class Agent {
     const { duty } = member
     const isSame = duty.kind === 'replica' && duty.term === term && duty.primary.nodeId === nodeId
     if (isSame && duty.primary.syncUrl === syncUrl) return
-    member.take({ kind: 'replica', term, primary: { nodeId, syncUrl } })
-    if (!isSame) this.#events.noted(`this node follows ${nodeId}, primary of term ${term}`)
+    const isTaken = this.#take({ kind: 'replica', term, primary: { nodeId, syncUrl } })
+    if (isTaken && !isSame) this.#events.noted(`this node follows ${nodeId}, primary of term ${term}`)
   }
 
   #withoutLeader(): void {
@@ -422,7 +424,12 @@ export class Agent {
   #takeUp({ term, isWhole }: Claim): void {
     const { member, env } = this.#parts
     const { partition, profile, isUncleanAllowed } = this.#options
-    member.take({ kind: 'primary', term, isWhole })
+    if (!this.#take({ kind: 'primary', term, isWhole })) {
+      this.#claim = undefined
+      this.#noClaimBeforeMs = env.monoMs() + profile.ttlMs
+      this.#clear()
+      return
+    }
     this.#knowledge.forgetLoss()
     this.#primacy = new Primacy({
       self: member.nodeId,
@@ -441,6 +448,24 @@ export class Agent {
       abandoned: () => this.#lease.renounce(),
     })
     this.#events.noted(`this node is primary of term ${term}${isWhole ? '' : ', and may lack writes'}`)
+  }
+
+  /**
+   * A term has to be durable before anything is done under it.
+   * @returns false when the disk does not take it: the node stays what it was, until it is tried again
+   */
+  #take(duty: Duty): boolean {
+    try {
+      this.#parts.member.take(duty)
+    } catch (error) {
+      if (!(error instanceof DiskError)) throw error
+      if (this.#trouble !== error.message)
+        this.#events.noted(`this node cannot become ${duty.kind}: ${error.message}`)
+      this.#trouble = error.message
+      return false
+    }
+    this.#trouble = ''
+    return true
   }
 
   #stepDown(reason: string): void {
