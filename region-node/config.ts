@@ -31,12 +31,22 @@ export type { SettingName, SettingValues } from './config/table.ts'
 /** What CONFIG GET shows for a secret that is set. */
 const HIDDEN = '********'
 
+/** What the coordinator says for all nodes of the region: see `cluster/configuration.ts`. */
+export interface SharedSettings {
+  readonly version: number
+  /** Those that it says something of. */
+  readonly names: ReadonlySet<string>
+  readonly notApplied: readonly string[]
+}
+
 export class Settings {
   readonly values: SettingValues
   /** The file that `--config` named; undefined without one. */
   readonly path: string | undefined
   /** What CONFIG SET has changed since the start. */
   readonly changed = new Set<SettingName>()
+  /** Undefined until it was read, and without a coordinator. */
+  shared: SharedSettings | undefined
   readonly #listeners: Array<(name: SettingName) => void> = []
 
   constructor(values: SettingValues, path?: string) {
@@ -133,6 +143,7 @@ export function configSet(settings: Settings, words: readonly string[]): string 
     // Writing down what is so anyway is harmless, and tools do it: CONFIG SET save "".
     const changes = 'refusal' in parsed || row.kind.format(parsed.value) !== row.kind.format(values[name])
     if (changes && row.change !== 'runtime') return setFailed(words[i]!, "can't set immutable config")
+    if (changes && settings.shared?.names.has(name)) return setFailed(words[i]!, heldForAll(name))
     if ('refusal' in parsed) return setFailed(words[i]!, parsed.refusal)
     values[name] = parsed.value
   }
@@ -163,6 +174,10 @@ function parse(row: SettingRow<unknown>, text: string, before: unknown): Parsed<
     return { refusal: `argument must be '${row.kind.format(row.default)}' in this version` }
   }
   return parsed
+}
+
+function heldForAll(name: string): string {
+  return `the configuration of the region says it for all nodes: change it with 'causeway cluster config set ${name}=VALUE'`
 }
 
 function setFailed(name: string, reason: string): string {

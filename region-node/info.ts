@@ -225,7 +225,12 @@ function replication(core: NodeCore, { agent }: HostFacts): Lines {
 }
 
 function cluster(core: NodeCore): Lines {
-  return [['cluster_enabled', core.services.topology === undefined ? 0 : 1]]
+  const { shared } = core.settings
+  return [
+    ['cluster_enabled', core.services.topology === undefined ? 0 : 1],
+    ['cluster_config_version', shared?.version ?? 0],
+    ['cluster_config_not_applied', shared?.notApplied.join(',') ?? ''],
+  ]
 }
 
 function agentLines(agent: AgentStatus): [string, string | number][] {

@@ -16,6 +16,7 @@ import type { AdminServer } from './admin/server.ts'
 import type { NodeStatus, PeerStatus, RegionStatus } from './admin/status.ts'
 import type { RunningNode } from './cli/host.ts'
 import { ClusterView } from './cluster/cluster-view.ts'
+import { Configuration } from './cluster/configuration.ts'
 import { NodeAgent } from './cluster/node-agent.ts'
 import type { RegionState } from './commands/services.ts'
 import type { Session } from './commands/session.ts'
@@ -118,7 +119,7 @@ class Node implements RunningNode, Front {
     })
     this.#cluster.onChange((topology) => this.#core.engine.commands.topologyChanged(topology))
     this.#sentinel = this.#sentinelDoor(log)
-    this.#agent = values.coordinator === '' ? undefined : this.#makeAgent(log.info)
+    this.#agent = values.coordinator === '' ? undefined : this.#makeAgent(log)
     settings.onChange((name) => {
       if (values['tls-port'] !== 0 && TLS_SETTINGS.some((one) => one === name)) this.#renewTls(log)
     })
@@ -136,12 +137,13 @@ class Node implements RunningNode, Front {
   }
 
   /** @throws StartError */
-  #makeAgent(info: (sentence: string) => void): NodeAgent {
-    const { replication, log } = this.#core
+  #makeAgent({ info, warn }: Record<'info' | 'warn', (sentence: string) => void>): NodeAgent {
+    const { replication, log, watch } = this.#core
     const agent = new NodeAgent({
       values: this.#settings.values,
       env: this.#env,
       member: replication,
+      configuration: new Configuration(this.#settings, { applied: () => watch.configure(), warned: warn }),
       ports: () => ({ port: this.#listener.port, tlsPort: this.#listener.tlsPort }),
       syncingMs: () => log.syncingMs,
       isDiskFull: () => log.isFull,

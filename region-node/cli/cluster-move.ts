@@ -18,7 +18,7 @@ import { addressText } from './words.ts'
 const HAND_OVER_MS_MAX = 15_000
 
 /** Why nothing was changed, or not all, and what to do; for people. */
-export class MoveError extends Error {}
+export class NotDoneError extends Error {}
 
 export interface MoveContext {
   readonly host: CliHost
@@ -27,7 +27,7 @@ export interface MoveContext {
   readonly isDryRun: boolean
 }
 
-/** @param nodeId  who it is, where `to` is not the address that the node gives for itself @throws MoveError */
+/** @param nodeId  who it is, where `to` is not the address that the node gives for itself @throws NotDoneError */
 export async function failover(context: MoveContext, to: NodeAddress, nodeId?: string): Promise<void> {
   const { host, documents, isDryRun } = context
   const directory = await documents.directory()
@@ -40,13 +40,13 @@ export async function failover(context: MoveContext, to: NodeAddress, nodeId?: s
   }
   const replica = report.replicas.find(({ node }) => node.nodeId === target.nodeId)!
   if (report.primaryId === '') {
-    throw new MoveError(
+    throw new NotDoneError(
       `partition ${partition} has no primary that could hand over: its nodes choose one by themselves, see ` +
         "'causeway cluster status'",
     )
   }
   if (!replica.isInSync) {
-    throw new MoveError(
+    throw new NotDoneError(
       `${addressText(to)} is not in sync (${replica.behindOps} ops behind): wait until 'causeway cluster status' says ` +
         'that it is',
     )
@@ -55,7 +55,7 @@ export async function failover(context: MoveContext, to: NodeAddress, nodeId?: s
   else await handOver(context, report, target, to)
 }
 
-/** Takes a node out of its duty, so that it can be stopped. @throws MoveError */
+/** Takes a node out of its duty, so that it can be stopped. @throws NotDoneError */
 export async function drain(context: MoveContext, at: NodeAddress): Promise<void> {
   const { host, documents, isDryRun } = context
   const directory = await documents.directory()
@@ -74,7 +74,7 @@ export async function drain(context: MoveContext, at: NodeAddress): Promise<void
   )
 }
 
-/** @throws MoveError when nobody may take over */
+/** @throws NotDoneError when nobody may take over */
 function successorOf({ partition, primary, replicas }: PartitionReport, node: NodeDocument): NodeDocument {
   const fit = replicas.filter(({ isInSync }) => isInSync)
   // Where the next loss of a zone finds the fewest: that of the node that goes is about to have one less.
@@ -84,7 +84,7 @@ function successorOf({ partition, primary, replicas }: PartitionReport, node: No
   )
   const [best] = fit
   if (best !== undefined) return best.node
-  throw new MoveError(
+  throw new NotDoneError(
     `nobody is in sync that could take over partition ${partition} from ${nodeAddress(primary ?? node)}: start a ` +
       "replica, and drain again when 'causeway cluster status' says that it is in sync",
   )
@@ -100,7 +100,7 @@ function standIn(directory: Directory, { nodeId, partition }: NodeDocument): str
   return `While it is away nobody can stand in for the primary of partition ${partition}: bring it back soon`
 }
 
-/** @throws MoveError */
+/** @throws NotDoneError */
 async function handOver(
   { host, documents, password }: MoveContext,
   report: PartitionReport,
@@ -109,7 +109,7 @@ async function handOver(
 ): Promise<void> {
   const { partition, term } = report
   if (at.port === 0)
-    throw new MoveError(
+    throw new NotDoneError(
       `${nodeAddress(target)} takes only TLS: say CLUSTER FAILOVER there with a client that speaks it`,
     )
   host.print(`handing ${moveText(report, at)} ...\n`)
@@ -124,7 +124,7 @@ async function handOver(
   if (!isDone || now?.nodeId !== target.nodeId) {
     const what =
       now === undefined ? 'nobody is primary now' : `node ${now.nodeId} is primary of term ${now.term}`
-    throw new MoveError(
+    throw new NotDoneError(
       `partition ${partition} was not handed over within ${tookMs} ms: ${what}. The logs of both nodes say why; ` +
         "look at 'causeway cluster status' before you try again",
     )
@@ -139,7 +139,7 @@ function moveText({ partition, primary, primaryId }: PartitionReport, to: NodeAd
   return `partition ${partition} over from ${from} to ${addressText(to)}`
 }
 
-/** @throws MoveError when no such node is registered */
+/** @throws NotDoneError when no such node is registered */
 function nodeAt(directory: Directory, address: NodeAddress, nodeId?: string): NodeDocument {
   const nodes = [...directory.nodes.values()]
   const found = nodes.find((node) =>
@@ -152,5 +152,5 @@ function nodeAt(directory: Directory, address: NodeAddress, nodeId?: string): No
   const what = nodeId === undefined ? `at ${addressText(address)}` : `with the id ${nodeId}`
   const advice =
     nodeId === undefined ? '; if that is another address of one of them, name it with --node ID' : ''
-  throw new MoveError(`no node is registered ${what}. Registered: ${registered}${advice}`)
+  throw new NotDoneError(`no node is registered ${what}. Registered: ${registered}${advice}`)
 }

@@ -47,6 +47,10 @@ export function reportOf(directory: Directory): RegionReport {
   const warnings = [
     ...partitions.flatMap((partition) => partitionWarnings(partition, directory, nodes)),
     ...differences('run different versions of Causeway', nodes, ({ version }) => version),
+    ...differences('run different versions of the configuration', nodes, ({ configVersion = 0 }) =>
+      String(configVersion),
+    ),
+    ...nodes.flatMap(notApplied),
     ...differences('were told different numbers of partitions', nodes, (node) => String(node.partitions)),
   ]
   return { partitions, nodeCount: nodes.length, warnings }
@@ -137,6 +141,14 @@ function withoutPrimary(
   )
 }
 
+function notApplied(node: NodeDocument): string[] {
+  const { configNotApplied: names = [], configVersion } = node
+  if (names.length === 0) return []
+  return [
+    `${nodeAddress(node)} could not apply ${names.join(', ')} of configuration ${configVersion}: its log says why`,
+  ]
+}
+
 /** @returns a warning when the nodes do not all say the same */
 export function differences(
   what: string,
@@ -180,11 +192,12 @@ function rowsOf({ partition, slots, term, primaryId, primary, replicas }: Partit
 
 /** For programs. */
 export function reportJson(place: Readonly<Record<string, string>>, report: RegionReport): string {
-  const shown = (node: NodeDocument): Record<string, string> => ({
+  const shown = (node: NodeDocument): Record<string, string | number> => ({
     id: node.nodeId,
     address: nodeAddress(node),
     zone: node.zone,
     version: node.version,
+    configVersion: node.configVersion ?? 0,
   })
   const partitions = report.partitions.map(({ partition, slots, term, primaryId, primary, replicas }) => ({
     partition,

@@ -1,10 +1,12 @@
 /**
- * cluster.ts: `causeway cluster`: the nodes of one region, as its coordinator knows them, and who is primary.
+ * cluster.ts: `causeway cluster`: the nodes of one region, as its coordinator knows them: who is primary, what they are
+ * told.
  *
  * The coordinator is asked and not a node: it answers also when no node does.
  */
 import { closest, distance } from 'fastest-levenshtein'
-import { drain, failover, MoveError } from './cluster-move.ts'
+import { runConfig } from './cluster-config.ts'
+import { drain, failover, NotDoneError } from './cluster-move.ts'
 import { reportJson, reportOf, reportText } from './cluster-report.ts'
 import type { CliHost } from './host.ts'
 import { AskError } from './node-client.ts'
@@ -12,13 +14,16 @@ import { passwordOf } from './node-talk.ts'
 import { DOCUMENT_OPTIONS, RegionDocuments, UnreadableError } from './region-documents.ts'
 import { addressOf, type Grammar, type OptionKind, UsageError, Words } from './words.ts'
 
-export const CLUSTER_HELP = `causeway cluster: the nodes of one region, and which of them is primary
+export const CLUSTER_HELP = `causeway cluster: the nodes of one region: who is primary, and their settings
 
   causeway cluster status                        partitions, primaries, replicas, and what is wrong
   causeway cluster failover --to HOST:PORT       that replica becomes primary of its partition
   causeway cluster drain --node HOST:PORT        that node gives up what it is primary of
+  causeway cluster config get [NAME]             the settings that all nodes have from one place
+  causeway cluster config set NAME=VALUE ...     sets them on all nodes, at once and whenever one starts
+  causeway cluster config unset NAME ...         leaves them to each node again
 
-Where the nodes of the region agree, the same for all three:
+Where the nodes of the region agree, the same for all:
 
   --coordinator ADDRESS    what the nodes are given: http://HOST:PORT of an etcd, or file:FOLDER
   --region NAME            the region
@@ -27,8 +32,8 @@ Where the nodes of the region agree, the same for all three:
 
 What the environment gives to nodes counts here too: CAUSEWAY_COORDINATOR, CAUSEWAY_REGION and so on.
 
-  --json                   status as JSON
-  --dry-run                failover and drain say what they would do, and do nothing
+  --json                   status, config get: as JSON
+  --dry-run                failover, drain and config say what they would do, and do nothing
   --node ID                failover: the id of the node, where --to is not the address it gives for itself
   --password WORD          of the nodes; or set it as CAUSEWAY_REQUIREPASS in the environment
 
@@ -41,6 +46,13 @@ and no write is lost.
 
   causeway cluster drain --node 10.0.1.1:6379 --coordinator http://10.0.1.9:2379 --region berlin
 
+To change a setting on all nodes, those to come included:
+
+  causeway cluster config set maxmemory=8gb maxmemory-policy=volatile-lru
+
+Only what CONFIG SET can change at run time is taken, and neither secrets nor what is a node's own (ports, folders,
+addresses, its zone): give these to each node. While a setting is here, CONFIG SET of it is refused.
+
 Exit code: 0 all is well, or done; 1 there are warnings, or it was not done; 2 the coordinator could not be read,
 or the words are wrong.
 `
@@ -49,6 +61,8 @@ const EXIT_WARNINGS = 1
 const EXIT_UNREADABLE = 2
 
 interface Action {
+  /** Words that are no options. */
+  readonly takesNames?: true
   readonly options: Readonly<Record<string, OptionKind>>
   /** @returns the exit code */
   run(words: Words, documents: RegionDocuments, host: CliHost): Promise<number>
@@ -58,6 +72,11 @@ const MOVE_OPTIONS = { password: 'one', 'dry-run': 'switch' } as const
 
 const ACTIONS: Readonly<Record<string, Action>> = {
   status: { options: { json: 'switch' }, run: status },
+  config: {
+    takesNames: true,
+    options: { json: 'switch', 'dry-run': 'switch' },
+    run: runConfig,
+  },
   failover: {
     options: { ...MOVE_OPTIONS, to: 'one', node: 'one' },
     async run(words, documents, host) {
@@ -90,14 +109,17 @@ export async function runCluster(argv: readonly string[], host: CliHost): Promis
     const action = actionOf(name)
     const words = new Words(rest, grammarOf(name, action))
     const [stray] = words.names
-    if (stray !== undefined) throw new UsageError(`unexpected word '${stray}': see 'causeway cluster --help'`)
+    if (stray !== undefined && action.takesNames !== true)
+      throw new UsageError(`unexpected word '${stray}': see 'causeway cluster --help'`)
     documents = new RegionDocuments(words, host)
     return await action.run(words, documents, host)
   } catch (error) {
-    const isKnown = [UsageError, UnreadableError, MoveError, AskError].some((kind) => error instanceof kind)
+    const isKnown = [UsageError, UnreadableError, NotDoneError, AskError].some(
+      (kind) => error instanceof kind,
+    )
     if (!isKnown) throw error
     host.complain(`causeway: ${(error as Error).message}\n`)
-    return error instanceof MoveError || error instanceof AskError ? EXIT_WARNINGS : EXIT_UNREADABLE
+    return error instanceof NotDoneError || error instanceof AskError ? EXIT_WARNINGS : EXIT_UNREADABLE
   } finally {
     documents?.close()
   }

@@ -10,7 +10,7 @@ export const HELP = `causeway: an active-active, geo-replicated database that sp
   causeway node --help        all settings, with examples
   causeway region --help      regions that join, leave and change their mode, while all run
   causeway log FILE|DIR       print a log in readable form
-  causeway cluster --help     the nodes of one region, and which of them is primary
+  causeway cluster --help     the nodes of one region: who is primary, and their settings
   causeway doctor --help      what is not alike between nodes and regions, and what is not well
   causeway --version          print the version
   causeway --help             print this page

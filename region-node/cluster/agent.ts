@@ -75,7 +75,10 @@ export interface AgentOptions {
   /** The same on all nodes of the region. */
   readonly profile: DetectionProfile
   /** Where and what this node is. */
-  readonly describe: () => Pick<NodeDocument, 'host' | 'port' | 'tlsPort' | 'syncUrl' | 'zone' | 'version'>
+  readonly describe: () => Pick<
+    NodeDocument,
+    'host' | 'port' | 'tlsPort' | 'syncUrl' | 'zone' | 'version' | 'configVersion' | 'configNotApplied'
+  >
   /**
    * One that is not in sync may be promoted when nobody else is there. The same on all nodes, and never with
    * synchronous replication. While it is allowed a primary without a lease goes on only if every member promises.

@@ -2,6 +2,7 @@
  * documents.ts: what the nodes of a region tell each other through the coordinator: keys and JSON documents.
  *
  *   /causeway/<database>/<region>/node/<nodeId>            under the lease of the node
+ *   /causeway/<database>/<region>/config                   for ever; settings of all nodes
  *   /causeway/<database>/<region>/partition/<p>/state      for ever; its term never goes down
  *   /causeway/<database>/<region>/partition/<p>/leader     under the lease of the primary
  *   /causeway/<database>/<region>/partition/<p>/handover   who was named; gone when somebody has claimed
@@ -32,6 +33,16 @@ export interface NodeDocument {
   readonly edition: number
   /** By all that it knows it may be promoted as it is. */
   readonly isWhole: boolean
+  /** Of the configuration that it has taken, and what of it it could not apply; absent: it takes none. */
+  readonly configVersion?: number | undefined
+  readonly configNotApplied?: readonly string[] | undefined
+}
+
+/** Settings that all nodes of the region have in common, as texts. */
+export interface ConfigDocument {
+  /** Counts the changes of this document. */
+  readonly version: number
+  readonly settings: Readonly<Record<string, string>>
 }
 
 /** Who serves a partition, and who may after it. */
@@ -71,6 +82,13 @@ const isFlag = (value: unknown): value is boolean => typeof value === 'boolean'
 const isCount = (value: unknown): value is number => Number.isSafeInteger(value) && Number(value) >= 0
 const isNames = (value: unknown): value is readonly string[] => Array.isArray(value) && value.every(isText)
 
+const isTexts = (value: unknown): value is Readonly<Record<string, string>> =>
+  typeof value === 'object' && value !== null && Object.values(value).every(isText)
+const orAbsent =
+  <Value>(is: (value: unknown) => value is Value) =>
+  (value: unknown): value is Value | undefined =>
+    value === undefined || is(value)
+
 const NODE: Shape<NodeDocument> = {
   nodeId: isText,
   host: isText,
@@ -85,7 +103,11 @@ const NODE: Shape<NodeDocument> = {
   term: isCount,
   edition: isCount,
   isWhole: isFlag,
+  configVersion: orAbsent(isCount),
+  configNotApplied: orAbsent(isNames),
 }
+
+const CONFIG: Shape<ConfigDocument> = { version: isCount, settings: isTexts }
 
 const STATE: Shape<StateDocument> = {
   term: isCount,
@@ -118,9 +140,12 @@ function decode<Document>(text: string, shape: Shape<Document>): Document | unde
 export const decodeNode = (text: string): NodeDocument | undefined => decode(text, NODE)
 export const decodeState = (text: string): StateDocument | undefined => decode(text, STATE)
 export const decodeLeader = (text: string): LeaderDocument | undefined => decode(text, LEADER)
+export const decodeConfig = (text: string): ConfigDocument | undefined => decode(text, CONFIG)
 export const decodeHandover = (text: string): HandoverDocument | undefined => decode(text, HANDOVER)
 
-export function encode(document: NodeDocument | StateDocument | LeaderDocument | HandoverDocument): string {
+export function encode(
+  document: NodeDocument | ConfigDocument | StateDocument | LeaderDocument | HandoverDocument,
+): string {
   return JSON.stringify(document)
 }
 
@@ -144,6 +169,10 @@ export class Keys {
   /** Both names are of letters, digits and `_.:-`. */
   constructor(database: string, region: string) {
     this.prefix = `/causeway/${database}/${region}/`
+  }
+
+  get config(): string {
+    return `${this.prefix}config`
   }
 
   node(nodeId: string): string {

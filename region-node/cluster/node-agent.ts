@@ -10,6 +10,9 @@ import type { Env } from '../env.ts'
 import { StartError } from '../start-error.ts'
 import { VERSION } from '../version.ts'
 import { Agent, type AgentStatus } from './agent.ts'
+import type { Configuration } from './configuration.ts'
+import { ConfigurationWatch } from './configuration-watch.ts'
+import { Keys } from './documents.ts'
 import { LastWill } from './last-will.ts'
 import type { Member } from './member.ts'
 import { PROFILES } from './profiles.ts'
@@ -22,6 +25,7 @@ export interface NodeAgentParts {
   readonly values: SettingValues
   readonly env: Env
   readonly member: Member
+  readonly configuration: Configuration
   /** The port on which clients reach this node, and the one for TLS; 0: none. */
   readonly ports: () => { readonly port: number; readonly tlsPort: number }
   /** For how long an fsync has been under way, milliseconds. */
@@ -36,6 +40,7 @@ export class NodeAgent {
   readonly #coordinator: Coordinator
   readonly #will: LastWill | undefined
   readonly #agent: Agent
+  readonly #configuration: ConfigurationWatch
 
   /** @throws StartError */
   constructor(parts: NodeAgentParts) {
@@ -59,7 +64,14 @@ export class NodeAgent {
         partition,
         partitions,
         profile,
-        describe: () => ({ host, ...parts.ports(), syncUrl, zone: values.zone, version: VERSION }),
+        describe: () => ({
+          host,
+          ...parts.ports(),
+          syncUrl,
+          zone: values.zone,
+          version: VERSION,
+          ...parts.configuration.report,
+        }),
         isUncleanAllowed: () => values['unclean-failover'],
         isHealthy: () => !parts.isDiskFull() && parts.syncingMs() < profile.ttlMs,
       },
@@ -69,11 +81,20 @@ export class NodeAgent {
         noted: parts.info,
       },
     )
+    this.#configuration = new ConfigurationWatch(this.#coordinator, env, new Keys(database, region), {
+      read: (document) => parts.configuration.take(document),
+      warned: parts.info,
+    })
   }
 
   #leaseChanged(lease: Lease | undefined): void {
-    if (lease === undefined) this.#will?.withdraw()
-    else this.#will?.name(lease)
+    if (lease !== undefined) {
+      this.#will?.name(lease)
+      return
+    }
+    this.#will?.withdraw()
+    // A coordinator that was restored from a backup knows nothing of the lease, and may say something else.
+    this.#configuration.read()
   }
 
   #topologyChanged(): void {
@@ -85,6 +106,7 @@ export class NodeAgent {
     this.#parts.info(
       `who is primary of region ${this.#parts.values.region} is agreed by ${this.#coordinator.description}`,
     )
+    this.#configuration.read()
     this.#agent.start()
   }
 
@@ -93,6 +115,7 @@ export class NodeAgent {
     return new Promise((resolve) => {
       this.#agent.stop(limitMs, () => {
         this.#will?.close()
+        this.#configuration.close()
         this.#coordinator.close()
         resolve()
       })

@@ -6,6 +6,7 @@ import { mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest'
+import { RespError } from '../../region-node/resp/parse-reply.ts'
 import { CAUSEWAY } from '../harness/project-root.ts'
 import { RegionProcess } from '../harness/region-process.ts'
 
@@ -58,6 +59,18 @@ async function reply(node: RegionProcess, ...words: string[]): Promise<string> {
   }
 }
 
+/** The error that a command is answered with. */
+async function refused(node: RegionProcess, ...words: string[]): Promise<string> {
+  const client = await node.connect()
+  try {
+    const error = await client.command(...words)
+    expect(error).toBeInstanceOf(RespError)
+    return (error as RespError).line
+  } finally {
+    await client.close()
+  }
+}
+
 beforeAll(async () => {
   for (const zone of ['a', 'b']) {
     const node = await RegionProcess.prepare({ name: 'A', id: 1 })
@@ -100,6 +113,39 @@ describe('causeway cluster', () => {
     expect([status.code, status.out]).toEqual([1, expect.stringContaining('partition 0 has a single node')])
     await primary.start()
     await isHealthy()
+  })
+})
+
+describe('causeway cluster config', () => {
+  const config = (...words: string[]) => causeway('cluster', 'config', ...words, ...place)
+
+  it('reaches all nodes at once, and those that start later', async () => {
+    const { code, out, errors } = await config('set', 'slowlog-max-len=77', 'timeout=600')
+    expect([code, out], errors).toEqual([0, expect.stringContaining('version 1 is written')])
+    for (const node of nodes)
+      await vi.waitFor(async () => {
+        expect(await reply(node, 'CONFIG', 'GET', 'slowlog-max-len')).toBe('slowlog-max-len,77')
+        expect(await reply(node, 'INFO', 'cluster')).toContain('cluster_config_version:1\r\n')
+      }, SOON)
+    const { replica } = await roles()
+    expect(await refused(replica, 'CONFIG', 'SET', 'timeout', '1')).toContain(
+      'causeway cluster config set timeout=VALUE',
+    )
+    await replica.stop()
+    await replica.start()
+    await vi.waitFor(async () => {
+      expect(await reply(replica, 'CONFIG', 'GET', 'timeout')).toBe('timeout,600')
+    }, SOON)
+    await isHealthy()
+  })
+
+  it('leaves a setting to the nodes again', async () => {
+    expect((await config('unset', 'slowlog-max-len')).code).toBe(0)
+    for (const node of nodes)
+      await vi.waitFor(async () => {
+        expect(await reply(node, 'CONFIG', 'GET', 'slowlog-max-len')).toBe('slowlog-max-len,128')
+      }, SOON)
+    expect((await config('get')).out).toBe('# version 2\ntimeout=600\n')
   })
 })
 

@@ -73,13 +73,14 @@ describe('causeway cluster status', () => {
           partition: 0,
           slots: [0, 16383],
           term: 1,
-          primary: { id: 'n1', address: '127.0.0.1:7101', zone: 'a', version: '0.1.0' },
+          primary: { id: 'n1', address: '127.0.0.1:7101', zone: 'a', version: '0.1.0', configVersion: 0 },
           replicas: [
             {
               id: 'n2',
               address: '127.0.0.1:7102',
               zone: 'b',
               version: '0.1.0',
+              configVersion: 0,
               isInSync: true,
               behindOps: 0,
             },
