@@ -23,7 +23,6 @@ import { reason } from '../sync/reason.ts'
 import type { SnapshotHost } from '../sync/snapshot-ports.ts'
 import type { AccessControl } from './acl/access-control.ts'
 import { AclFile } from './acl/acl-file.ts'
-import type { User } from './acl/user.ts'
 import { Adoption } from './adoption.ts'
 import { commandTable } from './commands/families.ts'
 import type { Services } from './commands/services.ts'
@@ -173,7 +172,7 @@ export class NodeCore implements CommandSink, TurnPort, SyncHost {
     )
     this.log = this.#makeLog(folder)
     this.access = accessControl(settings, env, ports.sha256, (user, isGone) =>
-      this.#userChanged(user, isGone),
+      this.engine.commands.userChanged(this.services.sessions, user, isGone),
     )
     this.aclFile = new AclFile(env.disk, latin1, () => values.aclfile, this.access)
     this.aclFile.loadAtStart()
@@ -262,27 +261,14 @@ export class NodeCore implements CommandSink, TurnPort, SyncHost {
     this.engine.commands.admission.begin('loading')
   }
 
-  /** Clients go with their user, and subscribers with the right to their channels. */
-  #userChanged(user: User, isGone: boolean): void {
-    for (const session of this.services.sessions) {
-      if (session.user !== user) continue
-      if (!isGone && this.engine.commands.audience.mayStay(session, user)) continue
-      session.closing = true
-      session.resume()
-    }
-  }
-
   #makeKeeper(): HorizonKeeper {
     const { env, log } = this.#ports
     const { values } = this.settings
-    const durable = (): VersionVector => this.durable
     const parts = {
       engine: this.engine,
       mesh: this.mesh,
       regionId: this.identity.regionId,
-      get durable() {
-        return durable()
-      },
+      durable: () => this.durable,
       notPrimary: () => this.replication.refusal,
       nowMs: () => env.monoMs(),
       darkMaxMs: () => values['peer-dark-max-ms'],

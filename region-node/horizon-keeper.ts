@@ -50,7 +50,7 @@ export interface KeeperParts {
   readonly mesh: Mesh
   readonly regionId: number
   /** What this node has fsynced. */
-  readonly durable: VersionVector
+  readonly durable: () => VersionVector
   /** Monotonic clock, milliseconds. */
   readonly nowMs: () => number
   readonly darkMaxMs: () => number
@@ -188,7 +188,7 @@ export class HorizonKeeper {
     if (own !== undefined) this.#watchKnowing(own)
     if (engine.membership.statusOf(regionId) !== 'member' || mesh.isDisowned) {
       engine.refuseWrites(errors.regionEnded)
-    } else if (this.#lacking && !this.#isSettled(this.#parts.durable)) {
+    } else if (this.#lacking && !this.#isSettled(this.#parts.durable())) {
       engine.refuseWrites(errors.regionLacking)
       // What a crash can still take away does not count.
       if (this.#isSettled(engine.applied)) this.#parts.hurryDurable()
@@ -359,7 +359,8 @@ export class HorizonKeeper {
   }
 
   #seal(): HorizonEffect[] {
-    const { engine, regionId, durable, nowMs } = this.#parts
+    const { engine, regionId, nowMs } = this.#parts
+    const durable = this.#parts.durable()
     const seals: HorizonEffect[] = []
     for (const [origin, { by }] of engine.membership.fences) {
       const sinceMs = this.#fencedMs.get(origin) ?? nowMs()
@@ -380,7 +381,8 @@ export class HorizonKeeper {
    * set beforehand could not be reached any more.
    */
   #answerOfAll(origin: Origin): number | undefined {
-    const { mesh, durable } = this.#parts
+    const { mesh } = this.#parts
+    const durable = this.#parts.durable()
     const own = durable.get(origin)
     for (const { regionId } of mesh.cutMembers()) {
       const answer = regionId === undefined ? undefined : mesh.cut.standing(regionId)?.fences.get(origin)

@@ -491,6 +491,16 @@ export class Dispatcher implements TransactionControl {
   }
 
   /** The turn of the event loop is over, or the rest of it is not about commands. */
+  /** Clients go with their user, and subscribers with the right to their channels. */
+  userChanged(sessions: Iterable<Session>, user: User, isGone: boolean): void {
+    for (const session of sessions) {
+      if (session.user !== user) continue
+      if (!isGone && this.audience.mayStay(session, user)) continue
+      session.closing = true
+      session.resume()
+    }
+  }
+
   endTurn(): void {
     this.observer?.turnEnded()
     if (this.audience.isOn) this.audience.tracking.turnEnded()

@@ -78,7 +78,7 @@ export class HorizonNode extends MemoryHost {
       engine: this.engine,
       mesh: this.mesh,
       regionId,
-      durable: this.durable,
+      durable: () => this.durable,
       nowMs: () => clock.monoMs(),
       darkMaxMs: () => this.darkMaxMs,
       logIsTooLong: () => this.logIsTooLong,
