@@ -1,5 +1,5 @@
 /**
- * project-root.ts: where the project lies, for tests that run its programs.
+ * project-root.ts: where the project lies, for whoever runs its programs.
  *
  * The same module runs from its source (Vitest) and from dist/, so the way up is searched, not counted.
  */

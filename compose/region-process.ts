@@ -11,17 +11,14 @@
 import { type ChildProcess, spawn } from 'node:child_process'
 import { closeSync, openSync, readFileSync } from 'node:fs'
 import { setTimeout as delay } from 'node:timers/promises'
-import { fileURLToPath } from 'node:url'
 import type { RegionPlan } from './plan.ts'
+import { CAUSEWAY } from './project-root.ts'
 
 /** Longest time to get ready, recovery included. */
 const START_MS_MAX = 30_000
 /** Longest time to end in order; then the process is killed. */
 const STOP_MS_MAX = 10_000
 const POLL_MS = 20
-
-/** Seen from dist/, where this runs. */
-const program = fileURLToPath(new URL('../../bin/causeway.mjs', import.meta.url))
 
 /**
  * The tables of a node are arrays that grow now and then. glibc keeps freed ones for later in a heap that
@@ -74,7 +71,7 @@ export class RegionProcess {
     const { plan } = this
     if (this.#stopped) throw new Error(`region ${plan.name} was stopped`)
     const log = openSync(plan.logFile, 'a')
-    const words = [...this.#nodeFlags, program, 'node', ...plan.words]
+    const words = [...this.#nodeFlags, CAUSEWAY, 'node', ...plan.words]
     const child = spawn(process.execPath, words, {
       detached: true,
       stdio: ['ignore', 'ignore', log],

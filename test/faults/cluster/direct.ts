@@ -7,6 +7,8 @@ import type { ClusterNode } from '../../../compose/cluster/cluster-node.ts'
 import { connect } from '../../../compose/region.ts'
 
 const PAUSE_MS = 5
+/** A node that has not answered by then is frozen. */
+const SILENT_MS = 300
 
 export function connectTo({ plan }: ClusterNode): Promise<Redis> {
   return connect(plan.port, { host: plan.bind })
@@ -43,6 +45,11 @@ export class DirectWriter {
     }
     client.disconnect()
   }
+}
+
+/** Waits until a node that was frozen has come to a stop: the signal takes its time. */
+export async function fallsSilent(client: Redis): Promise<void> {
+  while ((await Promise.race([client.ping(), delay(SILENT_MS)])) !== undefined);
 }
 
 /** Sends writes at once, without waiting. @returns how many of them were answered OK, when all are settled */

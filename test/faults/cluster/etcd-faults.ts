@@ -94,6 +94,7 @@ async function quorumLost(trial: Trial): Promise<void> {
   await delay(QUORUM_LOST_MS)
   await trial.window(writer, atMs, marginMs)
   for (const at of [0, 1]) cluster.etcd.revive(at)
+  await cluster.etcd.serves()
   await cluster.settle()
   await trial.window(writer, atMs, LOSS_MS_MAX)
   trial.expect((await primary.role()) === 'primary', 'it is primary no more')

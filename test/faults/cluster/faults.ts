@@ -6,13 +6,16 @@
  *   npm run faults:cluster -- --only 1,5,13           these faults only, and nothing else
  *   npm run faults:cluster -- --times 20              windows measured twenty times each; 0: not at all
  *   npm run faults:cluster -- --failovers 200 --seed 7    so many random failovers; 0: none
- *   npm run faults:cluster -- --results test/faults/CLUSTER.md
+ *   npm run faults:cluster -- --results FILE          where to write what is found
  *
- * Prints tables, writes them to the file named by --results, and exits with 1 when something did not hold.
+ * Prints tables, writes them to test/faults/CLUSTER.md (or with --only nowhere, unless a file is named), and exits
+ * with 1 when something did not hold.
  */
 import { writeFileSync } from 'node:fs'
+import { join } from 'node:path'
 import { parseArgs } from 'node:util'
 import { etcdIsInstalled } from '../../../compose/cluster/etcd-members.ts'
+import { PROJECT_ROOT } from '../../harness/project-root.ts'
 import { ETCD_FAULTS } from './etcd-faults.ts'
 import { failOverAgain } from './failovers.ts'
 import { NETWORK_FAULTS } from './network-faults.ts'
@@ -26,6 +29,7 @@ import { ENDINGS, measureWindow } from './windows.ts'
 const FAULTS = [...PROCESS_FAULTS, ...NETWORK_FAULTS, ...ETCD_FAULTS, ...STREAM_FAULTS].sort(
   (a, b) => Number.parseInt(a.number, 10) - Number.parseInt(b.number, 10),
 )
+const RESULTS = 'test/faults/CLUSTER.md'
 const ACKS = ['sync', 'async'] as const
 
 const { values } = parseArgs({
@@ -71,7 +75,8 @@ async function run(): Promise<void> {
       )
   const text = results.text()
   console.log(text)
-  if (values.results !== undefined) writeFileSync(values.results, text)
+  const file = values.results ?? (only === undefined ? join(PROJECT_ROOT, RESULTS) : undefined)
+  if (file !== undefined) writeFileSync(file, text)
   process.exitCode = results.failures > 0 ? 1 : 0
 }
 

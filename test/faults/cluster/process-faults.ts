@@ -3,7 +3,7 @@
  */
 import { setTimeout as delay } from 'node:timers/promises'
 import { PROFILES } from '../../../region-node/cluster/profiles.ts'
-import { connectTo, queue } from './direct.ts'
+import { connectTo, fallsSilent, queue } from './direct.ts'
 import type { AckMode, Fault, Trial } from './trial.ts'
 
 /** What is promised of clients' errors, milliseconds. */
@@ -79,6 +79,7 @@ export function frozen(forMs: number, ack: AckMode): Fault {
       const client = await connectTo(primary)
       const atMs = performance.now()
       primary.process.freeze()
+      await fallsSilent(client)
       const answered = queue(client, QUEUED)
       const next = await trial.successorOf(primary)
       await trial.window(writer, atMs, LOSS_MS_MAX)

@@ -69,10 +69,12 @@ export class Results {
         `${Math.round(totalmem() / 2 ** 30)} GiB of memory, Linux, Node ${process.version}; ${minutes} minutes. ` +
         `Load average of a minute: ${this.#loadBefore.toFixed(1)} before, ${loadavg()[0]!.toFixed(1)} at the end.`,
       '',
-      `Written by \`npm run faults:cluster\`. Regions ${shape}, each node in a zone of its own, an etcd of three`,
-      'members, relays and clients share the machine. failover-profile is high, appendfsync everysec.',
-      `The client is ${CLIENT_SENTENCE}. A window is its longest time without an acknowledgement; errors`,
-      'are commands that it gave up. Found is counted on all nodes of both regions, when everything runs again.',
+      `Written by \`npm run faults:cluster\`. Regions ${shape}, each node in a zone of its own; with an etcd of`,
+      'three members, the relays between them and the clients they share the machine: with a load average far',
+      'above the number of cores, read a window as an upper bound. failover-profile is high, appendfsync everysec.',
+      `The client is ${CLIENT_SENTENCE}.`,
+      'A window is its longest time without an acknowledgement; errors are commands that it gave up. Found is',
+      'counted on all nodes of both regions, when everything runs again.',
       ...section('Faults', FAULT_HEADINGS, this.#faults),
       ...(this.#faults.length > 0 ? ['', RESHARDING] : []),
       ...section('Windows', WINDOW_HEADINGS, this.#windows),
@@ -91,7 +93,8 @@ const FAULT_HEADINGS = [
 const WINDOW_HEADINGS = ['what', 'replica-ack', 'times', 'median', 'worst', 'promised', 'errors', 'verdict']
 const FAILOVER_HEADINGS = ['replica-ack', 'failovers', 'of them', 'acknowledged', 'lost', 'verdict']
 const RESHARDING =
-  'Number 22, other numbers of partitions under load, is not tried: a region has one partition yet.'
+  'Number 22, another number of partitions under load, is not tried: it is chosen at the beginning. All regions\n' +
+  'here have one partition.'
 
 function section(title: string, headings: readonly string[], rows: readonly string[]): string[] {
   if (rows.length === 0) return []

@@ -81,7 +81,9 @@ export class Trial {
     const answeredMs = await writer.acknowledgesAfter(performance.now())
     const gapMs = writer.longestGapMs(fromMs, answeredMs)
     this.#windowMs = Math.max(this.#windowMs ?? 0, gapMs)
-    this.#errors += writer.errorsSince(fromMs).length
+    const errors = writer.errorsSince(fromMs)
+    this.#errors += errors.length
+    for (const sentence of new Set(errors)) this.remark(`a client was told: ${sentence}`)
     this.expect(
       gapMs <= limitMs * this.#patience,
       `no answer for ${Math.round(gapMs)} ms, promised are ${limitMs} ms`,
