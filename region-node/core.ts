@@ -129,8 +129,6 @@ export class NodeCore implements CommandSink, TurnPort, SyncHost {
   /** What this node is in its region. */
   readonly replication: Replication
   #waiting = new Set<Waiting>()
-  /** Counts how often replies were held back for good. */
-  #silences = 0
   #turnScheduled = false
   /** Ops handed to the log by all turns that are over. */
   #committedOps = 0
@@ -581,17 +579,16 @@ export class NodeCore implements CommandSink, TurnPort, SyncHost {
     this.#waiting = new Set()
     this.#committedOps = this.#loggedOps
     for (const connection of waiting) connection.seal()
-    const silences = this.#silences
+    const logged = this.replication.turnEnded(waiting)
     this.log.commit(() => {
       if (this.#failed) return
-      if (silences === this.#silences) this.replication.gate.pass(waiting)
-      else dropAll(waiting)
+      logged()
       this.mesh.logAdvanced()
     })
   }
 
+  /** Replies to what has run in this turn must not leave. */
   #silence(): void {
-    this.#silences++
     const waiting = this.#waiting
     this.#waiting = new Set()
     dropAll(waiting)

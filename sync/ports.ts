@@ -102,6 +102,8 @@ export interface Publication {
 export interface ReplicationHost {
   /** What is fsynced here. */
   readonly durable: VersionVector
+  /** What may be said to be applied here: as replica only what the log has. */
+  readonly logged: VersionVector
   /** As primary: a replica came, acknowledged, or went. */
   replicasChanged(): void
   /**

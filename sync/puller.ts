@@ -188,10 +188,10 @@ export class Puller implements Source, SnapshotGiver {
   acknowledge(): void {
     if (!this.streaming) return
     const { host, env } = this.#parts
-    const { applied, durable } = host
+    const { durable } = host
     this.#connection?.send({
       type: 'ack',
-      applied: applied.toWire(),
+      applied: host.replication.logged.toWire(),
       durable: durable.toWire(),
       clockMs: host.expiryClockMs(),
       wallMs: env.wallMs(),

@@ -29,7 +29,7 @@ import type { HorizonKeeper } from '../horizon-keeper.ts'
 import type { LateTail } from '../late-tail.ts'
 import type { OpLog } from '../persistence/op-log.ts'
 import type { RunTerms } from '../persistence/run-terms.ts'
-import { dropAll } from '../server/connection.ts'
+import { dropAll, type Waiting } from '../server/connection.ts'
 import { HandOver } from './hand-over.ts'
 import { ReplicaWaits } from './replica-waits.ts'
 import { type AckMode, ReplyGate } from './reply-gate.ts'
@@ -56,7 +56,7 @@ export interface ReplicationParts {
   readonly isDurableAck: () => boolean
   /** The open turn is to be ended, as soon as what runs now is over. */
   readonly turnBegan: () => void
-  /** Replies to what has run until now must not leave any more. */
+  /** Replies to what has run in this turn must not leave any more. */
   readonly silence: () => void
   readonly info: (sentence: string) => void
   /** The node follows another one now, or none: what `replica-of` is to say. */
@@ -74,6 +74,10 @@ export class Replication implements Member, ReplicationHost {
   #duty: Duty
   #isSettled = false
   #caughtUp = false
+  /** As replica: what the log has of what is applied. */
+  #logged: VersionVector | undefined
+  /** Counts how often replies were kept from leaving. */
+  #silences = 0
   #heardMs = Number.NEGATIVE_INFINITY
   /** Where clients reach the primary, once it has said so. */
   #clientAddress: string | undefined
@@ -228,6 +232,7 @@ export class Replication implements Member, ReplicationHost {
     if (this.mayAnswer?.() === false) {
       this.gate.close()
       // Turns that are on their way to the log would pass the gate as those of a replica.
+      this.#silences++
       this.#parts.silence()
     }
     for (const session of this.#parts.sessions()) session.blocked?.unblock?.(errors.unblockedByRole)
@@ -360,6 +365,25 @@ export class Replication implements Member, ReplicationHost {
 
   get durable(): VersionVector {
     return this.#parts.log.durable
+  }
+
+  get logged(): VersionVector {
+    return this.role === 'replica' ? (this.#logged ?? this.durable) : this.#parts.engine.applied
+  }
+
+  /**
+   * A turn is on its way to the log.
+   * @param waiting  whom it answers
+   * @returns what to call once it is there: its replies leave then, or when replicas have it, if they still may
+   */
+  turnEnded(waiting: Iterable<Waiting>): () => void {
+    const silences = this.#silences
+    const applied = this.role === 'replica' ? this.#parts.engine.applied.copy() : undefined
+    return () => {
+      this.#logged = applied
+      if (silences === this.#silences) this.gate.pass(waiting)
+      else dropAll(waiting)
+    }
   }
 
   replicasChanged(): void {

@@ -81,10 +81,13 @@ class MemoryLog implements LogStream {
 }
 
 /** A host that has no replicas and is none. */
-function withoutReplicas(host: { readonly durable: VersionVector }): ReplicationHost {
+function withoutReplicas(host: Pick<SyncHost, 'applied' | 'durable'>): ReplicationHost {
   return {
     get durable() {
       return host.durable
+    },
+    get logged() {
+      return host.applied
     },
     replicasChanged: () => {},
     followed: () => {},
