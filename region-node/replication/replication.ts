@@ -18,12 +18,13 @@ import type { VersionVector } from '../../crdt/version-vector.ts'
 import type { Mesh } from '../../sync/mesh.ts'
 import type { Identity, ReplicationHost, Role } from '../../sync/ports.ts'
 import type { PullState } from '../../sync/puller.ts'
+import { reason } from '../../sync/reason.ts'
 import type { Replica } from '../../sync/replicas.ts'
 import type { Duty, Member, ReplicaState } from '../cluster/member.ts'
 import type { PrimaryLink, ReplicationState } from '../commands/services.ts'
 import type { Session } from '../commands/session.ts'
 import type { Engine } from '../engine/engine.ts'
-import type { Env } from '../env.ts'
+import { DiskError, type Env } from '../env.ts'
 import { CommandError, errors } from '../errors.ts'
 import type { HorizonKeeper } from '../horizon-keeper.ts'
 import type { LateTail } from '../late-tail.ts'
@@ -399,8 +400,20 @@ export class Replication implements Member, ReplicationHost {
     if (duty.kind !== 'replica') return
     if (port > 0)
       this.#clientAddress = `${host === '' ? hostOf(this.primaryAddress) : bracketed(host)}:${port}`
-    this.#term.raise(term)
+    if (!this.#note(term)) return
     this.#duty = { ...duty, term: this.term, primary: { ...duty.primary, nodeId } }
+  }
+
+  /** @returns false when the disk does not take it: nothing is done under that term, and the link is tried again */
+  #note(term: number): boolean {
+    try {
+      this.#term.raise(term)
+      return true
+    } catch (error) {
+      if (!(error instanceof DiskError)) throw error
+      this.#parts.mesh().following?.puller.giveUp(reason('disk-full', error.message))
+      return false
+    }
   }
 
   rescued(messages: readonly Uint8Array[]): void {
