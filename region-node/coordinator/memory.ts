@@ -2,12 +2,13 @@
  * memory.ts: a coordinator in memory, for tests and the simulator: one store, and a connection for each node.
  *
  * Time, and with it every order of events, comes from the clock that is given; there is no chance in it.
- * A connection can be cut: what is on its way then, either way, does not arrive, so a commit may have happened
- * and its answer be lost. The store can be halted, as etcd is without a quorum: nothing is answered and no lease
- * ends, and when it goes on every lease begins anew, which is what a new leader of etcd does.
+ * A connection can be cut: what is on its way then does not arrive, so a commit may have happened and its answer be
+ * lost. It can be cut one way only, so that calls still arrive and nothing is heard of them. The store can be halted, as etcd is without a quorum: nothing is answered and no lease
+ * ends, and when it goes on every lease begins anew, which is what a new leader of etcd does. It can be put back
+ * as it was when a backup was made: revisions, documents and leases are old ones then, as with etcd.
  */
 import type { Env, Timer } from '../env.ts'
-import { type Committed, DocumentStore } from './document-store.ts'
+import { type Committed, DocumentStore, type StoreImage } from './document-store.ts'
 import type { Change, Condition, Coordinator, Lease, Reading, Revision, Told, WatchEvents } from './port.ts'
 
 export type MemoryClock = Pick<Env, 'monoMs' | 'after'>
@@ -23,7 +24,7 @@ export interface ConnectionSettings {
 /** What all nodes share. */
 export class MemoryStore {
   readonly clock: MemoryClock
-  readonly #documents = new DocumentStore()
+  #documents = new DocumentStore()
   readonly #connections = new Set<MemoryCoordinator>()
   #grants = 0
   #isHalted = false
@@ -59,6 +60,17 @@ export class MemoryStore {
     this.#settle()
   }
 
+  backup(): StoreImage {
+    return structuredClone(this.#documents.image)
+  }
+
+  /** Puts a backup in the place of what is stored. All leases of then begin anew, and every watch is lost. */
+  restore(backup: StoreImage): void {
+    this.#documents = new DocumentStore(structuredClone(backup))
+    for (const connection of this.#connections) connection.loseWatches('the store was restored from a backup')
+    this.goOn()
+  }
+
   /** For connections: asks or changes what is stored now. The store must not be halted. */
   perform<Result>(task: (documents: DocumentStore, nowMs: number) => Result): Result {
     const nowMs = this.clock.monoMs()
@@ -89,7 +101,7 @@ export class MemoryCoordinator implements Coordinator {
   readonly clock: MemoryClock
   readonly #store: MemoryStore
   readonly #watches = new Set<MemoryWatch>()
-  #isCut = false
+  #cut: 'not' | 'answers' | 'both' = 'not'
   #isClosed = false
 
   constructor(store: MemoryStore, settings: ConnectionSettings) {
@@ -98,16 +110,15 @@ export class MemoryCoordinator implements Coordinator {
     this.clock = store.clock
   }
 
-  /** Nothing arrives any more, in either direction. */
-  cut(): void {
-    if (this.#isCut) return
-    this.#isCut = true
-    for (const watch of this.#watches) watch.cut()
+  /** Nothing arrives here any more, and nothing at the store, unless only `answers` are cut off. */
+  cut(what: 'answers' | 'both' = 'both'): void {
+    if (this.#cut === 'not') for (const watch of this.#watches) watch.cut()
+    this.#cut = what
   }
 
   /** After `cut`. A watch that was not lost yet is told what it missed. */
   heal(): void {
-    this.#isCut = false
+    this.#cut = 'not'
     if (!this.#isClosed && !this.#store.isHalted) this.#store.perform(() => {})
   }
 
@@ -139,7 +150,7 @@ export class MemoryCoordinator implements Coordinator {
     }
     if (this.#isClosed) return { cancel: end }
     this.#watches.add(watch)
-    if (this.#isCut) watch.cut()
+    if (this.#cut !== 'not') watch.cut()
     else if (!this.#store.isHalted) this.#store.perform((documents) => watch.send(documents))
     return { cancel: end }
   }
@@ -153,8 +164,13 @@ export class MemoryCoordinator implements Coordinator {
 
   /** For the store. */
   storeChanged(documents: DocumentStore): void {
-    if (this.#isCut) return
+    if (this.#cut !== 'not') return
     for (const watch of this.#watches) watch.send(documents)
+  }
+
+  /** For the store. */
+  loseWatches(sentence: string): void {
+    for (const watch of [...this.#watches]) watch.lose(sentence)
   }
 
   /** For watches. */
@@ -177,10 +193,10 @@ export class MemoryCoordinator implements Coordinator {
       answer(() => told({ ok: false, failure: { code: 'timeout', sentence } }))
     })
     this.clock.after(delayMs, () => {
-      if (this.#isCut || this.#store.isHalted) return
+      if (this.#cut === 'both' || this.#store.isHalted) return
       const result = task()
       this.clock.after(delayMs, () => {
-        if (!this.#isCut) answer(() => told({ ok: true, result }))
+        if (this.#cut === 'not') answer(() => told({ ok: true, result }))
       })
     })
   }
@@ -231,6 +247,11 @@ class MemoryWatch {
   end(): void {
     this.#isEnded = true
     this.#loss?.cancel()
+  }
+
+  /** Told after the time that it takes from the store to here. */
+  lose(sentence: string): void {
+    this.#dispatch(() => this.#lose(sentence))
   }
 
   #dispatch(arrive: () => void): void {

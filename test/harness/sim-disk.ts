@@ -42,6 +42,13 @@ export class SimDisk {
   readonly #faults: DiskFaults
   /** Every write fails with ENOSPC, half done. */
   isFull = false
+  /** Added to each sync and each write through the pool. */
+  extraMs = 0
+  /** No sync and no write through the pool is ever done, from `stick` to `loosen`. */
+  isStuck = false
+  #stuck: (() => void)[] = []
+  /** How the end of a call reaches the process that made it. */
+  deliver: (task: () => void) => void = (task) => task()
   /** Counts the times its files were put back from a copy. */
   #folderId = 1
   #lockedBy = 0
@@ -63,6 +70,7 @@ export class SimDisk {
     this.#generation++
     this.#lockedBy = 0
     this.#callsUnderWay = 0
+    this.#stuck = []
     for (const [content, bytes] of this.#underWay)
       append(content, bytes.subarray(0, this.#prng.between(0, bytes.length)))
     this.#underWay.clear()
@@ -204,11 +212,27 @@ export class SimDisk {
     this.#callsUnderWay++
     const { syncMsMin, syncMsMax, slowSyncChance, slowSyncMs } = this.#faults
     const usualMs = syncMsMin + this.#prng.random() * (syncMsMax - syncMsMin)
-    this.#clock.after(this.#prng.chance(slowSyncChance) ? slowSyncMs : usualMs, () => {
-      if (generation !== this.#generation) return
-      this.#callsUnderWay--
-      task()
+    const delayMs = this.#prng.chance(slowSyncChance) ? slowSyncMs : usualMs
+    this.#clock.after(delayMs + this.extraMs, () => {
+      const end = (): void => {
+        if (generation !== this.#generation) return
+        this.#callsUnderWay--
+        this.deliver(task)
+      }
+      if (this.isStuck && generation === this.#generation) this.#stuck.push(end)
+      else end()
     })
+  }
+
+  stick(): void {
+    this.isStuck = true
+  }
+
+  loosen(): void {
+    this.isStuck = false
+    const stuck = this.#stuck
+    this.#stuck = []
+    for (const end of stuck) end()
   }
 
   syncFails(): boolean {

@@ -2,7 +2,7 @@
  * sim-network.ts: the network of a simulated process: links that fall silent when it dies.
  *
  * Delays, cuts and stalls are `MemoryNetwork`'s; what is added is that no event reaches a process that is
- * gone, and that what waits in its links can be measured.
+ * gone, that one that is frozen hears of everything later, and that what waits in its links can be measured.
  */
 import type { Link, LinkEvents, Transport } from '../../sync/ports.ts'
 import type { MemoryNetwork } from './memory-transport.ts'
@@ -29,9 +29,7 @@ export class SimTransport implements Transport {
     this.#transport.dial(
       url,
       (link) => this.#watch(link, opened),
-      (reason) => {
-        if (this.#process.alive) failed(reason)
-      },
+      (reason) => this.#process.enter(() => failed(reason)),
     )
   }
 
@@ -49,16 +47,18 @@ export class SimTransport implements Transport {
       return { message: () => {}, drained: () => {}, closed: () => {} }
     }
     this.#links.add(link)
-    const events = start(link)
-    const whileAlive = (task: () => void) => {
-      if (this.#process.alive) task()
-    }
+    // A frozen process takes the link up later: its system has accepted it.
+    let events: LinkEvents | undefined
+    this.#process.enter(() => {
+      events = start(link)
+    })
+    const enter = (task: (events: LinkEvents) => void) => this.#process.enter(() => task(events!))
     return {
-      message: (bytes) => whileAlive(() => events.message(bytes)),
-      drained: () => whileAlive(() => events.drained()),
+      message: (bytes) => enter((to) => to.message(bytes)),
+      drained: () => enter((to) => to.drained()),
       closed: (reason) => {
         this.#links.delete(link)
-        whileAlive(() => events.closed(reason))
+        enter((to) => to.closed(reason))
       },
     }
   }

@@ -134,6 +134,7 @@ export class SimNode {
   async start(): Promise<void> {
     const { clock, network, disk, wall, prng } = this.machine
     const env = new SimEnv(clock, wall, prng.fork('process'), disk.mount())
+    disk.deliver = (task) => env.enter(task)
     const transport = new SimTransport(network, this.name, env)
     const core = new NodeCore(settingsOf(this.#settings), {
       env,
@@ -200,6 +201,16 @@ export class SimNode {
     this.#isStopping = false
     this.machine.network.crash(this.name)
     this.#observer.ended(this, how, running.core)
+  }
+
+  /** The process does not run, as after SIGSTOP; its machine goes on. */
+  freeze(): void {
+    this.#running?.env.freeze()
+  }
+
+  /** After `freeze`. */
+  thaw(first: 'timers' | 'input'): void {
+    this.#running?.env.thaw(first)
   }
 
   /** An orderly end. Time has to pass for it; `passTime` lets it. */

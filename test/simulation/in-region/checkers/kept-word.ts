@@ -1,0 +1,66 @@
+/**
+ * kept-word.ts: a node that was restarted holds what it said it holds.
+ *
+ * What a replica said to its primary it has applied is in its files: it survives its process. What it said is durable
+ * survives its machine.
+ */
+import { Finding, firstLacking } from '../../checker.ts'
+import { join } from '../copies.ts'
+import type { Judge, Loss, Vector, World } from '../judge.ts'
+import type { Machine } from '../machine.ts'
+
+export class KeptWord implements Judge {
+  readonly #world: World
+  /** What it has to have when it is back. */
+  readonly #owed = new Map<Machine, Map<string, number>>()
+  readonly #durable = new Map<Machine, Map<string, number>>()
+  readonly #startedMs = new Map<Machine, number>()
+
+  constructor(world: World) {
+    this.#world = world
+  }
+
+  ended(machine: Machine, loss: Loss): void {
+    if (loss === 'files') {
+      this.#owed.delete(machine)
+      this.#durable.delete(machine)
+      return
+    }
+    const durable = this.#durable.get(machine) ?? new Map<string, number>()
+    const applied = new Map<string, number>()
+    for (const { machines } of this.#world.regions) {
+      for (const { core } of machines) {
+        for (const replica of core?.mesh.replicas.all ?? []) {
+          if (replica.nodeId !== machine.nodeId) continue
+          // What it said before its last start is settled.
+          if (replica.heardMs <= (this.#startedMs.get(machine) ?? 0)) continue
+          join(durable, new Map(replica.durable?.toWire()))
+          join(applied, new Map(replica.applied?.toWire()))
+        }
+      }
+    }
+    this.#durable.set(machine, durable)
+    const owed = new Map(durable)
+    if (loss === 'nothing') join(owed, applied)
+    this.#owed.set(machine, owed)
+  }
+
+  recovered(machine: Machine): void {
+    this.#startedMs.set(machine, this.#world.clock.nowMs)
+    const owed = this.#owed.get(machine)
+    if (owed === undefined) return
+    this.#owed.delete(machine)
+    const lacking = firstLacking(machine.node.vector, counted(machine, owed))
+    if (lacking !== undefined)
+      throw new Finding('kept word', `${machine.name} had said it holds ${lacking} after its restart`)
+  }
+}
+
+/** What lies behind the end of an origin counts no more. */
+export function counted({ core }: Machine, vector: Vector): Vector {
+  const { membership, origins } = core!
+  const within = new Map<string, number>()
+  for (const [id, seq] of vector)
+    within.set(id, Math.min(seq, membership.sealOf(origins.intern(id))?.end ?? seq))
+  return within
+}

@@ -1,0 +1,82 @@
+/**
+ * copies.ts: which machine holds which ops, and which op nobody holds any more.
+ *
+ * A write is lost by nobody's fault when the last machine that held it loses it: by a power failure before its fsync,
+ * or with its disk. A copy that only replicas of other regions have does not count: they hand up nothing but what is
+ * their own region's. Whether that may happen with so many copies is for the judges to say.
+ */
+import type { NodeCore } from '../../../region-node/core.ts'
+import type { Command } from './commands.ts'
+import type { Vector } from './judge.ts'
+import type { Machine } from './machine.ts'
+
+interface Holding {
+  /** All that it can be counted on to hold, as long as it loses nothing. */
+  has: Map<string, number>
+  /** Of it, what a power failure does not take. */
+  durable: Map<string, number>
+  /** All that it ever held. */
+  readonly had: Map<string, number>
+}
+
+export class Copies {
+  readonly #holdings = new Map<Machine, Holding>()
+
+  #of(machine: Machine): Holding {
+    let holding = this.#holdings.get(machine)
+    if (holding === undefined) {
+      holding = { has: new Map(), durable: new Map(), had: new Map() }
+      this.#holdings.set(machine, holding)
+    }
+    return holding
+  }
+
+  /** The machine has applied all that its vector says. */
+  applied(machine: Machine): void {
+    const { has, had } = this.#of(machine)
+    join(has, machine.node.vector)
+    join(had, machine.node.vector)
+  }
+
+  /** The process has ended, and its files are as they were written. */
+  ended(machine: Machine, core: NodeCore): void {
+    const holding = this.#of(machine)
+    this.applied(machine)
+    join(holding.has, new Map(core.applied.toWire()))
+    join(holding.had, new Map(core.applied.toWire()))
+    join(holding.durable, new Map(core.log.durable.toWire()))
+  }
+
+  /**
+   * The machine has lost everything but this.
+   * @param commands  those of which this was a copy are marked
+   */
+  lost(machine: Machine, rest: 'durable' | 'nothing', commands: Iterable<Command>): void {
+    const holding = this.#of(machine)
+    const before = holding.has
+    if (rest === 'nothing') holding.durable = new Map()
+    holding.has = new Map(holding.durable)
+    for (const command of commands) {
+      const { dot } = command
+      if (dot === undefined || !holds(before, dot) || holds(holding.has, dot)) continue
+      if (command.region === machine.region) command.isShaken = true
+      const isHeld = [...this.#holdings].some(
+        ([{ region, isPrimary }, { has }]) => holds(has, dot) && (region === command.region || isPrimary),
+      )
+      if (!isHeld) command.isLost = true
+    }
+  }
+
+  /** The machine has held that op, whatever it lost since. */
+  hasHeld(machine: Machine, dot: { readonly origin: string; readonly seq: number }): boolean {
+    return holds(this.#of(machine).had, dot)
+  }
+}
+
+function holds(vector: Vector, { origin, seq }: { readonly origin: string; readonly seq: number }): boolean {
+  return (vector.get(origin) ?? 0) >= seq
+}
+
+export function join(into: Map<string, number>, from: Vector): void {
+  for (const [origin, seq] of from) if (seq > (into.get(origin) ?? 0)) into.set(origin, seq)
+}

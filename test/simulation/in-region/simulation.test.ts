@@ -1,0 +1,42 @@
+/**
+ * simulation.test.ts: some random seeds on every run of the tests; IN_REGION_SEEDS asks for more.
+ */
+import { describe, expect, it } from 'vitest'
+import { drawOptions, FAULT_KINDS } from './options.ts'
+import { simulateInRegion } from './simulation.ts'
+
+const SEEDS = Number(process.env.IN_REGION_SEEDS ?? 60)
+/** Seeds to a test, so that a failure is near its name. */
+const BLOCK = 10
+
+describe('the simulation of regions of several nodes', () => {
+  for (let first = 1; first <= SEEDS; first += BLOCK) {
+    const last = Math.min(SEEDS, first + BLOCK - 1)
+    it(`finds nothing in seeds ${first} to ${last}`, async () => {
+      for (let seed = first; seed <= last; seed++) {
+        const { finding } = await simulateInRegion(drawOptions(seed))
+        expect(finding, `npm run simulate:region -- --seed ${seed} --verbose`).toBeUndefined()
+      }
+    })
+  }
+
+  it('is decided by its seed alone', async () => {
+    const [once, again, other] = [
+      await simulateInRegion(drawOptions(1)),
+      await simulateInRegion(drawOptions(1)),
+      await simulateInRegion(drawOptions(2)),
+    ]
+    expect(again.hash).toBe(once.hash)
+    expect(other.hash).not.toBe(once.hash)
+  })
+
+  it('runs into every kind of trouble', async () => {
+    const trouble = new Set<string>()
+    for (let seed = 1; seed <= 12; seed++) {
+      const { acknowledged, trace } = await simulateInRegion(drawOptions(seed), true)
+      expect(acknowledged).toBeGreaterThan(0)
+      for (const line of trace) trouble.add(line.split(' ')[1]!)
+    }
+    for (const kind of FAULT_KINDS) expect(trouble).toContain(kind)
+  })
+})
