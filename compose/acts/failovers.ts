@@ -79,7 +79,7 @@ export async function loseZone(company: Company): Promise<void> {
   const { zone } = primary.plan
   const lost = cluster.nodes.filter(({ plan }) => plan.zone === zone)
   stage.act(`Lose ${zone}: ${lost.map(({ name }) => name).join(' and ')} are killed at one moment`)
-  await fail(company, CRASH_MS_MAX, async () => {
+  await fail(company, LOSS_MS_MAX, async () => {
     await Promise.all(lost.map(({ process }) => process.kill()))
     return succeed(company, primary)
   })
