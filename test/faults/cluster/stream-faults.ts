@@ -18,6 +18,8 @@ const STREAM_MS_MAX = 30_000
 /** Rounds of writes at the sender, each confirmed to be on the receiver's disks. */
 const ROUNDS = 20
 const CONFIRM_MS = 5000
+/** From one region to the other, each way: an acknowledgement is on its way when the receiver dies. */
+const FAR_MS = 40
 
 export const STREAM_FAULTS: readonly Fault[] = [
   {
@@ -34,7 +36,9 @@ export const STREAM_FAULTS: readonly Fault[] = [
   },
   {
     ...{ number: '16', fault: 'receiver dies just after it has acknowledged' },
-    ...{ done: 'kill -9 when the sender was told that a write is on disk there', ack: 'sync', run: afterAck },
+    done: `regions ${FAR_MS} ms apart; kill -9 when the sender was told that a write is on disk there`,
+    ack: 'sync',
+    run: afterAck,
   },
 ]
 
@@ -87,7 +91,9 @@ async function midSnapshot(trial: Trial): Promise<void> {
 }
 
 async function afterAck(trial: Trial): Promise<void> {
-  const { cluster } = trial.scene
+  const { scene } = trial
+  const { cluster } = scene
+  for (const relay of scene.between) relay.delayMs = FAR_MS
   const sender = await cluster.primaryOf('B')
   const receiver = await cluster.primaryOf('A')
   const writer = await trial.writer('A')
