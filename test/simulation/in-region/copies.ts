@@ -7,8 +7,9 @@
  */
 import type { NodeCore } from '../../../region-node/core.ts'
 import type { Command } from './commands.ts'
-import type { Vector } from './judge.ts'
 import type { Machine } from './machine.ts'
+
+export type Vector = ReadonlyMap<string, number>
 
 interface Holding {
   /** All that it can be counted on to hold, as long as it loses nothing. */

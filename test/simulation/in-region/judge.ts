@@ -12,8 +12,6 @@ import type { Machine } from './machine.ts'
 import type { InRegionOptions } from './options.ts'
 import type { Region } from './region.ts'
 
-export type Vector = ReadonlyMap<string, number>
-
 /** What a machine has lost: nothing that was written; what was not on its disk; its files. */
 export type Loss = 'nothing' | 'unsynced' | 'files'
 

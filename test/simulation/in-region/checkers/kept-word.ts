@@ -5,8 +5,8 @@
  * survives its machine.
  */
 import { Finding, firstLacking } from '../../checker.ts'
-import { join } from '../copies.ts'
-import type { Judge, Loss, Vector, World } from '../judge.ts'
+import { join, type Vector } from '../copies.ts'
+import type { Judge, Loss, World } from '../judge.ts'
 import type { Machine } from '../machine.ts'
 
 export class KeptWord implements Judge {
