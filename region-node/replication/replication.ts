@@ -10,8 +10,8 @@
  * nobody got is sent to the present one when it comes back as a replica (`sync/following`, `late-tail`).
  *
  * Invariants: (1) the term is durable before the node acts under it. (2) A node that changes its role closes every
- * link of the former one first. (3) A node that was promoted without being in sync mints nothing before it holds
- * what its region acknowledged to some other one (`horizon-keeper`).
+ * link of the former one first. (3) A node that was promoted without being in sync, or whose folder was put back
+ * from a copy, mints nothing before it holds what its region acknowledged to some other one (`horizon-keeper`).
  * Source: algorithms.md, The horizon, 2 and 3.
  */
 import type { VersionVector } from '../../crdt/version-vector.ts'
@@ -75,7 +75,9 @@ export class Replication implements Member, ReplicationHost {
   #duty: Duty
   #isSettled = false
   #caughtUp = false
-  /** As replica: what the log has of what is applied. */
+  /** As replica, in this process: what its folder may have lacked when it began, it has since. */
+  #hasCaughtUp = false
+  /** What the log has of what is applied; undefined: nobody asks. */
   #logged: VersionVector | undefined
   /** Counts how often replies were kept from leaving. */
   #silences = 0
@@ -215,11 +217,13 @@ export class Replication implements Member, ReplicationHost {
     for (const fenced of [...membership.fences.keys()]) membership.raise(fenced, applied.get(fenced))
     const isFresh = applied.get(origin) === 0 && membership.limitOf(origin) === Number.POSITIVE_INFINITY
     engine.adoptOrigin(isFresh ? origin : terms.renew())
-    terms.note(!isWhole)
+    // Others may call it whole by what it was before its folder was put back from a copy.
+    const mayLack = !isWhole || (keeper().lacking && !this.#hasCaughtUp)
+    terms.note(mayLack)
     mesh().lead()
-    keeper().begin(!isWhole)
+    keeper().begin(mayLack)
     info(
-      isWhole
+      !mayLack
         ? `this node is primary from now on, in term ${this.term}, under origin ${engine.origin.id}`
         : `this node is primary in term ${this.term}; it was not known to be in sync, and asks the other regions first`,
     )
@@ -426,6 +430,7 @@ export class Replication implements Member, ReplicationHost {
     // What the primary did at that moment of its clock, this node will not do as "not yet due" later.
     if (clockMs > 0) engine.clock.atLeast(clockMs)
     this.#caughtUp = engine.applied.covers(announced)
+    this.#hasCaughtUp ||= this.#caughtUp
     if (lateTail.isPending) lateTail.search(() => this.#handUp())
   }
 
