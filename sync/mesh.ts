@@ -97,6 +97,7 @@ export class Mesh {
     })
     this.replicas = new Replicas({
       applied: host.applied,
+      offered: () => host.replication.offered,
       durable: () => host.replication.durable,
       nowMs: () => env.monoMs(),
       changed: () => host.replication.replicasChanged(),

@@ -104,6 +104,8 @@ export interface ReplicationHost {
   readonly durable: VersionVector
   /** What may be said to be applied here: as replica only what the log has. */
   readonly logged: VersionVector
+  /** As primary: what replicas could have: what this node's own disk holds up is not for them to lack. */
+  readonly offered: VersionVector
   /** As primary: a replica came, acknowledged, or went. */
   replicasChanged(): void
   /**

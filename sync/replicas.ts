@@ -33,13 +33,15 @@ export interface Replica {
   heardMs: number
   /** When this node sent the last status that it has answered, our monotonic clock, milliseconds. */
   confirmedMs: number
-  /** Since when it has lacked something that this node had, our monotonic clock; undefined: it lacks nothing. */
+  /** Since when it has lacked something that it could have, our monotonic clock; undefined: it lacks nothing. */
   behindSinceMs: number | undefined
 }
 
 export interface ReplicaPorts {
   /** What this node has applied: live. */
   readonly applied: VersionVector
+  /** What of it they could have by now. */
+  readonly offered: () => VersionVector
   /** What of it is fsynced here. */
   readonly durable: () => VersionVector
   readonly nowMs: () => number
@@ -105,14 +107,14 @@ export class Replicas {
   acknowledged(link: ServerLink, ack: Ack): void {
     const replica = this.#of(link)
     if (replica === undefined) return
-    const { applied, nowMs } = this.#ports
+    const { applied, offered, nowMs } = this.#ports
     const { origins } = applied
     replica.applied = VersionVector.fromWire(origins, ack.applied)
     replica.durable = VersionVector.fromWire(origins, ack.durable)
     replica.heardMs = nowMs()
     // The answer to a status names the moment at which that was sent, and how long it lay there.
     if (ack.sentMs > 0) replica.confirmedMs = Math.max(replica.confirmedMs, ack.sentMs)
-    if (replica.applied.covers(applied)) replica.behindSinceMs = undefined
+    if (replica.applied.covers(offered())) replica.behindSinceMs = undefined
     else replica.behindSinceMs ??= replica.heardMs
     link.hasAll(replica.applied)
     this.#ports.changed()

@@ -264,9 +264,12 @@ export class Agent {
     if (this.#primacy === undefined || this.#primacy.successors.length === 0 || isHealthy()) return
     if (env.monoMs() < this.#noResigningBeforeMs) return
     this.#noResigningBeforeMs = env.monoMs() + profile.ttlMs
-    this.#primacy.handOver(undefined, RESIGN_MS_MAX, (failure) =>
-      this.#events.noted(`not well, this node resigns: ${failure ?? 'another one takes over'}`),
-    )
+    const primacy = this.#primacy
+    primacy.handOver(undefined, RESIGN_MS_MAX, (failure) => {
+      this.#events.noted(`not well, this node resigns: ${failure ?? 'another one takes over'}`)
+      // What waits for this node's disk is sent to nobody: with that, nobody ever catches up.
+      if (failure !== undefined && primacy === this.#primacy) primacy.resign(undefined, () => {})
+    })
   }
 
   #documentsChanged(): void {

@@ -376,6 +376,10 @@ export class Replication implements Member, ReplicationHost {
     return this.role === 'replica' ? (this.#logged ?? this.durable) : this.#parts.engine.applied
   }
 
+  get offered(): VersionVector {
+    return this.#logged ?? this.#parts.engine.applied
+  }
+
   /**
    * A turn is on its way to the log.
    * @param waiting  whom it answers
@@ -383,7 +387,8 @@ export class Replication implements Member, ReplicationHost {
    */
   turnEnded(waiting: Iterable<Waiting>): () => void {
     const silences = this.#silences
-    const applied = this.role === 'replica' ? this.#parts.engine.applied.copy() : undefined
+    const isAsked = this.role === 'replica' || !this.#parts.mesh().replicas.isEmpty
+    const applied = isAsked ? this.#parts.engine.applied.copy() : undefined
     return () => {
       this.#logged = applied
       if (silences === this.#silences) this.gate.pass(waiting)

@@ -89,6 +89,9 @@ function withoutReplicas(host: Pick<SyncHost, 'applied' | 'durable'>): Replicati
     get logged() {
       return host.applied
     },
+    get offered() {
+      return host.applied
+    },
     replicasChanged: () => {},
     followed: () => {},
     rescued: () => {},
