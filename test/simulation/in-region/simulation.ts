@@ -136,7 +136,7 @@ export class InRegionSimulation implements SimNodeObserver, World {
       clock,
       network: this.network,
       regions: this.regions,
-      lostFiles: (machine) => this.#lost(machine, 'files'),
+      lostFiles: (machine) => this.lostFiles(machine),
     })
     this.#judges = [
       new OnePrimary(),
@@ -407,6 +407,11 @@ export class InRegionSimulation implements SimNodeObserver, World {
 
   lostPower(node: SimNode): void {
     this.#lost(this.#machineOf.get(node)!, 'unsynced')
+  }
+
+  /** Other files took the place of those of a machine; no process runs. */
+  lostFiles(machine: Machine): void {
+    this.#lost(machine, 'files')
   }
 
   #lost(machine: Machine, loss: Loss): void {
