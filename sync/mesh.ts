@@ -112,13 +112,13 @@ export class Mesh {
     this.cut = new StableCut(host)
     this.expiry = new ExpiryPeers({ host, env, settings, cut: this.cut, peers: () => this.#members.peers() })
     this.#ownEpoch = host.identity.epoch
-    for (const name of new Set(settings.peers.map((peer) => peer.name)))
-      this.#addMember(name, this.#urlsOf(name))
+    const { peers } = settings
+    for (const name of new Set(peers.map((peer) => peer.name)))
+      this.#addMember(
+        name,
+        peers.filter((peer) => peer.name === name).map(({ url }) => url),
+      )
     this.membershipChanged()
-  }
-
-  #urlsOf(region: string): string[] {
-    return this.#settings.peers.filter(({ name }) => name === region).map(({ url }) => url)
   }
 
   #addMember(name: string, urls: readonly string[]): Member {
