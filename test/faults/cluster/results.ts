@@ -29,7 +29,8 @@ export class Results {
         this.#verdict(failures),
       ),
     )
-    for (const text of [...remarks, ...failures]) this.#notes.push(`- ${number}, ${ack}: ${text}.`)
+    for (const text of [...remarks, ...failures])
+      this.#notes.push(`- ${number}, ${ack}: ${text.replace(/\.$/, '')}.`)
   }
 
   window({ kind, ack, limitMs, gapsMs, errors }: Window): void {
