@@ -35,7 +35,7 @@ import { opsOfRegion } from './region-vector.ts'
 import { RelayPlan } from './relay-plan.ts'
 import { Replicas } from './replicas.ts'
 import { ServerLink } from './server-link.ts'
-import type { SyncSettings } from './settings.ts'
+import { addressesOf, type SyncSettings } from './settings.ts'
 import { SnapshotFetch } from './snapshot-fetch.ts'
 import { type CutMember, type Holdup, StableCut, type Standing } from './stable-cut.ts'
 import { fencesFromWire, standingFromWire, standingsOf } from './standings.ts'
@@ -112,12 +112,7 @@ export class Mesh {
     this.cut = new StableCut(host)
     this.expiry = new ExpiryPeers({ host, env, settings, cut: this.cut, peers: () => this.#members.peers() })
     this.#ownEpoch = host.identity.epoch
-    const { peers } = settings
-    for (const name of new Set(peers.map((peer) => peer.name)))
-      this.#addMember(
-        name,
-        peers.filter((peer) => peer.name === name).map(({ url }) => url),
-      )
+    for (const [name, urls] of addressesOf(settings.peers)) this.#addMember(name, urls)
     this.membershipChanged()
   }
 

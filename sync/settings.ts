@@ -9,6 +9,13 @@ export interface PeerAddress {
   readonly url: string
 }
 
+/** By region: where its nodes are. */
+export function addressesOf(peers: readonly PeerAddress[]): ReadonlyMap<string, readonly string[]> {
+  const addresses = new Map<string, string[]>()
+  for (const { name, url } of peers) addresses.set(name, [...(addresses.get(name) ?? []), url])
+  return addresses
+}
+
 export interface SyncSettings {
   readonly peers: readonly PeerAddress[]
   /** What regions prove to each other that they know. */
