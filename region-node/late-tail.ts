@@ -175,11 +175,20 @@ export class LateTail {
         const batch = openRecord(message.subarray(at, check.end), origins, latin1)
         at = check.end
         const { origin } = batch.header
-        const end = membership.sealOf(origin)?.end
+        const end =
+          membership.sealOf(origin)?.end ?? (this.#isStranded(batch) ? engine.applied.get(origin) : undefined)
         if (origin.region === regionId && end !== undefined && lastSeq(batch.header) > end) late.push(batch)
       }
     }
     return late
+  }
+
+  /** It was minted upon ops behind the end of another origin: under its own dot it would wait for these for ever. */
+  #isStranded({ header }: BatchReader): boolean {
+    const { membership } = this.#parts.engine
+    for (const [origin, seq] of header.deps.entries())
+      if (seq > (membership.sealOf(origin)?.end ?? Number.POSITIVE_INFINITY)) return true
+    return false
   }
 
   #searchStep(search: Search): boolean {
