@@ -603,7 +603,7 @@ export class NodeCore implements CommandSink, TurnPort, SyncHost {
    * nothing need not: the turn has written nothing, and no earlier reply of that client waits.
    */
   #flushFree(): void {
-    if (this.#loggedOps > this.#committedOps) return
+    if (this.#loggedOps > this.#committedOps || !this.replication.gate.mayAnswer) return
     for (const connection of this.#waiting) {
       if (connection.hasSealed) continue
       this.#waiting.delete(connection)

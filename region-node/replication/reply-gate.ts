@@ -43,6 +43,11 @@ export class ReplyGate {
     this.#parts = parts
   }
 
+  /** The node may still answer as what it is. */
+  get mayAnswer(): boolean {
+    return this.#parts.mayAnswer()
+  }
+
   /** The log has a turn: its replies leave now, or once replicas have it too. */
   pass(waiting: Iterable<Waiting>): void {
     if (!this.#parts.mayAnswer()) {
