@@ -12,13 +12,22 @@ import type { Mutant, Patch } from './mutants.ts'
 const ROOMS = ['crdt', 'sync', 'region-node', 'test/harness', 'test/simulation']
 const RUN_MS_MAX = 240_000
 
-/** What the simulation said of a mutant: its finding, or undefined when it noticed nothing. */
-export function findingOf({ patches, firstSeed = 1, seeds, focus = [] }: Mutant): string | undefined {
+/** What a simulation looks for a mutant with, below `dist/`. */
+const PROGRAM = 'test/simulation/simulate.js'
+
+/**
+ * What the simulation said of a mutant: its finding, or undefined when it noticed nothing.
+ * @param of  the program of another simulation
+ */
+export function findingOf(
+  { patches, firstSeed = 1, seeds, focus = [] }: Omit<Mutant, 'focus'> & { focus?: readonly string[] },
+  of = PROGRAM,
+): string | undefined {
   const folder = mkdtempSync(join(tmpdir(), 'causeway-mutant-'))
   try {
     copyProject(folder)
     for (const patch of patches) apply(patch, join(folder, 'dist'))
-    const program = join(folder, 'dist/test/simulation/simulate.js')
+    const program = join(folder, 'dist', of)
     const words = [program, '--seed', String(firstSeed), '--seeds', String(seeds), '--focus', focus.join()]
     const run = spawnSync(process.execPath, words, { encoding: 'utf8', timeout: RUN_MS_MAX })
     return verdict(run)
@@ -29,7 +38,7 @@ export function findingOf({ patches, firstSeed = 1, seeds, focus = [] }: Mutant)
 
 function copyProject(folder: string): void {
   const dist = join(PROJECT_ROOT, 'dist')
-  if (!existsSync(join(dist, 'test/simulation/simulate.js'))) {
+  if (!existsSync(join(dist, PROGRAM))) {
     throw new Error('nothing is built yet: npm test builds first, or run npm run build')
   }
   for (const room of ROOMS) cpSync(join(dist, room), join(folder, 'dist', room), { recursive: true })

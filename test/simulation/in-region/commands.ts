@@ -34,7 +34,7 @@ export interface Command {
   reply: Reply | undefined
   /** A machine of its region held it and lost it, with its power before the fsync or with its disk. */
   isShaken: boolean
-  /** So did the last machine of all that held it: nobody can have it. */
+  /** So did the last machine of its region that held it. */
   isLost: boolean
 }
 

@@ -1,9 +1,9 @@
 /**
  * copies.ts: which machine holds which ops, and which op nobody holds any more.
  *
- * A write is lost by nobody's fault when the last machine that held it loses it: by a power failure before its fsync,
- * or with its disk. A copy that only replicas of other regions have does not count: they hand up nothing but what is
- * their own region's. Whether that may happen with so many copies is for the judges to say.
+ * A write is lost by nobody's fault when the last machine of its region that held it loses it: by a power failure
+ * before its fsync, or with its disk. What other regions have of it may well bring it back, but only as far as their
+ * primaries have it when its origin is ended. Whether a loss may happen with so many copies is for the judges to say.
  */
 import type { NodeCore } from '../../../region-node/core.ts'
 import type { Command } from './commands.ts'
@@ -62,7 +62,7 @@ export class Copies {
       if (dot === undefined || !holds(before, dot) || holds(holding.has, dot)) continue
       if (command.region === machine.region) command.isShaken = true
       const isHeld = [...this.#holdings].some(
-        ([{ region, isPrimary }, { has }]) => holds(has, dot) && (region === command.region || isPrimary),
+        ([{ region }, { has }]) => region === command.region && holds(has, dot),
       )
       if (!isHeld) command.isLost = true
     }

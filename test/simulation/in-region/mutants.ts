@@ -1,0 +1,139 @@
+/**
+ * mutants.ts: bugs of failover that others have shipped, or this project has had, as patches to the compiled code. The
+ * simulation of regions of several nodes has to notice every one of them.
+ *
+ * `find` stands exactly once in the file below `dist/`. A mutant may live for `seeds` seeds, several times as many as
+ * it took to notice it when it was written.
+ */
+import type { Patch } from '../mutants.ts'
+import type { FaultKind } from './options.ts'
+
+export interface Mutant {
+  readonly name: string
+  readonly patches: readonly Patch[]
+  readonly seeds: number
+  readonly focus?: readonly FaultKind[]
+}
+
+const REPLICATION = 'region-node/replication/replication.js'
+
+export const MUTANTS: readonly Mutant[] = [
+  {
+    name: "a promoted node goes on under its predecessor's origin",
+    patches: [
+      {
+        file: REPLICATION,
+        find: 'engine.adoptOrigin(isFresh ? origin : terms.renew())',
+        replace:
+          'engine.adoptOrigin([...applied.entries()].filter(([one]) => one.region === origin.region).at(-1)?.[0] ?? origin)',
+      },
+    ],
+    seeds: 40,
+    focus: ['isolate', 'kill'],
+  },
+  {
+    name: 'clients are answered without the replicas that are in sync',
+    patches: [
+      {
+        file: 'region-node/replication/reply-gate.js',
+        find: "if (mode() === 'async')",
+        replace: 'if (true)',
+      },
+    ],
+    seeds: 40,
+  },
+  {
+    name: 'a region acknowledges to others without its replicas',
+    patches: [
+      {
+        file: 'sync/replicas.js',
+        find: 'if (this.#inSync === undefined || this.#inSync.size === 0) {',
+        replace: 'if (true) {',
+      },
+    ],
+    seeds: 200,
+    focus: ['power', 'deaf', 'stuck-disk'],
+  },
+  {
+    name: 'a primary does not look at its deadline',
+    patches: [
+      { file: 'region-node/cluster/primacy.js', find: 'if (nowMs < lease.deadlineMs)', replace: 'if (true)' },
+    ],
+    seeds: 60,
+    focus: ['isolate', 'freeze'],
+  },
+  {
+    name: 'a replica runs although it has promised not to',
+    patches: [
+      {
+        file: 'region-node/cluster/election.js',
+        find: 'atMs = Math.max(atMs, heardMs + ttlMs, claimedMs + ttlMs)',
+        replace: 'atMs = Math.max(atMs, claimedMs + ttlMs)',
+      },
+    ],
+    seeds: 200,
+    focus: ['uncoordinated'],
+  },
+  {
+    name: 'what only a deposed primary has is thrown away',
+    patches: [{ file: 'sync/following.js', find: 'this.#sendTail(vector);', replace: '' }],
+    seeds: 60,
+    focus: ['isolate', 'freeze'],
+  },
+  {
+    name: 'a replica says that it has what its log has not',
+    patches: [
+      {
+        file: 'sync/puller.js',
+        find: 'applied: host.replication.logged.toWire(),',
+        replace: 'applied: host.applied.toWire(),',
+      },
+    ],
+    seeds: 400,
+    focus: ['kill'],
+  },
+  {
+    name: 'a replica says that something is durable before its fsync',
+    patches: [
+      {
+        file: 'sync/puller.js',
+        find: 'durable: durable.toWire(),',
+        replace: 'durable: host.applied.toWire(),',
+      },
+    ],
+    seeds: 40,
+    focus: ['power'],
+  },
+  {
+    name: 'a primary waits for fewer than the coordinator knows to be in sync',
+    patches: [
+      {
+        file: 'region-node/cluster/in-sync.js',
+        find: 'const waitedFor = this.named;',
+        replace:
+          'const waitedFor = new Set([...this.named].filter((id) => id === this.#parts.self || ' +
+          'this.#parts.member.replicas().some((one) => one.nodeId === id && one.isConnected)));',
+      },
+    ],
+    seeds: 60,
+    focus: ['cut', 'kill'],
+  },
+  {
+    name: 'the last replies of a deposed primary leave',
+    patches: [{ file: REPLICATION, find: 'if (silences === this.#silences)', replace: 'if (true)' }],
+    seeds: 400,
+    focus: ['revoke', 'hand-over', 'slow-disk'],
+  },
+  {
+    name: 'documents of before outlive a coordinator that was put back',
+    patches: [
+      {
+        file: 'region-node/cluster/directory.js',
+        find: 'changed > revision && !isRewound',
+        replace: 'changed > revision',
+      },
+    ],
+    seeds: 200,
+    focus: ['rewind'],
+  },
+]
