@@ -6,18 +6,24 @@ import { drawOptions, FAULT_KINDS } from './options.ts'
 import { simulateInRegion } from './simulation.ts'
 
 const SEEDS = Number(process.env.IN_REGION_SEEDS ?? 60)
+/** For some ten runs on a machine that is busy with others. */
+const RUNS_MS_MAX = 120_000
 /** Seeds to a test, so that a failure is near its name. */
 const BLOCK = 10
 
 describe('the simulation of regions of several nodes', () => {
   for (let first = 1; first <= SEEDS; first += BLOCK) {
     const last = Math.min(SEEDS, first + BLOCK - 1)
-    it(`finds nothing in seeds ${first} to ${last}`, async () => {
-      for (let seed = first; seed <= last; seed++) {
-        const { finding } = await simulateInRegion(drawOptions(seed))
-        expect(finding, `npm run simulate:region -- --seed ${seed} --verbose`).toBeUndefined()
-      }
-    })
+    it(
+      `finds nothing in seeds ${first} to ${last}`,
+      async () => {
+        for (let seed = first; seed <= last; seed++) {
+          const { finding } = await simulateInRegion(drawOptions(seed))
+          expect(finding, `npm run simulate:region -- --seed ${seed} --verbose`).toBeUndefined()
+        }
+      },
+      RUNS_MS_MAX,
+    )
   }
 
   it('is decided by its seed alone', async () => {
@@ -30,13 +36,17 @@ describe('the simulation of regions of several nodes', () => {
     expect(other.hash).not.toBe(once.hash)
   })
 
-  it('runs into every kind of trouble', async () => {
-    const trouble = new Set<string>()
-    for (let seed = 1; seed <= 12; seed++) {
-      const { acknowledged, trace } = await simulateInRegion(drawOptions(seed), true)
-      expect(acknowledged).toBeGreaterThan(0)
-      for (const line of trace) trouble.add(line.split(' ')[1]!)
-    }
-    for (const kind of FAULT_KINDS) expect(trouble).toContain(kind)
-  })
+  it(
+    'runs into every kind of trouble',
+    async () => {
+      const trouble = new Set<string>()
+      for (let seed = 1; seed <= 12; seed++) {
+        const { acknowledged, trace } = await simulateInRegion(drawOptions(seed), true)
+        expect(acknowledged).toBeGreaterThan(0)
+        for (const line of trace) trouble.add(line.split(' ')[1]!)
+      }
+      for (const kind of FAULT_KINDS) expect(trouble).toContain(kind)
+    },
+    RUNS_MS_MAX,
+  )
 })
