@@ -232,8 +232,8 @@ export const MUTANTS: readonly Mutant[] = [
     patches: [
       {
         file: 'crdt/membership.js',
-        find: 'return this.#seals.get(origin)?.end ?? this.#fences.get(origin)?.limit ?? Number.POSITIVE_INFINITY',
-        replace: 'return Number.POSITIVE_INFINITY',
+        find: 'const end = this.#seals.get(origin)?.end;',
+        replace: 'return Number.POSITIVE_INFINITY;',
       },
     ],
     seeds: 40,

@@ -22,7 +22,7 @@ const QUIET: Partial<InRegionOptions> = {
   isUncleanAllowed: false,
   hasGuard: true,
   clientsPerRegion: 3,
-  thinkMs: 40,
+  thinkMs: 80,
   network: { delayMsMin: 0.5, delayMsMax: 1.5, bytesPerMs: Number.POSITIVE_INFINITY },
   coordinatorMs: 1,
   disk: { syncMsMin: 0.5, syncMsMax: 2, slowSyncChance: 0, slowSyncMs: 0, syncErrorChance: 0, pageBytes: 64 },

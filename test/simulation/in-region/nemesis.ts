@@ -39,6 +39,7 @@ interface Fault {
 
 export class Nemesis {
   readonly #ports: NemesisPorts
+  /** Of coordinators: the first are made when faults begin. */
   readonly #backups = new Map<Region, StoreImage>()
   readonly #copies = new Map<Machine, DiskCopy>()
   /** Those whose end is ahead. */
@@ -51,6 +52,7 @@ export class Nemesis {
   /** Lets one fault begin. @returns what, for the trace; undefined: it was not to be had */
   async act(): Promise<string | undefined> {
     const { prng, options, regions } = this.#ports
+    for (const one of regions) if (!this.#backups.has(one)) this.#backups.set(one, one.store.backup())
     const kind = prng.weighted(FAULT_KINDS.map((one) => [options.faults[one], one] as const))
     const region = prng.pick(regions)
     // Primaries are where it hurts.

@@ -10,6 +10,8 @@ const SEEDS = Number(process.env.IN_REGION_SEEDS ?? 60)
 const RUNS_MS_MAX = 120_000
 /** Seeds to a test, so that a failure is near its name. */
 const BLOCK = 10
+/** By then every kind of fault has come. */
+const TROUBLE_SEEDS = 40
 
 describe('the simulation of regions of several nodes', () => {
   for (let first = 1; first <= SEEDS; first += BLOCK) {
@@ -40,7 +42,8 @@ describe('the simulation of regions of several nodes', () => {
     'runs into every kind of trouble',
     async () => {
       const trouble = new Set<string>()
-      for (let seed = 1; seed <= 12; seed++) {
+      const isComplete = (): boolean => FAULT_KINDS.every((kind) => trouble.has(kind))
+      for (let seed = 1; seed <= TROUBLE_SEEDS && !isComplete(); seed++) {
         const { acknowledged, trace } = await simulateInRegion(drawOptions(seed), true)
         expect(acknowledged).toBeGreaterThan(0)
         for (const line of trace) trouble.add(line.split(' ')[1]!)
