@@ -129,7 +129,7 @@ export const MUTANTS: readonly Mutant[] = [
     patches: [
       {
         file: 'region-node/cluster/directory.js',
-        find: 'changed > revision && !isRewound',
+        find: 'changed > revision && !isPutBack',
         replace: 'changed > revision',
       },
     ],
