@@ -298,7 +298,7 @@ export class Agent {
       opCount: member.opCount,
       term,
       edition,
-      isWhole: this.#knowledge.isWhole,
+      isWhole: this.#knowledge.isInSync,
     }
   }
 

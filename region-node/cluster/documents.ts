@@ -31,7 +31,7 @@ export interface NodeDocument {
   /** The latest state of its partition that it knows of, by term and edition. */
   readonly term: number
   readonly edition: number
-  /** By all that it knows it may be promoted as it is. */
+  /** By all that it knows it is in sync. */
   readonly isWhole: boolean
   /** Of the configuration that it has taken, and what of it it could not apply; absent: it takes none. */
   readonly configVersion?: number | undefined
@@ -56,7 +56,12 @@ export interface StateDocument {
   readonly hasEnded: boolean
   /** Each of those in sync has held at least this term: one that comes back with less has lost its disk. */
   readonly heldTerm: number
-  /** Those that hold all that the region acknowledged, the primary among them. */
+  /**
+   * Those in sync hold all that the region acknowledged. False from a claim that could not know it until the primary
+   * has asked the other regions: whoever claims before that asks them as well.
+   */
+  readonly isWhole: boolean
+  /** Those that hold what the primary of this term had acknowledged, itself among them. */
   readonly inSync: readonly string[]
   /** Those that hold the partition, or did. */
   readonly members: readonly string[]
@@ -115,6 +120,7 @@ const STATE: Shape<StateDocument> = {
   primary: isText,
   hasEnded: isFlag,
   heldTerm: isCount,
+  isWhole: isFlag,
   inSync: isNames,
   members: isNames,
 }

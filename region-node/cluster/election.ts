@@ -49,7 +49,10 @@ export interface ElectionFacts {
 export interface Candidacy {
   /** What to store. */
   readonly state: StateDocument
+  /** It holds all that its region acknowledged, and need ask nobody. */
   readonly isWhole: boolean
+  /** It is in sync, or the first of all: nobody has to allow its claim. */
+  readonly isInSync: boolean
   /** How many go first. */
   readonly rank: number
   /** A handover names this node. */
@@ -77,8 +80,8 @@ export function trustedState(facts: ElectionFacts): StateDocument | undefined {
   return [facts.state, facts.remembered].find((state) => state !== undefined && !isOlder(state, latest))
 }
 
-/** This node holds all that its region acknowledged, by all that it knows. */
-export function isWhole(facts: ElectionFacts): boolean {
+/** This node is in sync, by all that it knows. */
+export function isInSync(facts: ElectionFacts): boolean {
   const { self, hasLostData } = facts
   return !hasLostData && trustedState(facts)?.inSync.includes(self) === true
 }
@@ -89,10 +92,10 @@ export function candidacyOf(facts: ElectionFacts): Candidacy | undefined {
   const latest = latestVersion(facts)
   const trusted = trustedState(facts)
   const isFirst = state === undefined && latest.term === 0
-  const canBeWhole = isFirst || isWhole(facts)
-  if (!canBeWhole && !facts.isUncleanAllowed) return undefined
+  const mayRun = isFirst || isInSync(facts)
+  if (!mayRun && !isLastResort(facts)) return undefined
   const registered = nodes.map(({ nodeId }) => nodeId)
-  const kept = canBeWhole
+  const kept = mayRun
     ? (trusted?.inSync.filter((nodeId) => nodeId !== self && registered.includes(nodeId)) ?? [])
     : []
   const members = new Set([...(state?.members ?? []), ...(remembered?.members ?? []), ...registered, self])
@@ -102,20 +105,30 @@ export function candidacyOf(facts: ElectionFacts): Candidacy | undefined {
     primary: self,
     hasEnded: false,
     // Whoever is kept may not have heard of this claim when its process ends.
-    heldTerm: canBeWhole ? (trusted?.heldTerm ?? 0) : 0,
+    heldTerm: mayRun ? (trusted?.heldTerm ?? 0) : 0,
+    // The first of all says so when it has taken the term: until then nothing tells whether its disk was lost.
+    isWhole: mayRun && trusted?.isWhole === true,
     inSync: [self, ...kept],
     members: [...members].sort(),
   }
   const isHandedOver = handover !== undefined && handover.term === latest.term
-  const rivals = nodes.filter(({ nodeId }) => isFirst || !canBeWhole || next.inSync.includes(nodeId))
+  const rivals = nodes.filter(({ nodeId }) => isFirst || !mayRun || next.inSync.includes(nodeId))
   return {
     state: next,
-    isWhole: canBeWhole,
+    isWhole: isFirst || next.isWhole,
+    isInSync: mayRun,
     rank: rankOf(facts, rivals, trusted),
     isNamed: isHandedOver && handover.to === self,
     isReserved: isHandedOver && handover.to !== self,
     hasEnded: trusted?.hasEnded === true,
   }
+}
+
+/** A primary that the coordinator does not answer knows of members only that they may take over (`failsafe.ts`). */
+function isLastResort(facts: ElectionFacts): boolean {
+  const { self, state, isUncleanAllowed } = facts
+  const members = (trustedState(facts) ?? state)?.members
+  return isUncleanAllowed && (members === undefined || members.includes(self))
 }
 
 function rankOf(
@@ -174,7 +187,7 @@ export function runsAtMs(
   if (unbrokenMs >= primaryMs + ttlMs) atMs = Math.max(atMs, unbrokenMs + ttlMs)
   if (!candidacy.hasEnded) atMs = Math.max(atMs, heardMs + ttlMs, claimedMs + ttlMs)
   if (candidacy.isReserved) atMs = Math.max(atMs, handoverMs + RESERVED_MS)
-  if (!candidacy.isWhole) atMs = Math.max(atMs, noneWholeMs + UNCLEAN_AFTER_MS)
+  if (!candidacy.isInSync) atMs = Math.max(atMs, Math.max(noneWholeMs, unbrokenMs) + UNCLEAN_AFTER_MS)
   // Better a sick primary than none.
   if (!isHealthy) atMs += ttlMs
   return candidacy.isNamed ? atMs : atMs + RANK_MS * Math.min(candidacy.rank, RANK_MAX)

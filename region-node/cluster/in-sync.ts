@@ -108,15 +108,17 @@ export class InSync {
     const registered = [...directory.nodes.values()].filter((node) => node.partition === partition)
     const members = new Set([...state.members, ...registered.map(({ nodeId }) => nodeId)])
     const heldTerm = inSync.every((nodeId) => this.#holdsTerm(nodeId, replicas)) ? state.term : state.heldTerm
+    const isWhole = state.isWhole || this.#parts.member.isWhole
     const isSame =
       state === document &&
+      isWhole === state.isWhole &&
       heldTerm === state.heldTerm &&
       members.size === state.members.length &&
       inSync.length === state.inSync.length &&
       inSync.every((nodeId) => state.inSync.includes(nodeId))
     // What may still happen is settled by a change that takes its place.
     if (isSame && this.#attempts.length === 0) return
-    this.#store({ ...state, heldTerm, inSync, members: [...members].sort() })
+    this.#store({ ...state, heldTerm, isWhole, inSync, members: [...members].sort() })
   }
 
   #isFit(nodeId: string, replica: ReplicaState | undefined): boolean {

@@ -5,7 +5,7 @@
 import type { Env } from '../env.ts'
 import type { Directory } from './directory.ts'
 import { isOlder, type NodeDocument, type StateDocument, type StateVersion } from './documents.ts'
-import { type ElectionFacts, type ElectionMoments, isWhole, latestVersion } from './election.ts'
+import { type ElectionFacts, type ElectionMoments, isInSync, latestVersion } from './election.ts'
 import type { Member } from './member.ts'
 
 const NEVER = Number.NEGATIVE_INFINITY
@@ -105,8 +105,8 @@ export class Knowledge {
     return this.#remembered
   }
 
-  get isWhole(): boolean {
-    return isWhole(this.facts(false))
+  get isInSync(): boolean {
+    return isInSync(this.facts(false))
   }
 
   get #nodes(): NodeDocument[] {

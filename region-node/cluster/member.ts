@@ -53,6 +53,8 @@ export interface Member {
   readonly duty: Duty
   /** The highest term that this node has heard of, durable. */
   readonly term: number
+  /** As primary: it holds all that its region acknowledged; false while it still asks the others for it. */
+  readonly isWhole: boolean
   /** Ops that are applied here, from all origins. */
   readonly opCount: number
   /**

@@ -162,6 +162,10 @@ export class Replication implements Member, ReplicationHost {
     return this.#term.term
   }
 
+  get isWhole(): boolean {
+    return !this.#parts.keeper().lacking
+  }
+
   get opCount(): number {
     return this.#parts.engine.applied.opCount
   }

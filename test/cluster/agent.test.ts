@@ -338,6 +338,22 @@ describe('a lost disk', () => {
     region.isUncleanAllowed = true
     expect(region.until(() => region.primary !== undefined)).toBeLessThan(11_000)
     expect(primary.member!.duty).toMatchObject({ kind: 'primary', term: 2, isWhole: false })
+    expect(stateOf(region).isWhole).toBe(false)
+    expect(region.until(() => stateOf(region).isWhole)).toBeLessThan(1000)
+    peaceful(region)
+  })
+
+  it('asks the other regions again when it is primary once more before they have answered', () => {
+    const { region, primary } = settled({ nodes: 1 })
+    region.crash(primary, true)
+    region.wipe(primary)
+    region.isUncleanAllowed = true
+    region.start(primary)
+    region.until(() => region.primary !== undefined)
+    region.crash(primary, true)
+    region.start(primary)
+    region.until(() => region.primary !== undefined)
+    expect(primary.member!.duty).toMatchObject({ kind: 'primary', term: 3, isWhole: false })
     peaceful(region)
   })
 

@@ -38,6 +38,7 @@ const STATE: StateDocument = {
   primary: 'n1',
   hasEnded: false,
   heldTerm: 4,
+  isWhole: true,
   inSync: ['n1', 'n2'],
   members: ['n1', 'n2', 'n3'],
 }

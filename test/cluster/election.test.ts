@@ -8,7 +8,7 @@ import {
   candidacyOf,
   type ElectionFacts,
   type ElectionMoments,
-  isWhole,
+  isInSync,
   runsAtMs,
 } from '../../region-node/cluster/election.ts'
 import { PROFILES } from '../../region-node/cluster/profiles.ts'
@@ -40,6 +40,7 @@ const STATE: StateDocument = {
   primary: 'a',
   hasEnded: false,
   heldTerm: 3,
+  isWhole: true,
   inSync: ['a', 'b', 'c'],
   members: ['a', 'b', 'c', 'd'],
 }
@@ -97,13 +98,20 @@ describe('a claim', () => {
     expect(candidacyOf(facts('b', { hasLostData: true }))).toBeUndefined()
   })
 
+  it('is not made as whole while the primary before had to ask the other regions', () => {
+    const asking = { ...STATE, isWhole: false }
+    const candidacy = candidacyOf(facts('b', { state: asking, remembered: asking }))
+    expect(candidacy).toMatchObject({ isWhole: false, isInSync: true, state: { isWhole: false } })
+    expect(runs(candidacy)).toBe(0)
+  })
+
   it('is made by the first where nobody knows of anything', () => {
     const empty = { state: undefined, remembered: undefined, memberTerm: 0 }
     const nodes = [node('b', { term: 0, edition: 0, opCount: 5 }), node('d', { term: 0, edition: 0 })]
     expect(candidacyOf(facts('d', { ...empty, nodes }))).toMatchObject({
       isWhole: true,
       rank: 1,
-      state: { term: 1, edition: 1, inSync: ['d'], members: ['b', 'd'] },
+      state: { term: 1, edition: 1, isWhole: false, inSync: ['d'], members: ['b', 'd'] },
     })
     expect(candidacyOf(facts('d', { ...empty, nodes: [...nodes, node('c', { term: 2 })] }))).toBeUndefined()
     expect(candidacyOf(facts('d', { ...empty, memberTerm: 2, nodes }))).toBeUndefined()
@@ -123,14 +131,14 @@ describe('a coordinator that was restored', () => {
 
   it('is not believed by one that knows nothing itself, when another is registered with more', () => {
     const forgotten = { state: old, remembered: old, memberTerm: 2 }
-    expect(isWhole(facts('d', forgotten))).toBe(false)
-    expect(isWhole(facts('d', { ...forgotten, nodes: [node('d', { term: 2, edition: 5 })] }))).toBe(true)
+    expect(isInSync(facts('d', forgotten))).toBe(false)
+    expect(isInSync(facts('d', { ...forgotten, nodes: [node('d', { term: 2, edition: 5 })] }))).toBe(true)
   })
 
   it('may have another edition of the same term', () => {
     const sameTerm: StateDocument = { ...STATE, edition: 7, inSync: ['a', 'd'] }
-    expect(isWhole(facts('d', { state: sameTerm }))).toBe(false)
-    expect(isWhole(facts('c', { state: sameTerm }))).toBe(true)
+    expect(isInSync(facts('d', { state: sameTerm }))).toBe(false)
+    expect(isInSync(facts('c', { state: sameTerm }))).toBe(true)
   })
 
   it('may have nothing at all', () => {
@@ -206,11 +214,18 @@ describe('the moment', () => {
     expect(runs(candidacyOf(facts('b')), {}, false)).toBe(TTL_MS)
   })
 
+  it('does not come for one that is no member, and that a cut off primary may not know of', () => {
+    const stranger = { nodes: [node('e', { isWhole: false })], isUncleanAllowed: true }
+    expect(candidacyOf(facts('e', stranger))).toBeUndefined()
+    expect(candidacyOf(facts('e', { ...stranger, state: undefined, remembered: undefined }))).toBeDefined()
+  })
+
   it('comes for one that is not whole when nobody whole was there for long, and only if that is allowed', () => {
     const alone = { nodes: [node('d', { isWhole: false })], isUncleanAllowed: true }
     const candidacy = candidacyOf(facts('d', alone))
     expect(candidacy).toMatchObject({ isWhole: false, state: { inSync: ['d'], heldTerm: 0 } })
     expect(runs(candidacy, { noneWholeMs: LONG_AGO.absentMs })).toBe(10_000)
+    expect(runs(candidacy, { noneWholeMs: 0, unbrokenMs: LONG_AGO.absentMs })).toBe(10_000)
     expect(runs(candidacy)).toBe(Number.POSITIVE_INFINITY)
   })
 })

@@ -16,6 +16,8 @@ const SILENCE_MS_MAX = 1500
 const FSYNC_MS_MIN = 20
 const FSYNC_MS_MAX = 400
 const MINT_MS_MAX = 200
+/** To ask the other regions. */
+const ASK_MS = 500
 
 /** What outlives a process. */
 export interface MemberDisk {
@@ -63,6 +65,7 @@ export class FakeMember implements Member {
   #sessions = 0
   #linkHeardMs = Number.NEGATIVE_INFINITY
   #minting: Timer | undefined
+  #takenMs = 0
 
   constructor(nodeId: string, disk: MemberDisk, process: Process, wires: Wires, witness: Witness) {
     this.nodeId = nodeId
@@ -78,6 +81,12 @@ export class FakeMember implements Member {
 
   get term(): number {
     return this.#disk.term
+  }
+
+  get isWhole(): boolean {
+    const { duty } = this
+    if (duty.kind !== 'primary') return false
+    return duty.isWhole || this.#process.monoMs() >= this.#takenMs + ASK_MS
   }
 
   get opCount(): number {
@@ -109,6 +118,7 @@ export class FakeMember implements Member {
     }
     this.hangUp()
     this.duty = duty
+    this.#takenMs = this.#process.monoMs()
     this.isPaused = false
     this.inSync = new Set()
     this.#followers.clear()

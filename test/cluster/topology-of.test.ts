@@ -33,7 +33,16 @@ function node(nodeId: string, partition: number): NodeDocument {
 }
 
 function state(term: number, primary: string, members: readonly string[]): StateDocument {
-  return { term, edition: 1, primary, hasEnded: false, heldTerm: term, inSync: members, members }
+  return {
+    term,
+    edition: 1,
+    primary,
+    hasEnded: false,
+    heldTerm: term,
+    isWhole: true,
+    inSync: members,
+    members,
+  }
 }
 
 function directoryOf(documents: Record<string, NodeDocument | StateDocument | LeaderDocument>): Directory {

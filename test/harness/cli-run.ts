@@ -112,7 +112,16 @@ export function nodeDocument(nodeId: string, port: number, more: Partial<NodeDoc
 }
 
 export function stateDocument(primary: string, inSync: readonly string[], term = 1): StateDocument {
-  return { term, edition: 1, primary, hasEnded: false, heldTerm: term, inSync, members: inSync }
+  return {
+    term,
+    edition: 1,
+    primary,
+    hasEnded: false,
+    heldTerm: term,
+    isWhole: true,
+    inSync,
+    members: inSync,
+  }
 }
 
 export function leaderDocument(nodeId: string, term = 1): object {

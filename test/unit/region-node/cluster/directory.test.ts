@@ -11,7 +11,7 @@ const key = keys.of('state', 0)
 
 function stateOf(term: number): StateDocument {
   return {
-    ...{ term, edition: term, primary: 'one', hasEnded: false, heldTerm: 1 },
+    ...{ term, edition: term, primary: 'one', hasEnded: false, heldTerm: 1, isWhole: true },
     ...{ inSync: ['one'], members: ['one'] },
   }
 }

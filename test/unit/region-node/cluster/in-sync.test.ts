@@ -17,7 +17,7 @@ import type { Change } from '../../../../region-node/coordinator/port.ts'
 
 const keys = new Keys('db', 'a')
 const state: StateDocument = {
-  ...{ term: 2, edition: 5, primary: 'next', hasEnded: false, heldTerm: 1 },
+  ...{ term: 2, edition: 5, primary: 'next', hasEnded: false, heldTerm: 1, isWhole: true },
   ...{ inSync: ['next', 'former', 'third'], members: ['former', 'next', 'third'] },
 }
 
