@@ -97,7 +97,7 @@ export class Judge {
   took({ nodeId, applied }: FakeMember, duty: Duty): void {
     if (duty.kind !== 'primary') return
     const { term, isWhole } = duty
-    if (this.#handover?.document.term === term - 1) this.#tookOver(nodeId, applied, this.#handover)
+    if (this.#handover?.document.term === term - 1) this.#tookOver(nodeId, applied, isWhole, this.#handover)
     // An operator has let it: what was known before may be forgotten everywhere, down to the terms.
     if (!isWhole && term <= this.#answeredTerm) {
       this.#takers.clear()
@@ -118,9 +118,11 @@ export class Judge {
       this.#fault(`${nodeId} lacks what was acknowledged before ${term}`)
   }
 
-  #tookOver(nodeId: string, applied: Vector, { document, held, atMs }: Handover): void {
+  #tookOver(nodeId: string, applied: Vector, isWhole: boolean, { document, held, atMs }: Handover): void {
     const isNamed = document.to === nodeId
-    if (isNamed && !covers(applied, held)) this.#fault(`${nodeId} lacks what was handed over to it`)
+    // One that was named may lose its disk before it claims; it is not promoted as whole then.
+    if (isNamed && isWhole && !covers(applied, held))
+      this.#fault(`${nodeId} lacks what was handed over to it`)
     if (!isNamed && this.#nowMs() < atMs + RESERVED_MS)
       this.#fault(`${nodeId} takes what was handed over to ${document.to}`)
   }

@@ -319,6 +319,16 @@ describe('fault', () => {
       expect(primary.isPrimary).toBe(false)
     }))
 
+  it('13: a machine without its files loses its power once more before it is back', () =>
+    live(async (run) => {
+      const [replica] = run.replicas
+      await run.begin('wipe', replica!, 0)
+      run.simulation.lostPower(replica!.node)
+      await replica!.start()
+      run.pass(5000)
+      expect(run.region.inSync.length).toBe(run.region.machines.length)
+    }))
+
   it('14: the former primary comes back with writes that nobody has', () =>
     live(
       (run) => {

@@ -14,7 +14,8 @@ export class KeptWord implements Judge {
   /** What it has to have when it is back. */
   readonly #owed = new Map<Machine, Map<string, number>>()
   readonly #durable = new Map<Machine, Map<string, number>>()
-  readonly #startedMs = new Map<Machine, number>()
+  /** What it said until then is settled: it was found at its last start, or its files were lost. */
+  readonly #settledMs = new Map<Machine, number>()
 
   constructor(world: World) {
     this.#world = world
@@ -24,6 +25,8 @@ export class KeptWord implements Judge {
     if (loss === 'files') {
       this.#owed.delete(machine)
       this.#durable.delete(machine)
+      // Its machine may lose power once more before it is back.
+      this.#settledMs.set(machine, this.#world.clock.nowMs)
       return
     }
     const durable = this.#durable.get(machine) ?? new Map<string, number>()
@@ -32,8 +35,7 @@ export class KeptWord implements Judge {
       for (const { core } of machines) {
         for (const replica of core?.mesh.replicas.all ?? []) {
           if (replica.nodeId !== machine.nodeId) continue
-          // What it said before its last start is settled.
-          if (replica.heardMs <= (this.#startedMs.get(machine) ?? 0)) continue
+          if (replica.heardMs <= (this.#settledMs.get(machine) ?? 0)) continue
           join(durable, new Map(replica.durable?.toWire()))
           join(applied, new Map(replica.applied?.toWire()))
         }
@@ -46,7 +48,7 @@ export class KeptWord implements Judge {
   }
 
   recovered(machine: Machine): void {
-    this.#startedMs.set(machine, this.#world.clock.nowMs)
+    this.#settledMs.set(machine, this.#world.clock.nowMs)
     const owed = this.#owed.get(machine)
     if (owed === undefined) return
     this.#owed.delete(machine)
