@@ -149,7 +149,7 @@ class Node implements RunningNode, Front {
       isDiskFull: () => log.isFull,
       topologyChanged: (topology) => {
         this.#cluster.become(topology)
-        if (topology.self.role !== 'primary') replication.primaryKnown()
+        if (topology.self.role !== 'primary' && !topology.isOpen) replication.primaryKnown()
       },
       info,
     })

@@ -27,6 +27,12 @@ import type { SyncSettings } from './settings.ts'
 import type { SnapshotFetch, SnapshotGiver } from './snapshot-fetch.ts'
 import { durableFences, durableOf } from './standings.ts'
 
+/**
+ * First pause of a replica, milliseconds: its primary may be about to take its term up, and under synchronous
+ * replication clients of it wait for this link.
+ */
+const FOLLOW_REDIAL_MS = 5
+
 /** What a puller shares with the others of its node. */
 export interface PullerParts {
   readonly host: SyncHost
@@ -495,8 +501,11 @@ export class Puller implements Source, SnapshotGiver {
   }
 
   #backoffMs(): number {
-    const { redialMsMin, redialMsMax } = this.#parts.settings
-    const delayMs = Math.min(redialMsMax, redialMsMin * 2 ** Math.min(this.#failures, 30))
+    const { host, settings } = this.#parts
+    const { redialMsMin, redialMsMax } = settings
+    const firstMs =
+      this.peer.name === host.identity.region ? Math.min(FOLLOW_REDIAL_MS, redialMsMin) : redialMsMin
+    const delayMs = Math.min(redialMsMax, firstMs * 2 ** Math.min(this.#failures, 30))
     this.#failures++
     // Half of it is chance, so that pullers that lost a peer together do not come back together.
     return delayMs * (0.5 + this.#parts.env.random() / 2)

@@ -50,7 +50,7 @@ import type { DetectionProfile } from './profiles.ts'
 import { Registration } from './registration.ts'
 import { resignation } from './resignation.ts'
 import type { Topology } from './topology.ts'
-import { topologyOf } from './topology-of.ts'
+import { type Standing, topologyOf } from './topology-of.ts'
 
 /** From one look at followers, health and registration to the next. */
 const BEAT_MS = 100
@@ -131,6 +131,14 @@ export class Agent {
   readonly #registration: Registration
   readonly #knowledge: Knowledge
   #topology: Topology | undefined
+  /** That the topology was made for. */
+  #topologyStanding: Standing = 'none'
+  /** The topology that was told. */
+  #shown: Topology | undefined
+  /** Clients of a former primary are told who is primary now. */
+  #isSendingOn = false
+  /** Clients' writes wait for the outcome of a claim. */
+  #holdsWrites = false
   /** Present while this node is primary. */
   #primacy: Primacy | undefined
   /** The last one, until it has come to nothing. */
@@ -162,6 +170,8 @@ export class Agent {
       replaced: (reading, isPutBack) => {
         if (isPutBack) events.noted('the coordinator has gone back: it was put back from a backup')
         this.#directory.replace(reading, isPutBack)
+        // Its lease may be there all the same, with what the node said of itself at that time.
+        if (isPutBack) this.#registration.lost()
         this.#documentsChanged()
       },
       changed: (changes) => {
@@ -191,8 +201,16 @@ export class Agent {
   /** Undefined until the documents were read. */
   get topology(): Topology | undefined {
     if (!this.#directory.hasRead) return undefined
-    this.#topology ??= topologyOf(this.#directory, this.#describe(), this.#options.partitions)
+    const standing = this.#standing
+    if (standing !== this.#topologyStanding) this.#topology = undefined
+    this.#topologyStanding = standing
+    this.#topology ??= topologyOf(this.#directory, this.#describe(), this.#options.partitions, standing)
     return this.#topology
+  }
+
+  get #standing(): Standing {
+    if (this.#primacy !== undefined) return 'primary'
+    return this.#isClaiming ? 'claiming' : 'none'
   }
 
   get status(): AgentStatus {
@@ -276,7 +294,15 @@ export class Agent {
     this.#topology = undefined
     this.#evaluate()
     this.#primacy?.review(this.#mirror.isCurrent)
+  }
+
+  /** Tells who serves what as it is known now. @returns whether that was news */
+  #show(): boolean {
+    const { topology } = this
+    if (topology === this.#shown) return false
+    this.#shown = topology
     this.#events.topologyChanged()
+    return true
   }
 
   #leaseLost(): void {
@@ -324,6 +350,11 @@ export class Agent {
     const { leader } = this.#directory.of(this.#options.partition)
     if (leader.revision === 0) this.#withoutLeader()
     else this.#withLeader(leader)
+    this.#show()
+    if (this.#holdsWrites && !this.#isClaiming) {
+      this.#holdsWrites = false
+      this.#parts.member.letWritesGo()
+    }
     const { lease } = this.#lease
     if (lease !== undefined && !this.#isEnding) this.#registration.refresh(this.#describe(), lease)
   }
@@ -335,7 +366,10 @@ export class Agent {
     } else if (document.nodeId !== this.#parts.member.nodeId) {
       this.#stepDown(`${document.nodeId} is primary of term ${document.term}`)
       // A leader of an earlier term is one that a backup of the coordinator has brought back.
-      if (document.term >= this.#knowledge.latest.term) this.#follow(document)
+      if (document.term < this.#knowledge.latest.term) return
+      // Clients of a former primary wait to be sent there: that leaves before the disk is asked to note the term.
+      if (this.#show() && this.#parts.member.duty.kind === 'idle') this.#sendClientsOn()
+      else if (!this.#isSendingOn) this.#follow(document)
     } else if (this.#isOwn(document)) {
       // When the answer came late others may have claimed since: the next renewal tells.
       const isLate = this.#clock.nowMs() >= this.#lease.deadlineMs
@@ -362,6 +396,17 @@ export class Agent {
     this.#commit(conditions, changes, () => {
       this.#isClearing = false
     })
+  }
+
+  /** In one turn of the event loop commands that were held run, in the next one what they are told leaves. */
+  #sendClientsOn(): void {
+    const { env } = this.#parts
+    this.#isSendingOn = true
+    const sent = (): void => {
+      this.#isSendingOn = false
+      this.#evaluate()
+    }
+    env.after(0, () => env.after(0, sent))
   }
 
   #follow({ nodeId, term }: LeaderDocument): void {
@@ -412,6 +457,9 @@ export class Agent {
     if (member.duty.kind !== 'idle') member.take({ kind: 'idle' })
     this.#claim = { term, leaseId: lease.id, isWhole }
     this.#isClaiming = true
+    // Others may send clients here before this node has heard that it has won.
+    this.#holdsWrites = true
+    member.pauseWrites()
     this.#commit(
       [
         { key: leaderKey, revision: 0 },

@@ -10,6 +10,7 @@
  * together, and a database of one partition keeps all of Redis's freedom with several keys. For the same reason
  * there is no ASK and no TRYAGAIN: no slot is ever between two nodes.
  *
+ * CLUSTERDOWN is answered while it is open who is primary here: clients of Redis Cluster wait then, and try again.
  * A client is sent to a primary that seems to be down too: the other partitions go on, as under
  * `cluster-require-full-coverage no`.
  * Source: getNodeByQuery in cluster.c of Redis 7.2.
@@ -62,21 +63,25 @@ function redirectKeys(
 ): CommandError | undefined {
   const first = keys[0]
   if (first === undefined) return undefined
-  const { self, partitions } = topology
+  const { self, partitions, isOpen } = topology
   const slot = slotOf(first)
   const partition = partitionOf(slot, partitions)
   // With one partition there is nothing to compare.
   if (partitions > 1 && keys.some((key) => partitionOf(slotOf(key), partitions) !== partition))
     return errors.crossSlot
-  if (partition === self.partition && serves(self, use, asker)) return undefined
+  if (partition === self.partition) {
+    if (serves(topology, use, asker)) return undefined
+    // A client that is sent elsewhere would be sent back, again and again, until it gives up.
+    if (isOpen) return errors.slotNotServed
+  }
   const primary = primaryOf(topology, partition)
   return primary === undefined
     ? errors.slotNotServed
     : errors.moved(slot, primary.host, portFor(primary, asker.isTls))
 }
 
-function serves(self: ClusterNode, use: SlotUse, { readsReplicas }: Asker): boolean {
-  return self.role === 'primary' || use === 'channel' || (use === 'read' && readsReplicas)
+function serves({ self, isOpen }: Topology, use: SlotUse, { readsReplicas }: Asker): boolean {
+  return (self.role === 'primary' && !isOpen) || use === 'channel' || (use === 'read' && readsReplicas)
 }
 
 function useOf({ group, flags }: CommandDef): SlotUse {

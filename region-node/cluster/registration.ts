@@ -1,8 +1,9 @@
 /**
  * registration.ts: keeps the document of this node under its lease, and up to date.
  *
- * What others decide by is renewed at once; how many ops the node holds only now and then, because every change
- * is told to every node of the region.
+ * What others decide by is renewed soon, not at once: it changes with every election, on all nodes together, and a
+ * coordinator that stores all of that has no time for the claim. How many ops the node holds is renewed only now and
+ * then, because every change is told to every node of the region.
  */
 
 import type { Lease } from '../coordinator/port.ts'
@@ -12,6 +13,8 @@ import type { Commit } from './in-sync.ts'
 
 /** How old the count of ops may become while the rest stays. */
 const COUNT_MS_MAX = 5000
+/** How long a change may take that others may follow. */
+const SETTLE_MS = 200
 /** From a failure to the next try. */
 const RETRY_MS = 200
 
@@ -22,6 +25,8 @@ export class Registration {
   /** What is stored, and the lease it is under. */
   #stored: { readonly node: NodeDocument; readonly leaseId: string } | undefined
   #sentMs = Number.NEGATIVE_INFINITY
+  /** Since when the document is another one than what is stored. */
+  #changedMs: number | undefined
   #isBusy = false
 
   constructor(keys: Keys, env: Pick<Env, 'monoMs'>, commit: Commit) {
@@ -45,9 +50,11 @@ export class Registration {
     const nowMs = this.#env.monoMs()
     const stored = this.isUnder(lease) ? this.#stored : undefined
     const isSame = stored !== undefined && encode({ ...stored.node, opCount: node.opCount }) === encode(node)
+    this.#changedMs = isSame ? undefined : (this.#changedMs ?? nowMs)
     const ageMs = nowMs - this.#sentMs
     if (this.#isBusy || ageMs < RETRY_MS) return
     if (isSame && (stored.node.opCount === node.opCount || ageMs < COUNT_MS_MAX)) return
+    if (!isSame && stored !== undefined && nowMs - this.#changedMs! < SETTLE_MS) return
     this.#isBusy = true
     this.#sentMs = nowMs
     const key = this.#keys.node(node.nodeId)

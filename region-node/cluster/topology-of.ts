@@ -27,11 +27,20 @@ export function clusterNodeId(nodeId: string): string {
   return digits
 }
 
+/** Of this node in its partition: `primary` answers as such, `claiming` waits to hear whether it may. */
+export type Standing = 'primary' | 'claiming' | 'none'
+
 /**
  * @param self  what the answering node says of itself, registered or not
  * @param partitions  how many there are: a power of two
+ * @param standing  whether this node answers as primary, or would like to
  */
-export function topologyOf(directory: Directory, self: NodeDocument, partitions: number): Topology {
+export function topologyOf(
+  directory: Directory,
+  self: NodeDocument,
+  partitions: number,
+  standing: Standing,
+): Topology {
   const primaries = new Map<number, string>()
   const members = new Set([self.nodeId, ...directory.nodes.keys()])
   let epoch = 0
@@ -66,5 +75,6 @@ export function topologyOf(directory: Directory, self: NodeDocument, partitions:
       Number(b.role === 'primary') - Number(a.role === 'primary') ||
       (a.id < b.id ? -1 : 1),
   )
-  return { self: own, nodes, partitions, epoch }
+  const isOpen = standing === 'claiming' || (standing === 'none' && own.role === 'primary')
+  return { self: own, nodes, partitions, epoch, isOpen }
 }

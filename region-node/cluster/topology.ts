@@ -34,6 +34,11 @@ export interface Topology {
   readonly partitions: number
   /** The highest term of any partition. */
   readonly epoch: number
+  /**
+   * Who is primary of this node's own partition is open: this node is shown as it for want of another, or has claimed,
+   * and does not answer as primary.
+   */
+  readonly isOpen: boolean
 }
 
 /** The first slot of a partition, and the first behind it. */

@@ -190,7 +190,7 @@ export class Dispatcher implements TransactionControl {
       this.#checkAccess(session, user, command, words)
     }
     const { topology } = this.#services
-    if (topology !== undefined) this.#checkPlace(topology, session, command, words)
+    if (topology !== undefined && !this.#isInPlace(topology, session, command, words)) return
     if (session.subscriptions > 0 && session.out.protocol === 2 && !MAY_SUBSCRIBER.has(command.name))
       throw errors.onlySubscriber(command.name)
     if (!this.#isLetIn(session, command, words)) return
@@ -261,15 +261,22 @@ export class Dispatcher implements TransactionControl {
     throw refusal
   }
 
-  /** @throws CommandError when the command is for another node: a transaction breaks by it */
-  #checkPlace(topology: Topology, session: Session, command: FoundCommand, words: readonly string[]): void {
+  /**
+   * @returns false when the command has to wait until it is known who is primary: a hand-over is under way
+   * @throws CommandError when the command is for another node: a transaction breaks by it
+   */
+  #isInPlace(topology: Topology, session: Session, command: FoundCommand, words: readonly string[]): boolean {
     const isExec = command.name === 'exec'
     // The cluster may have changed since they were queued.
     const refusal =
       isExec && session.queue !== undefined
         ? this.#placeOfQueue(topology, session, session.queue)
         : redirect(topology, command, words, session)
-    if (refusal === undefined) return
+    if (refusal === undefined) return true
+    if (refusal === errors.slotNotServed && topology.isOpen && this.pause.mode !== undefined) {
+      this.pause.postpone(session, words)
+      return false
+    }
     if (isExec) this.#discard(session)
     else if (session.queue !== undefined) session.queueBroken = true
     throw refusal

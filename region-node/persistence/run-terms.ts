@@ -14,6 +14,8 @@ export class RunTerms {
   readonly #origins: OriginTable
   readonly #warn: (sentence: string) => void
   #terms: Terms = { origin: '', lacking: false, former: [] }
+  /** The file says so. */
+  #isNoted = false
 
   constructor(
     env: Env,
@@ -43,20 +45,26 @@ export class RunTerms {
   claim(logEnd: number, hasPeers: boolean, isEnded: (origin: Origin) => boolean): Origin {
     const isOver = (id: string): boolean => isEnded(this.#origins.intern(id))
     this.#terms = claimOrigin(this.#env, this.#folder, this.#regionId, logEnd, hasPeers, isOver)
+    this.#isNoted = true
     return this.#origins.intern(this.#terms.origin)
   }
 
   /** A new origin: the last one was ended by the others. @throws DiskError */
   renew(): Origin {
     this.#terms = renewOrigin(this.#env, this.#folder, this.#regionId, this.#terms)
+    this.#isNoted = true
     return this.#origins.intern(this.#terms.origin)
   }
 
   /** @param endedAt  the node stops in order, and its log ends there */
   note(lacking: boolean, endedAt?: number): void {
+    // Who becomes primary waits for the disk here, and clients with it.
+    if (this.#isNoted && this.#terms.lacking === lacking && endedAt === undefined) return
     this.#terms = { ...this.#terms, lacking }
+    this.#isNoted = false
     try {
       writeOrigin(this.#env, this.#folder, this.#terms, endedAt)
+      this.#isNoted = endedAt === undefined
     } catch (error) {
       if (!(error instanceof DiskError)) throw error
       // Nothing is lost by it: the next start takes a new origin, or asks the peers, as after a crash.

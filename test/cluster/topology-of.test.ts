@@ -10,7 +10,7 @@ import {
   type NodeDocument,
   type StateDocument,
 } from '../../region-node/cluster/documents.ts'
-import { clusterNodeId, topologyOf } from '../../region-node/cluster/topology-of.ts'
+import { clusterNodeId, type Standing, topologyOf } from '../../region-node/cluster/topology-of.ts'
 
 const keys = new Keys('shop', 'north')
 
@@ -67,7 +67,7 @@ const REGION = {
 
 describe('a topology', () => {
   it('has all nodes by partition, primaries first', () => {
-    const { self, nodes, epoch, partitions } = topologyOf(directoryOf(REGION), node('a', 0), 2)
+    const { self, nodes, epoch, partitions } = topologyOf(directoryOf(REGION), node('a', 0), 2, 'none')
     expect(nodes.map(({ host, role, isUp }) => [host, role, isUp])).toEqual([
       ['b', 'primary', true],
       ['a', 'replica', true],
@@ -86,7 +86,7 @@ describe('a topology', () => {
       { key: keys.node('c'), value: undefined, revision: 2 },
       { key: keys.of('state', 1), value: encode(state(6, 'd', ['d'])), revision: 3 },
     ])
-    const { nodes } = topologyOf(directory, node('a', 0), 2)
+    const { nodes } = topologyOf(directory, node('a', 0), 2, 'none')
     expect(nodes.map(({ host, role, isUp }) => [host, role, isUp])).toEqual([
       ['b', 'primary', false],
       ['a', 'replica', true],
@@ -94,8 +94,23 @@ describe('a topology', () => {
   })
 
   it('shows a node that is not registered to itself', () => {
-    const { nodes, self } = topologyOf(directoryOf({}), node('a', 0), 1)
+    const { nodes, self } = topologyOf(directoryOf({}), node('a', 0), 1, 'none')
     expect(nodes).toEqual([self])
+  })
+})
+
+describe('who is primary of its own partition', () => {
+  const isOpen = (nodeId: string, standing: Standing): boolean =>
+    topologyOf(directoryOf(REGION), node(nodeId, 0), 2, standing).isOpen
+
+  it('is open for a node that is shown as primary and does not answer as such', () => {
+    expect(isOpen('b', 'primary')).toBe(false)
+    expect(isOpen('b', 'none')).toBe(true)
+  })
+
+  it('is open for one that has claimed, although another is shown', () => {
+    expect(isOpen('a', 'none')).toBe(false)
+    expect(isOpen('a', 'claiming')).toBe(true)
   })
 })
 

@@ -46,7 +46,7 @@ export function clusterNode(number: number, told: Partial<ClusterNode> = {}): Cl
 
 /** As node `self` sees it. @param nodes  by partition, primaries first */
 export function topologyOf(nodes: readonly ClusterNode[], self = 0, partitions = 1, epoch = 1): Topology {
-  return { self: nodes[self]!, nodes, partitions, epoch }
+  return { self: nodes[self]!, nodes, partitions, epoch, isOpen: false }
 }
 
 class FakeNode {

@@ -200,6 +200,28 @@ describe('a puller', () => {
     expect(script.dials).toBeLessThan(32)
   })
 
+  it('dials the primary of its region again within milliseconds: it may be about to become that', async () => {
+    const clock = new ManualClock()
+    const dialsMs: number[] = []
+    const transport: Transport = {
+      dial: (_url, _opened, failed) => {
+        dialsMs.push(clock.monoMs())
+        clock.after(1, () => failed('refused'))
+      },
+      listen: async () => {},
+      close: async () => {},
+    }
+    const host = new MemoryHost(clock, 'A', 1)
+    host.identity = { ...host.identity, role: 'replica' }
+    const mesh = new Mesh(host, transport, clock, { ...SYNC_DEFAULTS, secret: 's', peers: [] })
+    await mesh.start()
+    mesh.follow('a')
+    clock.advance(30)
+    expect(dialsMs.length).toBeGreaterThan(2)
+    clock.advance(60_000)
+    expect(dialsMs.length).toBeLessThan(40)
+  })
+
   it('acknowledges what is applied and, when somebody waits, asks for an fsync', async () => {
     const script = await new Script().start()
     const record = script.peer.write()

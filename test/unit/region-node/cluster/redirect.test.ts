@@ -106,6 +106,18 @@ describe('a partition without a primary', () => {
   })
 })
 
+describe('a partition of which it is open who is primary', () => {
+  const DOWN = 'CLUSTERDOWN Hash slot not served'
+
+  it.each([PRIMARY, REPLICA])('is not served, but for reads behind READONLY: clients wait', (topology) => {
+    const open = { ...topology, isOpen: true }
+    expect(answer(open, 'set b 1')).toBe(DOWN)
+    expect(answer(open, 'get b')).toBe(DOWN)
+    expect(answer(open, 'get b', { readsReplicas: true })).toBe('here')
+    expect(answer(open, 'get foo')).toBe(MOVED_FOO)
+  })
+})
+
 describe('the port', () => {
   it('is the one that the client can use', () => {
     expect(answer(PRIMARY, 'get foo', { isTls: true })).toBe('MOVED 12182 127.0.0.1:7103')

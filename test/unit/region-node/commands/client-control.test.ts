@@ -6,6 +6,7 @@ import { describe, expect, it } from 'vitest'
 import type { Services } from '../../../../region-node/commands/services.ts'
 import { Session } from '../../../../region-node/commands/session.ts'
 import { Connection } from '../../../../region-node/server/connection.ts'
+import { clusterNode, topologyOf } from '../../../harness/fake-cluster.ts'
 import { NO_OUTPUT_LIMITS } from '../../../harness/no-output-limits.ts'
 import { TestEngine } from '../../../harness/test-engine.ts'
 
@@ -80,6 +81,27 @@ describe('CLIENT UNBLOCK', () => {
     engine.run('client', 'pause', '1000', 'write')
     engine.runAs(OTHER, 'set', 'k', 'v')
     expect(engine.run('client', 'unblock', '2')).toBe(0)
+  })
+})
+
+describe('a pause for a hand-over', () => {
+  it('holds commands of a partition of which it is open who is primary, instead of refusing them', () => {
+    const { engine, sessions } = start()
+    const known = topologyOf([clusterNode(1)])
+    engine.services.topology = { ...known, isOpen: true }
+    expect(engine.runAs(OTHER, 'get', 'k')).toEqual({ line: 'CLUSTERDOWN Hash slot not served' })
+    engine.run('client', 'pause', '1000', 'write')
+    for (const words of [
+      ['set', 'k', 'v'],
+      ['get', 'k'],
+    ]) {
+      expect(engine.runAs(OTHER, ...words)).toBeUndefined()
+      expect(sessions[1]!.postponed).toEqual(words)
+    }
+    engine.services.topology = known
+    engine.run('client', 'unpause')
+    expect(sessions[1]!.blocked).toBeUndefined()
+    expect(engine.runAs(OTHER, 'get', 'k')).toBeNull()
   })
 })
 
