@@ -154,6 +154,7 @@ class Node implements RunningNode, Front {
       info,
     })
     replication.handOverByAgent = (nodeId, timeoutMs) => agent.handOver(nodeId, timeoutMs)
+    replication.places = agent
     this.#cluster.failover = (kind) => {
       if (kind !== 'agreed') return errors.failoverByForce
       return replication.wish() ? undefined : errors.failoverOfDead

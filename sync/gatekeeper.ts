@@ -49,6 +49,18 @@ export class Gatekeeper {
     return peer.paused ? linkDown(me.region, identity.region) : undefined
   }
 
+  /**
+   * Who has what a node of another region looked for and did not find here.
+   * @param why  what was said against it
+   */
+  elsewhere({ code }: Reason, { regionId, partition }: Identity): readonly string[] {
+    const { identity: me, replication } = this.#ports.host
+    const isOurs = me.role === 'primary' && me.partition === partition
+    // Inside a region everybody is told by other means whom to follow.
+    if (regionId === me.regionId || isOurs) return []
+    return code === 'other-partition' || code === 'not-primary' ? replication.nodesOf(partition) : []
+  }
+
   /** What forbids to pull from the node that answers at the address of a peer. */
   judgeServer(peer: Peer, identity: Identity): Reason | undefined {
     const { identity: me } = this.#ports.host

@@ -22,9 +22,16 @@ export interface Exchange {
 }
 
 export function proofText(role: 'server' | 'puller', exchange: Exchange): string {
-  const { version, serverNonce, pullerNonce, server, puller } = exchange
-  const parts = [version, serverNonce, pullerNonce, identityFields(server), identityFields(puller)]
-  return JSON.stringify(['causeway-sync', role, ...parts])
+  return JSON.stringify(['causeway-sync', role, ...partsOf(exchange)])
+}
+
+/** What a server signs that refuses a puller and names others to it. */
+export function namingText(exchange: Exchange, nodes: readonly string[]): string {
+  return JSON.stringify(['causeway-sync', 'naming', ...partsOf(exchange), nodes])
+}
+
+function partsOf({ version, serverNonce, pullerNonce, server, puller }: Exchange): unknown[] {
+  return [version, serverNonce, pullerNonce, identityFields(server), identityFields(puller)]
 }
 
 /** Compares without telling by its duration where the texts differ. */

@@ -516,7 +516,8 @@ export class Mesh {
       settings: this.#settings,
       frames: this.#frames,
       judge: (identity) => this.#gatekeeper.judgePuller(identity),
-      accepted: (accepted, identity) => this.#accepted(accepted, identity),
+      elsewhere: (why, identity) => this.#gatekeeper.elsewhere(why, identity),
+      accepted: (...accepted) => this.#accepted(...accepted),
       acknowledged: (from, ack) => this.#credit(from, ack),
       standings: () => standingsOf(this.#host, this.cut, this.#env.monoMs()),
       isStale: (identity) => !this.#isOwn(identity) && this.#gatekeeper.isBehind(identity) !== undefined,
@@ -550,7 +551,7 @@ export class Mesh {
     this.#took()
   }
 
-  #accepted(server: ServerLink, identity: Identity): void {
+  #accepted(server: ServerLink, identity: Identity, nodes: readonly string[]): void {
     this.#strangers.delete(server)
     if (this.#isOwn(identity)) {
       this.replicas.accepted(server, identity)
@@ -565,6 +566,7 @@ export class Mesh {
     server.connection.traffic = peer.traffic
     peer.regionId = identity.regionId
     // A peer that reached us can be reached: no need to wait out the backoff.
+    if (nodes.length > 0) peer.whereabouts.learn(nodes)
     member.puller.redial()
   }
 
@@ -627,6 +629,7 @@ export class Mesh {
     const nowMs = this.#env.monoMs()
     const isFollowed = this.#isFollowed(peer)
     if (isFollowed) this.following?.learn(status)
+    else peer.whereabouts.learn(status.nodes)
     peer.report = { atMs: nowMs, unheardMs: new Map(unheard) }
     for (const standing of standings) {
       const { regionId } = standing

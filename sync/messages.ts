@@ -16,6 +16,7 @@ import type { WireVector } from '../crdt/version-vector.ts'
 import { checkControlBytes } from './control-bytes.ts'
 import { type Identity, ROLES, type Unheard } from './ports.ts'
 import { ProtocolViolation } from './reason.ts'
+import { NODES_MAX } from './whereabouts.ts'
 
 /** Raised with every change of the wire. */
 export const PROTOCOL_VERSION = 4
@@ -60,6 +61,8 @@ export interface Hello extends Wanted {
   readonly identity: Identity
   /** Largest message the puller takes, bytes. */
   readonly frameBytesMax: number
+  /** To another region: where the puller itself is dialed, then the other nodes that hold its partition. */
+  readonly nodes: readonly string[]
 }
 
 /** Server to puller: my proof; ops follow. */
@@ -76,6 +79,16 @@ export interface Refuse {
   readonly type: 'refuse'
   readonly code: string
   readonly sentence: string
+  /** From a server: who has what the puller looked for. Absent: it knows of nobody. */
+  readonly named?: NamedNodes | undefined
+}
+
+/** Nodes of the server's region, by their sync addresses. */
+export interface NamedNodes {
+  /** The primary first. */
+  readonly nodes: readonly string[]
+  /** That the server knows the secret, and means these. */
+  readonly proof: string
 }
 
 /** Server to puller: whole log records from `RECORDS_AT` on. */
@@ -129,6 +142,8 @@ export interface Status {
   /** The stable cut, and what all have announced as such: see `stable-cut.ts` and `crdt/membership.ts`. */
   readonly cut: WireVector
   readonly announced: WireVector
+  /** To another region: the other nodes that hold this partition, by their sync addresses. */
+  readonly nodes: readonly string[]
 }
 
 /** Puller to server: from now on, this is what I want. */
@@ -320,10 +335,14 @@ function fieldsOf(message: ControlMessage): unknown[] {
         message.frameBytesMax,
         message.vector,
         message.relay,
+        ...(message.nodes.length === 0 ? [] : [message.nodes]),
       ]
     case 'welcome':
       return [message.proof, message.applied, message.joined]
-    case 'refuse':
+    case 'refuse': {
+      const { code, sentence, named } = message
+      return named === undefined ? [code, sentence] : [code, sentence, named.nodes, named.proof]
+    }
     case 'bye':
       return [message.code, message.sentence]
     case 'ack':
@@ -346,6 +365,7 @@ function fieldsOf(message: ControlMessage): unknown[] {
         message.unheard,
         message.cut,
         message.announced,
+        ...(message.nodes.length === 0 ? [] : [message.nodes]),
       ]
     case 'relay':
       return [message.vector, message.relay]
@@ -389,11 +409,12 @@ function readMessage(type: number | undefined, from: Fields): ControlMessage {
         frameBytesMax: from.count(),
         vector: from.vector(),
         relay: from.regions(),
+        nodes: from.isAtEnd ? [] : from.nodes(),
       }
     case TYPE_BYTE.welcome:
       return { type: 'welcome', proof: from.text(), applied: from.vector(), joined: from.vector() }
     case TYPE_BYTE.refuse:
-      return { type: 'refuse', code: from.code(), sentence: from.text() }
+      return { type: 'refuse', code: from.code(), sentence: from.text(), named: from.named() }
     case TYPE_BYTE.ack:
       return {
         type: 'ack',
@@ -416,6 +437,7 @@ function readMessage(type: number | undefined, from: Fields): ControlMessage {
         unheard: from.unheard(),
         cut: from.vector(),
         announced: from.vector(),
+        nodes: from.isAtEnd ? [] : from.nodes(),
       }
     case TYPE_BYTE.relay:
       return { type: 'relay', vector: from.vector(), relay: from.regions() }
@@ -475,6 +497,19 @@ class Fields {
     const code = this.text()
     if (!/^[a-z][a-z-]{0,63}$/.test(code)) throw malformed('a reason that is not a code')
     return code
+  }
+
+  /** Nothing follows: neither this version nor the sender has more to say. */
+  get isAtEnd(): boolean {
+    return this.#at === this.#values.length
+  }
+
+  named(): NamedNodes | undefined {
+    return this.isAtEnd ? undefined : { nodes: this.nodes(), proof: this.text() }
+  }
+
+  nodes(): readonly string[] {
+    return arrayOf(this.#next(), NODES_MAX).map(textOf)
   }
 
   vector(): WireVector {
@@ -551,7 +586,7 @@ class Fields {
   }
 
   #next(): unknown {
-    if (this.#at === this.#values.length) throw malformed('a message with too few fields')
+    if (this.isAtEnd) throw malformed('a message with too few fields')
     return this.#values[this.#at++]
   }
 }

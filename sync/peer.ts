@@ -10,6 +10,7 @@ import { LagMeter } from './lag-meter.ts'
 import type { Ack } from './messages.ts'
 import type { Reason } from './reason.ts'
 import { SettledClock } from './settled-clock.ts'
+import { Whereabouts } from './whereabouts.ts'
 
 /** Whom a peer hears. */
 export interface HearingReport {
@@ -24,9 +25,8 @@ const SEARCH_CODES: ReadonlySet<string> = new Set(['other-partition', 'not-prima
 
 export class Peer {
   readonly name: string
-  readonly #urls: readonly string[]
-  /** Which of them is dialed. */
-  #at = 0
+  /** Where it is dialed: at whichever of its nodes is the right one. */
+  readonly whereabouts: Whereabouts
   readonly traffic: Traffic = noTraffic()
   readonly settled: SettledClock = new SettledClock()
   readonly lag: LagMeter = new LagMeter()
@@ -49,24 +49,18 @@ export class Peer {
   readonly #report: (sentence: string) => void
 
   /**
-   * @param urls  where it may be dialed: at whichever of its nodes is primary
+   * @param seeds  addresses of its nodes, at least one
    * @param report  told once when the link breaks or is refused, for each reason, and when it works again
    */
-  constructor(name: string, urls: readonly string[], report: (sentence: string) => void) {
+  constructor(name: string, seeds: readonly string[], report: (sentence: string) => void) {
     this.name = name
-    this.#urls = urls
+    this.whereabouts = new Whereabouts(seeds)
     this.#report = report
   }
 
   /** Where it is dialed now. */
   get url(): string {
-    return this.#urls[this.#at]!
-  }
-
-  /** Turns to the next address. @returns false when all of them were dialed since the first one */
-  nextAddress(): boolean {
-    this.#at = (this.#at + 1) % this.#urls.length
-    return this.#at !== 0
+    return this.whereabouts.url
   }
 
   get lastError(): Reason | undefined {
@@ -76,7 +70,7 @@ export class Peer {
   /** A link with the peer ended, or was refused by either side. */
   failed(why: Reason): void {
     // One of several nodes was met, and it was not the one that is looked for.
-    const isSearch = this.#urls.length > 1 && SEARCH_CODES.has(why.code)
+    const isSearch = this.whereabouts.isSearch && SEARCH_CODES.has(why.code)
     if (why.code !== this.#lastError?.code && !isSearch) {
       this.#report(`link with region ${this.name}: ${why.code}: ${why.sentence}`)
     }
@@ -87,6 +81,7 @@ export class Peer {
   works(): void {
     if (this.#lastError !== undefined) this.#report(`link with region ${this.name} works`)
     this.#lastError = undefined
+    this.whereabouts.arrived()
   }
 
   /** It has answered a status. @param nowMs  our monotonic clock @param wallMs  our wall clock */

@@ -124,6 +124,13 @@ export interface ReplicationHost {
   wished(nodeId: string): void
   /** Another node is known to be primary in a later term than this node's own. */
   termHeard(term: number): void
+  /**
+   * Sync addresses of the other nodes of the region that hold a partition, the primary first, as far as this one
+   * knows; at most `NODES_MAX`.
+   */
+  nodesOf(partition: number): readonly string[]
+  /** Where this node is dialed, and then the others of its partition; empty when it does not know the first. */
+  readonly own: readonly string[]
 }
 
 export interface SyncHost {

@@ -7,8 +7,16 @@
  * server is trusted only after its own proof: a stranger at the peer's address gets ours, which fits
  * this one exchange, and can give nothing back.
  */
-import { commonVersion, type Exchange, proofText, sameProof, wrongSecret, wrongVersion } from './handshake.ts'
-import type { Challenge, Message, Wanted, Welcome } from './messages.ts'
+import {
+  commonVersion,
+  type Exchange,
+  namingText,
+  proofText,
+  sameProof,
+  wrongSecret,
+  wrongVersion,
+} from './handshake.ts'
+import type { Challenge, Message, Refuse, Wanted, Welcome } from './messages.ts'
 import type { Identity } from './ports.ts'
 import {
   type Action,
@@ -28,9 +36,13 @@ type Phase =
   | { readonly name: 'ended' }
 
 export interface PullTerms {
+  /** Whom this node looks for. */
+  readonly region: string
   readonly secret: string
   readonly frameBytesMax: number
   readonly judge: Judge
+  /** Where this node is dialed, for another region. */
+  nodes(): readonly string[]
   /** What to ask for, as of now. */
   wanted(): Wanted
 }
@@ -57,9 +69,9 @@ export class PullSession {
   }
 
   #answer(message: Message): readonly Action[] {
-    if (message.type === 'refuse' || message.type === 'bye') {
+    if (message.type === 'refuse') return this.#refused(message)
+    if (message.type === 'bye')
       return [{ do: 'end', reason: { code: message.code, sentence: message.sentence } }]
-    }
     switch (this.#phase.name) {
       case 'greeting':
         if (message.type === 'challenge') return this.#prove(message)
@@ -114,9 +126,20 @@ export class PullSession {
         proof: this.#host.hmac(secret, proofText('puller', exchange)),
         identity: puller,
         frameBytesMax,
+        nodes: this.#terms.nodes(),
         ...this.#terms.wanted(),
       }),
     ]
+  }
+
+  /** What a stranger names is not looked at, nor what a node of some other region does. */
+  #refused({ code, sentence, named }: Refuse): readonly Action[] {
+    const reason = { code, sentence }
+    if (named === undefined || this.#phase.name !== 'proving') return [{ do: 'end', reason }]
+    const { exchange } = this.#phase
+    const expected = this.#host.hmac(this.#terms.secret, namingText(exchange, named.nodes))
+    const isHeard = exchange.server.region === this.#terms.region && sameProof(named.proof, expected)
+    return [isHeard ? { do: 'end', reason, nodes: named.nodes } : { do: 'end', reason }]
   }
 
   #open(welcome: Welcome, exchange: Exchange): readonly Action[] {

@@ -3,8 +3,8 @@
  *
  * Dials, redials with exponential backoff and jitter, and carries out what the pull session asks for.
  * The backoff is reset by the first sign of life behind a welcome, not by the welcome: a link that breaks
- * right after it was opened must not be redialled without a pause. A peer with several addresses is dialed at one
- * after the other, and only after all of them comes the pause.
+ * right after it was opened must not be redialled without a pause. Where the right node may be is kept in
+ * `whereabouts.ts`: one address after the other, and only behind all of them comes the pause.
  *
  * Invariants: (1) at most one attempt or link at a time; what a former attempt still reports is ignored.
  * (2) What the peer announced but did not send is asked for again: a status is behind all ops sent
@@ -32,6 +32,9 @@ import { durableFences, durableOf } from './standings.ts'
  * replication clients of it wait for this link.
  */
 const FOLLOW_REDIAL_MS = 5
+
+/** A dial that takes longer than this is given up for a peer that has reached this node meanwhile, milliseconds. */
+const DIAL_MS_PATIENT = 500
 
 /** What a puller shares with the others of its node. */
 export interface PullerParts {
@@ -73,6 +76,7 @@ export class Puller implements Source, SnapshotGiver {
   /** Names the present attempt; an event with another number is stale. */
   #attempt = 0
   #dialing = false
+  #dialedMs = Number.NEGATIVE_INFINITY
   #connection: Connection | undefined
   #session: PullSession | undefined
   #identity: Identity | undefined
@@ -149,15 +153,23 @@ export class Puller implements Source, SnapshotGiver {
   start(): void {
     this.#running = true
     this.#failures = 0
-    this.redial()
+    if (this.#connection === undefined && !this.#dialing) this.#dial()
   }
 
-  /** Dials at once if it was waiting to. */
+  /** The peer has reached this node, so it can be reached: now, if that was waited for, or is taking its time. */
   redial(): void {
-    if (!this.#running || this.#connection !== undefined || this.#dialing) return
+    if (!this.#running || this.#connection !== undefined) return
+    const dialedMs = this.#parts.env.monoMs() - this.#dialedMs
+    if (this.#dialing && dialedMs < DIAL_MS_PATIENT) return
+    this.peer.whereabouts.beginRound()
+    this.#dial()
+  }
+
+  #dial(): void {
     this.#redial?.cancel()
     this.#redial = undefined
     this.#dialing = true
+    this.#dialedMs = this.#parts.env.monoMs()
     const attempt = ++this.#attempt
     this.#parts.transport.dial(
       this.peer.url,
@@ -268,9 +280,11 @@ export class Puller implements Source, SnapshotGiver {
     const connection = new Connection(link, env.monoMs())
     connection.traffic = this.peer.traffic
     const session = new PullSession(host, {
+      region: this.peer.name,
       secret: settings.secret,
       frameBytesMax: settings.frameBytesMax,
       judge,
+      nodes: () => (this.peer.name === host.identity.region ? [] : host.replication.own),
       wanted: () => this.#wanted(),
     })
     this.#connection = connection
@@ -296,6 +310,7 @@ export class Puller implements Source, SnapshotGiver {
         connection.send(action.message)
         break
       case 'end':
+        if (action.nodes !== undefined) this.peer.whereabouts.learn(action.nodes)
         this.#closed(action.reason)
         break
       case 'opened':
@@ -481,7 +496,7 @@ export class Puller implements Source, SnapshotGiver {
 
   /** The attempt or link is over: waits and dials again. */
   #lost(why: Reason): void {
-    const wasStreaming = this.streaming
+    const wasWelcome = this.#welcomeVector !== undefined
     this.#connection = undefined
     this.#session = undefined
     this.#dialing = false
@@ -492,10 +507,10 @@ export class Puller implements Source, SnapshotGiver {
     this.#hurry = undefined
     this.peer.failed(why)
     if (this.#running) {
-      const delayMs = this.peer.nextAddress() && !wasStreaming ? 0 : this.#backoffMs()
-      this.#redial = this.#parts.env.after(delayMs, () => this.redial())
+      const delayMs = this.peer.whereabouts.next() && !wasWelcome ? 0 : this.#backoffMs()
+      this.#redial = this.#parts.env.after(delayMs, () => this.#dial())
     }
-    if (!wasStreaming) return
+    if (!wasWelcome) return
     this.#parts.changed()
     this.#parts.snapshots.changed()
   }

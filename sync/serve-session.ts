@@ -7,13 +7,25 @@
  */
 
 import type { WireVector } from '../crdt/version-vector.ts'
-import { commonVersion, type Exchange, proofText, sameProof, wrongSecret, wrongVersion } from './handshake.ts'
+import {
+  commonVersion,
+  type Exchange,
+  namingText,
+  proofText,
+  sameProof,
+  wrongSecret,
+  wrongVersion,
+} from './handshake.ts'
 import { type Hello, type Message, PROTOCOL_VERSION, PROTOCOL_VERSION_MIN } from './messages.ts'
+import type { Identity } from './ports.ts'
+import type { Reason } from './reason.ts'
 import { type Action, type Judge, misplaced, receive, refuse, type SessionHost, send } from './session.ts'
 
 export interface ServeTerms {
   readonly secret: string
   readonly judge: Judge
+  /** Sync addresses of those that have what the puller looks for, when that is why it is refused. */
+  elsewhere(why: Reason, puller: Identity): readonly string[]
   /** What this node has applied, as of now. */
   applied(): WireVector
   /** The op by which that region joined or came back. */
@@ -75,7 +87,7 @@ export class ServeSession {
   }
 
   #welcome(hello: Hello): readonly Action[] {
-    const { version, nonce: pullerNonce, identity: puller, frameBytesMax } = hello
+    const { version, nonce: pullerNonce, identity: puller, frameBytesMax, nodes } = hello
     if (commonVersion(version, version) === undefined) {
       return refuse(wrongVersion(puller.region, `version ${version}`))
     }
@@ -86,7 +98,7 @@ export class ServeSession {
       return refuse(wrongSecret(server, puller))
     }
     const objection = this.#terms.judge(puller)
-    if (objection !== undefined) return refuse(objection)
+    if (objection !== undefined) return this.#turnAway(objection, exchange)
     this.#phase = 'streaming'
     this.#isReplica = puller.regionId === server.regionId
     const proof = this.#host.hmac(secret, proofText('server', exchange))
@@ -97,8 +109,17 @@ export class ServeSession {
         applied: this.#terms.applied(),
         joined: this.#terms.joined(puller.regionId),
       }),
-      { do: 'accepted', peer: puller, frameBytesMax },
+      { do: 'accepted', peer: puller, frameBytesMax, nodes },
       { do: 'serve', wanted: hello },
     ]
+  }
+
+  #turnAway(objection: Reason, exchange: Exchange): readonly Action[] {
+    const nodes = this.#terms.elsewhere(objection, exchange.puller)
+    if (nodes.length === 0) return refuse(objection)
+    return refuse(objection, {
+      nodes,
+      proof: this.#host.hmac(this.#terms.secret, namingText(exchange, nodes)),
+    })
   }
 }

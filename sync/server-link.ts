@@ -44,8 +44,10 @@ export interface ServerParts {
   readonly frames: OpsFrames
   /** What forbids serving the node that dialed. */
   readonly judge: Judge
-  /** The handshake is done. */
-  accepted(link: ServerLink, peer: Identity): void
+  /** Sync addresses of those that have what the node looks for that was refused. */
+  elsewhere(why: Reason, peer: Identity): readonly string[]
+  /** The handshake is done. `nodes`: where the peer says that it is dialed, and the others of its partition. */
+  accepted(link: ServerLink, peer: Identity, nodes: readonly string[]): void
   acknowledged(link: ServerLink, ack: Ack): void
   /** The peer's region has to take a snapshot before anything else. */
   isStale(peer: Identity): boolean
@@ -82,6 +84,7 @@ export class ServerLink {
     this.#session = new ServeSession(parts.host, {
       secret: parts.settings.secret,
       judge: parts.judge,
+      elsewhere: (why, peer) => parts.elsewhere(why, peer),
       applied: () => parts.host.applied.toWire(),
       joined: (regionId) => madeBy(parts.host.membership.regions.get(regionId)),
     })
@@ -170,6 +173,7 @@ export class ServerLink {
       standings: this.#parts.standings(),
       unheard: host.unheard(),
       ...this.#parts.cuts(),
+      nodes: this.#isOfOwnRegion ? [] : host.replication.nodesOf(host.identity.partition),
     })
   }
 
@@ -216,6 +220,10 @@ export class ServerLink {
     if (this.#ended) return
     this.connection.send({ type: 'bye', ...why })
     this.#finish(why)
+  }
+
+  get #isOfOwnRegion(): boolean {
+    return this.#identity?.regionId === this.#parts.host.identity.regionId
   }
 
   get #hasRoom(): boolean {
@@ -285,7 +293,7 @@ export class ServerLink {
           this.#identity = action.peer
           this.isStale = this.#parts.isStale(action.peer)
           this.#frameBytesMax = action.frameBytesMax
-          this.#parts.accepted(this, action.peer)
+          this.#parts.accepted(this, action.peer, action.nodes)
           break
         case 'serve':
           this.#serve(action.wanted)

@@ -16,6 +16,7 @@ import {
   type Fetch,
   type Hurry,
   type Message,
+  type NamedNodes,
   type SnapshotBegin,
   type SnapshotNone,
   type SnapshotPart,
@@ -31,12 +32,21 @@ export type SnapshotMessage = SnapshotWait | SnapshotBegin | SnapshotPart | Snap
 
 export type Action =
   | { readonly do: 'send'; readonly message: ControlMessage }
-  /** Close the link. The other end gave the reason, or was just sent it. */
-  | { readonly do: 'end'; readonly reason: Reason }
+  /**
+   * Close the link. The other end gave the reason, or was just sent it.
+   * `nodes`: who the server says has what was looked for.
+   */
+  | { readonly do: 'end'; readonly reason: Reason; readonly nodes?: readonly string[] }
   /** Puller: the server let us in. */
   | { readonly do: 'opened'; readonly peer: Identity; readonly welcome: Welcome }
   /** Server: a puller was let in, or wants something else from now on. */
-  | { readonly do: 'accepted'; readonly peer: Identity; readonly frameBytesMax: number }
+  | {
+      readonly do: 'accepted'
+      readonly peer: Identity
+      readonly frameBytesMax: number
+      /** Where the puller says that it is dialed, and the others of its partition. */
+      readonly nodes: readonly string[]
+    }
   | { readonly do: 'serve'; readonly wanted: Wanted }
   /** Puller: an ops message to take the records from. */
   | { readonly do: 'take'; readonly bytes: Uint8Array }
@@ -70,8 +80,8 @@ export function send(message: ControlMessage): Action {
 }
 
 /** Ends a link before it served anything. */
-export function refuse(why: Reason): readonly Action[] {
-  return [send({ type: 'refuse', code: why.code, sentence: why.sentence }), { do: 'end', reason: why }]
+export function refuse({ code, sentence }: Reason, named?: NamedNodes): readonly Action[] {
+  return [send({ type: 'refuse', code, sentence, named }), { do: 'end', reason: { code, sentence } }]
 }
 
 /** Ends a link that was open. */

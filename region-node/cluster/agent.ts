@@ -50,7 +50,7 @@ import type { DetectionProfile } from './profiles.ts'
 import { Registration } from './registration.ts'
 import { resignation } from './resignation.ts'
 import type { Topology } from './topology.ts'
-import { type Standing, topologyOf } from './topology-of.ts'
+import { holdersOf, type Standing, topologyOf } from './topology-of.ts'
 
 /** From one look at followers, health and registration to the next. */
 const BEAT_MS = 100
@@ -211,6 +211,19 @@ export class Agent {
   get #standing(): Standing {
     if (this.#primacy !== undefined) return 'primary'
     return this.#isClaiming ? 'claiming' : 'none'
+  }
+
+  /** Where others dial this node. */
+  get syncUrl(): string {
+    return this.#options.describe().syncUrl
+  }
+
+  /** Sync addresses of the other nodes that hold a partition, its primary first. */
+  nodesOf(partition: number): string[] {
+    const others = holdersOf(this.#directory, partition).filter(
+      ({ nodeId }) => nodeId !== this.#parts.member.nodeId,
+    )
+    return others.map(({ syncUrl }) => syncUrl)
   }
 
   get status(): AgentStatus {

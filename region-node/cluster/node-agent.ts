@@ -130,6 +130,15 @@ export class NodeAgent {
     return this.#agent.status
   }
 
+  get syncUrl(): string {
+    return this.#agent.syncUrl
+  }
+
+  /** See `Agent.nodesOf`. */
+  nodesOf(partition: number): string[] {
+    return this.#agent.nodesOf(partition)
+  }
+
   /** See `Agent.handOver`. */
   handOver(target: string, timeoutMs: number): void {
     this.#agent.handOver(target, timeoutMs, (failure) =>
@@ -147,6 +156,8 @@ function addressOf(values: SettingValues): { readonly host: string; readonly syn
       `bind ${bind} does not say where others reach this node: name its address with --replica-announce-ip.`,
     )
   }
+  const announced = values['sync-announce-url']
+  if (announced !== '') return { host, syncUrl: announced }
   const port = values['sync-port'] === 0 ? values.port : values['sync-port']
   return { host, syncUrl: `ws://${host.includes(':') ? `[${host}]` : host}:${port}` }
 }

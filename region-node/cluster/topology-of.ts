@@ -30,6 +30,15 @@ export function clusterNodeId(nodeId: string): string {
 /** Of this node in its partition: `primary` answers as such, `claiming` waits to hear whether it may. */
 export type Standing = 'primary' | 'claiming' | 'none'
 
+/** Those that hold a partition and are registered now, its primary first. */
+export function holdersOf(directory: Directory, partition: number): NodeDocument[] {
+  const { state, leader } = directory.of(partition)
+  const primary = leader.document?.nodeId ?? state.document?.primary
+  const rank = ({ nodeId }: NodeDocument): number => (nodeId === primary ? 0 : 1)
+  const holders = [...directory.nodes.values()].filter((node) => node.partition === partition)
+  return holders.sort((a, b) => rank(a) - rank(b) || (a.nodeId < b.nodeId ? -1 : 1))
+}
+
 /**
  * @param self  what the answering node says of itself, registered or not
  * @param partitions  how many there are: a power of two

@@ -14,7 +14,8 @@
  * Source: algorithms.md, The horizon, 7.
  */
 import { REGION_ID_MAX } from '../../crdt/origin.ts'
-import { isRegionName, isSyncUrl } from '../config/kinds.ts'
+import { isSyncUrl } from '../../sync/whereabouts.ts'
+import { isRegionName } from '../config/kinds.ts'
 import { type CommandError, commandError, errors } from '../errors.ts'
 import type { ReplyWriter } from '../resp/reply.ts'
 import { replyLater } from './blocking.ts'

@@ -8,6 +8,7 @@
  * Invariant: `parse(format(value))` gives `value` again.
  * Source: Redis's config.c (numericParseString, memtoull, boolConfigSet, enumConfigSet).
  */
+import { isSyncUrl } from '../../sync/whereabouts.ts'
 import { formatEventFlags, parseEventFlags } from '../engine/event-classes.ts'
 
 export type Parsed<T> = { readonly value: T } | { readonly refusal: string }
@@ -162,6 +163,19 @@ export function peers(): Kind<readonly PeerAddress[]> {
   }
 }
 
+/** Where one sync port is reached; empty for where it listens. */
+export function syncAddress(): Kind<string> {
+  return {
+    words: 'one',
+    shape: 'ws://HOST:PORT',
+    parse(url) {
+      if (url === '' || isSyncUrl(url)) return { value: url }
+      return { refusal: 'argument must be ws://HOST:PORT, or wss:// behind a TLS proxy' }
+    },
+    format: (value) => value,
+  }
+}
+
 /** Where the coordinator is: addresses of an etcd, or a folder. */
 export function coordinatorAddress(): Kind<string> {
   return {
@@ -298,10 +312,4 @@ export function isRegionName(name: string): boolean {
 /** Credentials in the address are refused: they would be shown wherever the peer is. */
 function isHttpUrl(url: string): boolean {
   return /^https?:\/\/[^/@\s]+\/?$/.test(url) && URL.canParse(url)
-}
-
-export function isSyncUrl(url: string): boolean {
-  if (!/^wss?:\/\//.test(url) || !URL.canParse(url)) return false
-  const { hostname, username, password, search, hash } = new URL(url)
-  return hostname !== '' && username === '' && password === '' && search === '' && hash === ''
 }

@@ -18,6 +18,7 @@ export const NODES_OWN: ReadonlyMap<SettingName, string> = new Map([
   ['tls-port', PLACE],
   ['sync-port', PLACE],
   ['admin-port', PLACE],
+  ['sync-announce-url', PLACE],
   ['replica-announce-ip', PLACE],
   ['replica-announce-port', PLACE],
   ['zone', 'it says where the node stands'],

@@ -26,6 +26,7 @@ import {
   primaryAddress,
   regionName,
   saveRules,
+  syncAddress,
   text,
   word,
 } from './kinds.ts'
@@ -294,6 +295,12 @@ export const SETTINGS = {
   'sync-secret': row('peers', word(), '', 'Shared secret that regions prove to each other.', {
     secret: true,
   }),
+  'sync-announce-url': row(
+    'peers',
+    syncAddress(),
+    '',
+    'Where other nodes dial the sync port, if not there: behind NAT, or a TLS proxy.',
+  ),
   'sync-linger-ms': row(
     'peers',
     integer(0, 1000),

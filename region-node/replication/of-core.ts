@@ -10,7 +10,7 @@ import { Replication, type ReplicationParts } from './replication.ts'
 /** The rooms of a node that it needs. */
 export interface Rooms extends Pick<ReplicationParts, 'engine' | 'log' | 'lateTail'> {
   readonly settings: Settings
-  readonly identity: { readonly nodeId: string }
+  readonly identity: { readonly nodeId: string; readonly partition: number }
   readonly services: Pick<Services, 'sessions'>
   // Made later than the replication.
   readonly mesh: Mesh
@@ -34,6 +34,7 @@ export function replicationOf(core: Rooms, side: CoreSide): Replication {
   const parts: ReplicationParts = {
     ...side,
     nodeId: core.identity.nodeId,
+    partition: core.identity.partition,
     engine,
     log,
     lateTail,

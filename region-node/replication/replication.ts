@@ -20,6 +20,7 @@ import type { Identity, ReplicationHost, Role } from '../../sync/ports.ts'
 import type { PullState } from '../../sync/puller.ts'
 import { reason } from '../../sync/reason.ts'
 import type { Replica } from '../../sync/replicas.ts'
+import { NODES_MAX } from '../../sync/whereabouts.ts'
 import type { Duty, Member, ReplicaState } from '../cluster/member.ts'
 import type { PrimaryLink, ReplicationState } from '../commands/services.ts'
 import type { Session } from '../commands/session.ts'
@@ -41,10 +42,19 @@ const PAUSE_MS_MAX = 60_000
 /** How long they are held for a replica that wishes to be primary. */
 const WISH_MS_MAX = 5000
 
+/** Where the nodes of the region are dialed by others. */
+export interface Places {
+  /** This node. */
+  readonly syncUrl: string
+  /** The others that hold a partition, its primary first. */
+  nodesOf(partition: number): readonly string[]
+}
+
 export interface ReplicationParts {
   readonly env: Env
   readonly folder: string
   readonly nodeId: string
+  readonly partition: number
   readonly engine: Engine
   readonly log: OpLog
   readonly terms: RunTerms
@@ -87,6 +97,8 @@ export class Replication implements Member, ReplicationHost {
   mayAnswer: (() => boolean) | undefined = undefined
   /** Set where an agent decides who is primary. */
   handOverByAgent: ((nodeId: string, timeoutMs: number) => void) | undefined = undefined
+  /** Likewise: where nodes are. */
+  places: Places | undefined = undefined
 
   /**
    * @param duty  what the node begins as, once it has recovered
@@ -472,6 +484,23 @@ export class Replication implements Member, ReplicationHost {
     if (following?.puller.streaming !== true) return false
     following.puller.wish()
     return true
+  }
+
+  nodesOf(partition: number): readonly string[] {
+    return (this.places?.nodesOf(partition) ?? this.#linkedNodes()).slice(0, NODES_MAX)
+  }
+
+  get own(): readonly string[] {
+    if (this.places === undefined) return []
+    return [this.places.syncUrl, ...this.nodesOf(this.#parts.partition)].slice(0, NODES_MAX)
+  }
+
+  /** Without an agent a node knows of those that it has a link with; they are reached at their ports for clients. */
+  #linkedNodes(): readonly string[] {
+    if (this.#duty.kind === 'replica') return [this.#duty.primary.syncUrl]
+    const { replicas } = this.#parts.mesh()
+    const linked = Array.from(replicas.all).filter(({ link, port }) => link !== undefined && port > 0)
+    return linked.map(({ host, port }) => `ws://${bracketed(host)}:${port}`)
   }
 
   termHeard(term: number): void {

@@ -99,6 +99,8 @@ function withoutReplicas(host: Pick<SyncHost, 'applied' | 'durable'>): Replicati
     handedOver: () => {},
     wished: () => {},
     termHeard: () => {},
+    nodesOf: () => [],
+    own: [],
   }
 }
 

@@ -14,6 +14,8 @@ const DEATH_MS_MAX = 2000
 const LOSS_MS_MAX = 5000
 /** Where nothing is promised in numbers. */
 const FAILOVER_MS_MAX = 60_000
+/** From the claim of a primary to its links with the other regions: some exchanges of messages. */
+const LINK_MS_MAX = 250
 
 const QUIET: Partial<InRegionOptions> = {
   nodes: [3, 1],
@@ -30,6 +32,7 @@ const QUIET: Partial<InRegionOptions> = {
   driftMax: 0,
   segmentBytes: 64 * 1024,
   tailBytes: 64 * 1024,
+  hasOneSeed: false,
 }
 
 type Script = (run: Run) => Promise<void> | void
@@ -103,6 +106,22 @@ class Run {
     const beganMs = clock.nowMs
     this.simulation.pass(FAILOVER_MS_MAX, () => this.region.isReady && this.term > from)
     expect(this.region.isReady && this.term > from).toBe(true)
+    return clock.nowMs - beganMs
+  }
+
+  /** Until the primaries of all regions are linked both ways. @returns milliseconds */
+  linked(): number {
+    const { clock, regions } = this.simulation
+    const beganMs = clock.nowMs
+    const isSo = (): boolean =>
+      regions.every(({ primary }) => {
+        const links = primary?.core?.mesh.links() ?? []
+        return (
+          links.length > 0 && links.every(({ pull, serve }) => pull === 'streaming' && serve === 'streaming')
+        )
+      })
+    if (!isSo()) this.simulation.pass(FAILOVER_MS_MAX, isSo)
+    expect(isSo()).toBe(true)
     return clock.nowMs - beganMs
   }
 
@@ -473,6 +492,59 @@ describe('a planned hand-over', () => {
       { ackMode, thinkMs: 10 },
     ),
   )
+})
+
+describe('regions that were given one address of each other', () => {
+  const given = { nodes: [3, 3], hasOneSeed: true }
+
+  it('are linked again after every failover', () =>
+    live(async (run) => {
+      for (let round = 0; round < 6; round++) {
+        const { term, primary } = run
+        primary.crash(round % 2 === 0 ? 'kill' : 'power')
+        run.failover(term)
+        expect(run.linked()).toBeLessThan(LINK_MS_MAX)
+        await primary.start()
+        run.pass(3000)
+      }
+    }, given))
+
+  it('are linked again when the node at that address is gone for good', () =>
+    live(async (run) => {
+      const [seed] = run.region.machines
+      const other = run.simulation.regions[1]!
+      seed!.crash('power')
+      for (let round = 0; round < 4; round++) {
+        run.pass(5000)
+        expect(run.linked()).toBe(0)
+        const { term } = run
+        await run.begin('hand-over', run.primary)
+        run.failover(term)
+        expect(run.linked()).toBeLessThan(LINK_MS_MAX)
+        // One that has never been primary knows nothing but the address where nobody is.
+        other.machines.find(({ isPrimary }) => isPrimary)!.crash('kill')
+        run.simulation.pass(FAILOVER_MS_MAX, () => other.isReady)
+        expect(run.linked()).toBeLessThan(LINK_MS_MAX)
+        for (const machine of other.machines) await machine.start()
+      }
+    }, given))
+
+  it('are linked again after a restart, by what a replica at that address says', () =>
+    live(async (run) => {
+      const [seed] = run.region.machines
+      for (let round = 0; run.primary === seed && round < 5; round++) {
+        const { term } = run
+        await run.begin('hand-over', run.primary)
+        run.failover(term)
+      }
+      expect(run.primary).not.toBe(seed)
+      for (const other of run.simulation.regions[1]!.machines) {
+        other.crash('kill')
+        await other.start()
+      }
+      run.simulation.pass(FAILOVER_MS_MAX, () => run.simulation.regions[1]!.isReady)
+      expect(run.linked()).toBeLessThan(LINK_MS_MAX)
+    }, given))
 })
 
 function isFetching({ snapshotIn }: { readonly snapshotIn?: unknown }): boolean {

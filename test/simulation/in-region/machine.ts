@@ -150,6 +150,7 @@ export class Machine {
       },
     )
     replication.handOverByAgent = (nodeId, timeoutMs) => agent.handOver(nodeId, timeoutMs, () => {})
+    replication.places = agent
     this.#running = { core, agent, connection }
     agent.start()
   }

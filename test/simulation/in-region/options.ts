@@ -77,6 +77,8 @@ export interface InRegionOptions {
   readonly keyCount: number
   readonly segmentBytes: number
   readonly tailBytes: number
+  /** A region is told of one node of each other region, and not of all. */
+  readonly hasOneSeed: boolean
 }
 
 /** Least weight of what a run is about. */
@@ -144,6 +146,7 @@ export function drawOptions(
     keyCount: prng.pick([1, 2, 4]),
     segmentBytes: prng.pick([4096, 64 * 1024, 1024 * 1024]),
     tailBytes: prng.pick([1024, 64 * 1024]),
+    hasOneSeed: prng.chance(0.5),
   }
   return { ...drawn, ...fixed }
 }

@@ -164,7 +164,10 @@ export class InRegionSimulation implements SimNodeObserver, World {
     const { options, clock } = this
     const name = `${region.name}${n}`
     const peer = options.nodes.flatMap((count, i) =>
-      Array.from({ length: count }, (_, m) => ({ name: 'abc'[i]!, url: `ws://${'abc'[i]}${m + 1}:1` })),
+      Array.from({ length: options.hasOneSeed ? 1 : count }, (_, m) => ({
+        name: 'abc'[i]!,
+        url: `ws://${'abc'[i]}${m + 1}:1`,
+      })),
     )
     const settings = {
       region: region.name,

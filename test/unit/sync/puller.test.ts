@@ -68,6 +68,7 @@ class Script {
       unheard: [],
       cut: [],
       announced: [],
+      nodes: [],
     })
   }
 
@@ -81,6 +82,7 @@ class Script {
     const server = new ServeSession(this.peer, {
       secret: 's',
       judge: () => undefined,
+      elsewhere: () => [],
       applied: () => this.peer.applied.toWire(),
       joined: () => [],
     })

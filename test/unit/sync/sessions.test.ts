@@ -49,11 +49,18 @@ const accept = (): Reason | undefined => undefined
 
 function puller(secret = 's', judge: (peer: Identity) => Reason | undefined = accept): PullSession {
   const wanted = () => ({ vector: [], relay: [] })
-  return new PullSession(hostOf(identity('B', 2)), { secret, frameBytesMax: 1000, judge, wanted })
+  const terms = { region: 'A', secret, frameBytesMax: 1000, judge, wanted, nodes: () => [] }
+  return new PullSession(hostOf(identity('B', 2)), terms)
 }
 
-function server(secret = 's', judge: (peer: Identity) => Reason | undefined = accept): ServeSession {
-  return new ServeSession(hostOf(identity('A', 1)), { secret, judge, applied: () => [], joined: () => [] })
+function server(
+  secret = 's',
+  judge: (peer: Identity) => Reason | undefined = accept,
+  nodes: readonly string[] = [],
+  who = identity('A', 1),
+): ServeSession {
+  const terms = { secret, judge, elsewhere: () => nodes, applied: () => [], joined: () => [] }
+  return new ServeSession(hostOf(who), terms)
 }
 
 function sent(actions: readonly Action[]): ControlMessage[] {
@@ -108,7 +115,7 @@ describe('handshake', () => {
 
   it('does not accept a hello recorded on another link', () => {
     const host = hostOf(identity('A', 1))
-    const terms = { secret: 's', judge: accept, applied: () => [], joined: () => [] }
+    const terms = { secret: 's', judge: accept, elsewhere: () => [], applied: () => [], joined: () => [] }
     const first = new ServeSession(host, terms)
     const [challenge] = sent(first.open())
     const [hello] = sent(puller().receive(encodeMessage(challenge!)))
@@ -137,6 +144,34 @@ describe('handshake', () => {
     const { pulled } = shake(puller(), server('s', judge))
     expect(asked).toEqual(['B'])
     expect(ended(pulled)).toBe('link-down')
+  })
+
+  describe('refused, with the names of others', () => {
+    const isReplica = (): Reason => reason('not-primary', 'a replica')
+    const nodes = ['ws://a2:1', 'ws://a3:1']
+    const namedTo = (pulled: readonly Action[]) => pulled.find((action) => action.do === 'end')
+
+    it('learns where to go', () => {
+      const { pulled } = shake(puller(), server('s', isReplica, nodes))
+      expect(namedTo(pulled)).toMatchObject({ reason: { code: 'not-primary' }, nodes })
+    })
+
+    it('does not listen to another region', () => {
+      const { pulled } = shake(puller(), server('s', isReplica, nodes, identity('C', 3)))
+      expect(namedTo(pulled)).toEqual({ do: 'end', reason: isReplica() })
+    })
+
+    it('does not listen to whoever does not know the secret, or has changed what was said', () => {
+      const [pull, serve] = [puller(), server('s', isReplica, nodes)]
+      const [challenge] = sent(serve.open())
+      const [hello] = sent(pull.receive(encodeMessage(challenge!)))
+      const [refusal] = sent(serve.receive(encodeMessage(hello!)))
+      if (refusal?.type !== 'refuse' || refusal.named === undefined) throw new Error('nobody is named')
+      const changed = { ...refusal, named: { ...refusal.named, nodes: ['ws://evil:1'] } }
+      expect(namedTo(pull.receive(encodeMessage(changed)))).toEqual({ do: 'end', reason: isReplica() })
+      const early = puller().receive(encodeMessage(refusal))
+      expect(namedTo(early)).toEqual({ do: 'end', reason: isReplica() })
+    })
   })
 
   it('refuses a protocol version it does not speak', () => {
@@ -171,6 +206,7 @@ describe('streaming', () => {
       unheard: [],
       cut: [],
       announced: [],
+      nodes: [],
     } as const
     expect(kinds(pull.receive(encodeMessage(status)))).toEqual(['learn'])
     expect(kinds(pull.receive(encodeMessage({ type: 'hurry', until: [] })))).toEqual(['hurry'])
