@@ -1,16 +1,18 @@
 /**
  * region.ts: `causeway region add | remove | promote | demote | list`: regions that join, leave, and change their
- * mode, said to a running node.
+ * mode, said once to a region that runs.
  *
- * It is CRDT.REGION with a page of help around it. Nothing is decided here: what may not be, the node
- * refuses, in a sentence that says what to do instead.
+ * It is CRDT.REGION with a page of help around it. Each partition keeps its own list of regions, so it is said at the
+ * primary of each (`region-visit.ts`). Nothing is decided here: what may not be, the node refuses, in a sentence
+ * that says what to do instead. What is so already is left alone, so saying it again does what is missing.
  */
-import { closest, distance } from 'fastest-levenshtein'
-import { textToWord, wordToText } from '../config/kinds.ts'
-import { duration } from '../regions.ts'
-import { type Reply, RespError } from '../resp/parse-reply.ts'
+import { textToWord } from '../config/kinds.ts'
 import type { CliHost } from './host.ts'
-import { AskError, type NodeAddress } from './node-client.ts'
+import { AskError } from './node-client.ts'
+import { passwordOf } from './node-talk.ts'
+import { listText, type RegionRow } from './region-list.ts'
+import { type Change, RegionVisit } from './region-visit.ts'
+import { addressOf, type Grammar, type OptionKind, UsageError, Words } from './words.ts'
 
 export const REGION_HELP = `causeway region: regions that join, leave and change their mode, while all of them run
 
@@ -20,15 +22,20 @@ export const REGION_HELP = `causeway region: regions that join, leave and change
   causeway region promote [--force]                          the node's region takes writes from now on
   causeway region demote                                     it takes none: it applies and serves reads
 
-  --to HOST:PORT       the node to say it to, at its port for clients (default 127.0.0.1:6379)
+  --to HOST:PORT       a node of the region to say it to, at its port for clients (default 127.0.0.1:6379)
   --password WORD      its password; or set it as CAUSEWAY_REQUIREPASS in the environment
+  --dry-run            says what it would do, and does nothing
+
+Any node of a region that has a coordinator will do: it names the primary of each partition, and there it is said.
+Where it fails at one of them, mend that and say it again: what is done is left as it is.
 
 To add region D to A, B and C:
 
   1. Start its node with an empty folder and every region as a peer. It waits, and takes no writes yet.
      causeway node --region D --region-id 4 --dir data-d --port 7104 --sync-port 7204 \\
        --peer A@ws://host-a:7201 --peer B@ws://host-b:7202 --peer C@ws://host-c:7203
-  2. Say it once, at any of the other regions. They tell each other; none is restarted.
+  2. Say it once, at any of the other regions. They tell each other; none is restarted. Of a region of several
+     nodes the address of one is enough: it names the others.
      causeway region add D --id 4 --url ws://host-d:7204 --to host-a:7101
   3. D gets a snapshot, and takes writes when all regions count with it. The list shows how far it is.
      causeway region list --to host-d:7104
@@ -49,41 +56,82 @@ then say promote --force. What is still in A's folder comes to D when A is start
 `
 
 const DEFAULT_ADDRESS = '127.0.0.1:6379'
-const DEFAULT_PORT = '6379'
-const OPTIONS = ['id', 'url', 'passive', 'force', 'to', 'password'] as const
-type Option = (typeof OPTIONS)[number]
-/** Those that are said or not, without a value. */
-const SWITCHES: ReadonlySet<Option> = new Set(['passive', 'force'])
-const OF_EVERY_ACTION: readonly Option[] = ['to', 'password']
-const OF_ACTION: Readonly<Record<string, readonly Option[]>> = {
-  add: ['id', 'url', 'passive'],
-  promote: ['force'],
+const USAGE =
+  "write 'region list', 'region add NAME ...', 'region remove NAME', 'region promote' or 'region demote': " +
+  "see 'causeway region --help'"
+
+interface Action {
+  /** Whether the name of a region follows. */
+  readonly takesName: boolean
+  readonly options: Readonly<Record<string, OptionKind>>
+  /** Undefined: it only shows. @throws UsageError */
+  readonly change: ((words: Words) => Change) | undefined
 }
 
-/** What is wrong with the words of the command line, for people. */
-class UsageError extends Error {}
+const ACTIONS: Readonly<Record<string, Action>> = {
+  list: { takesName: false, options: {}, change: undefined },
+  add: { takesName: true, options: { id: 'one', url: 'one', passive: 'switch' }, change: addition },
+  remove: {
+    takesName: true,
+    options: {},
+    change: ({ names: [name] }) => ({
+      words: ['REMOVE', textToWord(name!)],
+      isDone: (rows) => rows.some((row) => row.name === name && row.status === 'left'),
+      done: `Region '${name}' has left`,
+      end: '',
+    }),
+  },
+  promote: {
+    takesName: false,
+    options: { force: 'switch' },
+    change: (words) => modeChange('active', words.has('force') ? ['PROMOTE', 'FORCE'] : ['PROMOTE']),
+  },
+  demote: { takesName: false, options: {}, change: () => modeChange('passive', ['DEMOTE']) },
+}
 
-interface Request {
-  readonly address: NodeAddress
-  readonly password: string | undefined
-  readonly command: readonly string[]
-  readonly show: (reply: Reply) => string
+function addition(words: Words): Change {
+  const [name] = words.names
+  const id = needed(words, 'id', 'its number, which no other region ever had')
+  const url = needed(words, 'url', 'where the others reach its sync port: --url ws://HOST:PORT')
+  const isPassive = words.has('passive')
+  return {
+    words: [...['ADD', name!, id, url].map(textToWord), ...(isPassive ? ['PASSIVE'] : [])],
+    isDone: (rows) => rows.some((row) => row.name === name && row.id === id && row.status !== 'left'),
+    done: `Region '${name}' joins`,
+    end:
+      ` It ${isPassive ? 'can be promoted' : 'takes writes'} when it has a snapshot and all regions count with it: ` +
+      "'causeway region list' shows how far it is.",
+  }
+}
+
+function modeChange(mode: string, words: readonly string[]): Change {
+  const isOwn = ({ status }: RegionRow): boolean => status === 'self'
+  return {
+    words,
+    isDone: (rows) => rows.some((row) => isOwn(row) && row.mode === mode),
+    done: `The region is ${mode}`,
+    end: '',
+  }
 }
 
 /** @returns the exit code */
 export async function runRegion(argv: readonly string[], host: CliHost): Promise<number> {
-  if (argv.length === 0) {
+  const [name = '', ...rest] = argv
+  if (name === '') {
     host.complain(REGION_HELP)
     return 1
   }
   try {
-    const { address, password, command, show } = requestOf(argv, host)
-    const login = password === undefined ? [] : [['AUTH', password]]
-    const replies = await host.askNode(address, [...login, command])
-    const refused = replies.find((reply) => reply instanceof RespError)
-    if (refused !== undefined) throw new AskError(refusalOf(refused.line, host))
-    host.print(show(replies.at(-1)!))
-    return 0
+    const action = Object.hasOwn(ACTIONS, name) ? ACTIONS[name]! : undefined
+    if (action === undefined) throw new UsageError(USAGE)
+    const words = new Words(rest, grammarOf(name, action))
+    if (words.names.length !== (action.takesName ? 1 : 0)) throw new UsageError(USAGE)
+    const change = action.change?.(words)
+    const to = addressOf(words.get('to') ?? DEFAULT_ADDRESS, 'to')
+    const visit = await RegionVisit.at(to, passwordOf(words.get('password'), host), host)
+    return change === undefined
+      ? await visit.show(listText)
+      : await visit.change(change, words.has('dry-run'))
   } catch (error) {
     if (!(error instanceof UsageError || error instanceof AskError)) throw error
     host.complain(`causeway: ${error.message}\n`)
@@ -91,161 +139,17 @@ export async function runRegion(argv: readonly string[], host: CliHost): Promise
   }
 }
 
-/** The node's own sentence, and what to do where that cannot be in it. */
-function refusalOf(line: string, { environment }: CliHost): string {
-  const sentence = wordToText(line.slice(line.indexOf(' ') + 1))
-  if (line.startsWith("READONLY You can't write")) return `${sentence} Say it at the primary of the region`
-  if (line.startsWith('NOAUTH')) return `${sentence} Give the node's password with --password`
-  if (!line.startsWith('WRONGPASS')) return sentence
-  const source = environment.CAUSEWAY_REQUIREPASS === undefined ? '' : ', or CAUSEWAY_REQUIREPASS'
-  return `the password is wrong: correct --password${source}`
+function grammarOf(name: string, { options, change }: Action): Grammar {
+  const more = change === undefined ? {} : ({ 'dry-run': 'switch' } as const)
+  return {
+    command: `region ${name}`,
+    help: 'causeway region --help',
+    options: { ...options, ...more, to: 'one', password: 'one' },
+  }
 }
 
-function requestOf(argv: readonly string[], { environment }: CliHost): Request {
-  const { names, options } = readWords(argv)
-  const [action, name, ...more] = names
-  const password = options.get('password') ?? environment.CAUSEWAY_REQUIREPASS
-  const common = {
-    address: addressOf(options.get('to') ?? DEFAULT_ADDRESS),
-    password: password === undefined ? undefined : textToWord(password),
-  }
-  const allowed = [...(OF_ACTION[action ?? ''] ?? []), ...OF_EVERY_ACTION]
-  const stray = [...options.keys()].find((option) => !allowed.includes(option))
-  if (stray !== undefined) throw new UsageError(`'region ${action}' takes no --${stray}`)
-  const showReply = (reply: Reply): string => `${String(reply)}\n`
-  if (name === undefined) {
-    if (action === 'list') return { ...common, command: ['CRDT.REGION', 'LIST'], show: tableOf }
-    if (action === 'demote') return { ...common, command: ['CRDT.REGION', 'DEMOTE'], show: showReply }
-    if (action === 'promote') {
-      const force = options.has('force') ? ['FORCE'] : []
-      return { ...common, command: ['CRDT.REGION', 'PROMOTE', ...force], show: showReply }
-    }
-  }
-  if ((action !== 'add' && action !== 'remove') || name === undefined || more.length > 0) {
-    throw new UsageError(
-      "write 'region list', 'region add NAME ...', 'region remove NAME', 'region promote' or 'region demote': " +
-        "see 'causeway region --help'",
-    )
-  }
-  if (action === 'remove') {
-    const command = ['CRDT.REGION', 'REMOVE', textToWord(name)]
-    return { ...common, command, show: showReply }
-  }
-  const id = needed(options, 'id', 'its number, which no other region ever had')
-  const url = needed(options, 'url', 'where the others reach its sync port: --url ws://HOST:PORT')
-  const isPassive = options.has('passive')
-  const passive = isPassive ? ['PASSIVE'] : []
-  const command = ['CRDT.REGION', 'ADD', textToWord(name), textToWord(id), textToWord(url), ...passive]
-  const show = (): string =>
-    `Region '${name}' joins. It ${isPassive ? 'can be promoted' : 'takes writes'} when it has a snapshot and all ` +
-    "regions count with it: 'causeway region list' shows how far it is.\n"
-  return { ...common, command, show }
-}
-
-function needed(options: ReadonlyMap<Option, string>, option: Option, what: string): string {
-  const value = options.get(option)
+function needed(words: Words, option: string, what: string): string {
+  const value = words.get(option)
   if (value === undefined) throw new UsageError(`'region add' needs --${option}: ${what}`)
   return value
-}
-
-/** `--name value`, `--name=value` and switches; everything else is a name. */
-function readWords(argv: readonly string[]): { names: string[]; options: Map<Option, string> } {
-  const names: string[] = []
-  const options = new Map<Option, string>()
-  for (let at = 0; at < argv.length; at++) {
-    const word = argv[at]!
-    if (!word.startsWith('--')) {
-      names.push(word)
-      continue
-    }
-    const equals = word.indexOf('=')
-    const option = known(word.slice(2, equals < 0 ? undefined : equals))
-    if (options.has(option)) throw new UsageError(`--${option} is given twice`)
-    if (SWITCHES.has(option)) {
-      if (equals >= 0) throw new UsageError(`--${option} takes no value`)
-      options.set(option, '')
-      continue
-    }
-    const value = equals < 0 ? argv[++at] : word.slice(equals + 1)
-    if (value === undefined || value === '') throw new UsageError(`--${option} needs a value`)
-    options.set(option, value)
-  }
-  return { names, options }
-}
-
-function known(name: string): Option {
-  const option = OPTIONS.find((one) => one === name)
-  if (option !== undefined) return option
-  const nearest = closest(name, [...OPTIONS])
-  const advice =
-    distance(name, nearest) <= 2 ? `did you mean '--${nearest}'?` : "see 'causeway region --help'"
-  throw new UsageError(`unknown option '--${name}': ${advice}`)
-}
-
-function addressOf(text: string): NodeAddress {
-  const url = URL.canParse(`tcp://${text}`) ? new URL(`tcp://${text}`) : undefined
-  if (url === undefined || url.hostname === '' || url.host !== text)
-    throw new UsageError(`'${text}' is no address of a node: write --to HOST:PORT`)
-  const host = url.hostname.replace(/^\[(.*)\]$/, '$1')
-  return { host, port: Number(url.port || DEFAULT_PORT) }
-}
-
-const COLUMNS = [
-  'name',
-  'id',
-  'status',
-  'epoch',
-  'mode',
-  'heard',
-  'lag',
-  'behind',
-  'takes writes',
-  'url',
-] as const
-
-/** The reply to CRDT.REGION LIST as a table for people. */
-function tableOf(reply: Reply): string {
-  const rows = [COLUMNS as readonly string[], ...(reply as Reply[][]).map((pairs) => rowOf(fieldsOf(pairs)))]
-  const widths = COLUMNS.map((_, column) => Math.max(...rows.map((row) => row[column]!.length)))
-  return rows
-    .map(
-      (row) =>
-        `${row
-          .map((text, i) => text.padEnd(widths[i]!))
-          .join('  ')
-          .trimEnd()}\n`,
-    )
-    .join('')
-}
-
-function fieldsOf(pairs: readonly Reply[]): Map<Reply, Reply> {
-  const fields = new Map<Reply, Reply>()
-  for (let i = 0; i + 1 < pairs.length; i += 2) fields.set(pairs[i]!, pairs[i + 1]!)
-  return fields
-}
-
-function rowOf(fields: ReadonlyMap<Reply, Reply>): string[] {
-  const shown = (field: string): string => {
-    const value = fields.get(field)
-    return value === null || value === undefined || value === '' ? '-' : wordToText(String(value))
-  }
-  const heard = fields.get('heard-ms-ago')
-  const lagOps = fields.get('lag-ops')
-  const behindOps = fields.get('behind-ops')
-  return [
-    shown('name'),
-    shown('id'),
-    shown('status'),
-    shown('epoch'),
-    shown('mode'),
-    typeof heard === 'number' ? `${duration(heard)} ago` : '-',
-    typeof lagOps === 'number' ? `${lagOps} ops, ${shown('lag-ms')} ms` : '-',
-    typeof behindOps === 'number' ? `${behindOps} ops` : '-',
-    takesWrites(shown('mode'), shown('lacking')),
-    shown('url'),
-  ]
-}
-
-function takesWrites(mode: string, lacking: string): string {
-  return mode === 'passive' ? 'no' : ({ yes: 'not yet', no: 'yes' }[lacking] ?? '-')
 }

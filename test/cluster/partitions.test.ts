@@ -7,6 +7,10 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { Cluster } from 'ioredis'
 import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest'
+import type { CliHost } from '../../region-node/cli/host.ts'
+import { nodeClient } from '../../region-node/cli/node-client.ts'
+import { runRegion } from '../../region-node/cli/region.ts'
+import { nodeEnv } from '../../region-node/env-node.ts'
 import { RegionProcess } from '../harness/region-process.ts'
 
 const PARTITIONS = 2
@@ -21,7 +25,8 @@ beforeAll(async () => {
   for (const [id, name] of ['A', 'B'].entries())
     for (let i = 0; i < PARTITIONS; i++) nodes.push(await RegionProcess.prepare({ name, id: id + 1 }))
   for (const [i, node] of nodes.entries()) {
-    const peers = nodes.filter(({ name }) => name !== node.name)
+    // One address of the other region: that of a node with partition 0.
+    const peers = nodes.filter(({ name }, at) => name !== node.name && at % PARTITIONS === 0)
     node.configure(
       {
         partitions: String(PARTITIONS),
@@ -81,6 +86,53 @@ describe('a database of two partitions', () => {
     const a = clients.get('A')!
     await expect(a.mset('x', '1', 'y', '1', 'z', '1')).rejects.toThrow(/slot/i)
     expect(await a.mset('{t}x', '1', '{t}y', '1')).toBe('OK')
+  })
+
+  it('grows by a region of which one address is given, said once', async () => {
+    const [seed] = nodes
+    const newcomers: RegionProcess[] = []
+    for (let partition = 0; partition < PARTITIONS; partition++) {
+      const node = await RegionProcess.prepare({ name: 'C', id: 3 })
+      const peers = nodes.filter((_, at) => at % PARTITIONS === 1)
+      node.configure(
+        { partitions: String(PARTITIONS), partition: String(partition), coordinator: `file:${folder}` },
+        peers.map(({ name, syncUrl: url }) => ({ name, url })),
+      )
+      void node.launch()
+      newcomers.push(node)
+    }
+    nodes.push(...newcomers)
+    const output: string[] = []
+    const print = (text: string): void => {
+      output.push(text)
+    }
+    const env = nodeEnv()
+    const host: CliHost = {
+      env,
+      environment: {},
+      askNode: nodeClient(env),
+      print,
+      complain: print,
+      onSignal: () => {},
+      exitNow: () => {},
+      startNode: () => Promise.reject(new Error('no node is started here')),
+      openCoordinator: () => {
+        throw new Error('no coordinator is opened here')
+      },
+    }
+    const { syncUrl } = newcomers[0]!
+    const line = `add C --id 3 --url ${syncUrl} --to 127.0.0.1:${seed!.ports.port}`
+    await vi.waitFor(async () => {
+      output.length = 0
+      expect([await runRegion(line.split(' '), host), output.join('')]).toEqual([0, expect.anything()])
+    }, SOON)
+    expect(output.join('').match(/Region 'C' joins/g)).toHaveLength(PARTITIONS)
+    const client = new Cluster(newcomers.map(({ ports }) => ({ host: '127.0.0.1', port: ports.port })))
+    client.on('error', () => {})
+    clients.set('C', client)
+    await vi.waitFor(async () => {
+      for (let i = 0; i < KEYS; i++) expect(await client.get(`key:${i}`)).toBe(`of A ${i}`)
+    }, SOON)
   })
 
   it('refuses to start a folder as another partition', async () => {

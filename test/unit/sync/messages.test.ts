@@ -132,7 +132,7 @@ const GOLDEN: Readonly<Record<number, string>> = {
   3: '1a6d3de51314f3ead3df0e08feecb4d2873ec59cd668c22245847318ad0923d4',
   4: 'a6d428fa4d583d8137fa6c35697b3f9b3c5cf969e07609e8173732e493255060',
 }
-const GOLDEN_LATER = '902daba8eb6ee7bce59f1a8f2492946ec3f50b9080c40c51bd4a2df80aa5a490'
+const GOLDEN_LATER = '0b277428f27e9f487962552a74f1aefbbbda77248d2bc3d97d7815266af9f598'
 
 function decodeOrViolation(bytes: Uint8Array): void {
   try {
