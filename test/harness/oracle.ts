@@ -12,7 +12,7 @@
  */
 import type { Amount } from '../../crdt/amount.ts'
 import { TAG } from '../../crdt/effects/effect.ts'
-import { EVERY_DB } from '../../crdt/effects/key-effects.ts'
+import { EVERY_DB, LIBRARY_DB } from '../../crdt/effects/key-effects.ts'
 import { type Effect, isKeyEffect, type KeyEffect } from '../../crdt/registry.ts'
 import type { TypeName } from '../../crdt/state.ts'
 import { registersIn, registersText } from './hll-reading.ts'
@@ -120,13 +120,18 @@ export function answerOf(ops: Iterable<OracleOp>, only?: string): Answer {
   const answers = new Map<string, KeyAnswer>()
   for (const [name, { facts, removals, inserts }] of histories) {
     const db = Number(name.slice(0, name.indexOf(':')))
-    for (const flush of flushes) if (flush.db === EVERY_DB || flush.db === db) removals.push(flush.removal)
+    for (const flush of flushes) if (isFlushed(flush.db, db)) removals.push(flush.removal)
     const isGone = (fact: Fact) => removals.some((removal) => removes(removal, fact))
     const lost = facts.filter((fact) => isGone(fact) && !isGoneAtOnce(fact, removals))
     const answer = answerOfKey(withElements(facts.filter((fact) => !isGone(fact))), lost, inserts)
     if (answer !== undefined) answers.set(name, answer)
   }
   return answers
+}
+
+/** FLUSHALL leaves function libraries where they are. */
+function isFlushed(flushed: number, db: number): boolean {
+  return flushed === EVERY_DB ? db !== LIBRARY_DB : flushed === db
 }
 
 /** An op minted again has the stamp it first had. What it had then seen was settled when it was. */

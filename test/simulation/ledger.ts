@@ -12,6 +12,8 @@ export class Ledger {
   readonly ops = new Map<string, OracleOp>()
   /** Answered commands that a power loss may have taken, by the promise of the fsync policy. */
   readonly forgivable = new Set<SentCommand>()
+  /** Commands of which a reply was compared with what the models say. */
+  readonly judged = new Set<string>()
   /** Ops that say something of a key, by `db:key`. */
   readonly #ofKey = new Map<string, Set<OracleOp>>()
   readonly #flushes: OracleOp[] = []

@@ -15,12 +15,18 @@ const RUN_MS_MAX = 240_000
 /** What a simulation looks for a mutant with, below `dist/`. */
 const PROGRAM = 'test/simulation/simulate.js'
 
+/** A mutant, whatever simulation looks for it. */
+interface Findable extends Omit<Mutant, 'focus' | 'without'> {
+  readonly focus?: readonly string[]
+  readonly without?: readonly string[]
+}
+
 /**
  * What the simulation said of a mutant: its finding, or undefined when it noticed nothing.
  * @param of  the program of another simulation
  */
 export function findingOf(
-  { patches, firstSeed = 1, seeds, focus = [] }: Omit<Mutant, 'focus'> & { focus?: readonly string[] },
+  { patches, firstSeed = 1, seeds, focus = [], without = [] }: Findable,
   of = PROGRAM,
 ): string | undefined {
   const folder = mkdtempSync(join(tmpdir(), 'causeway-mutant-'))
@@ -29,6 +35,7 @@ export function findingOf(
     for (const patch of patches) apply(patch, join(folder, 'dist'))
     const program = join(folder, 'dist', of)
     const words = [program, '--seed', String(firstSeed), '--seeds', String(seeds), '--focus', focus.join()]
+    if (without.length > 0) words.push('--without', without.join())
     const run = spawnSync(process.execPath, words, { encoding: 'utf8', timeout: RUN_MS_MAX })
     return verdict(run)
   } finally {

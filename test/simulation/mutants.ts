@@ -6,7 +6,7 @@
  * as many as it took to notice it when it was written. One that only shows in rare company names that company
  * as the `focus` of its runs.
  */
-import type { Focus } from './options.ts'
+import { type Focus, FURTHER_FAMILIES } from './options.ts'
 
 export interface Patch {
   readonly file: string
@@ -22,6 +22,7 @@ export interface Mutant {
   /** How many. */
   readonly seeds: number
   readonly focus?: Focus
+  readonly without?: Focus
 }
 
 export const MUTANTS: readonly Mutant[] = [
@@ -176,6 +177,7 @@ export const MUTANTS: readonly Mutant[] = [
       { file: 'sync/settled-clock.js', find: 'this.#oldest.durable', replace: 'this.#oldest.applied' },
     ],
     firstSeed: 1402,
+    without: FURTHER_FAMILIES,
     seeds: 1,
     focus: ['dark', 'expiry'],
   },
@@ -261,6 +263,7 @@ export const MUTANTS: readonly Mutant[] = [
       },
     ],
     firstSeed: 7120,
+    without: FURTHER_FAMILIES,
     seeds: 1,
     focus: ['lists'],
   },

@@ -37,7 +37,7 @@ export const FAULT_KINDS = [
 ] as const
 export type FaultKind = (typeof FAULT_KINDS)[number]
 
-export const FAMILIES = [
+const FIRST_FAMILIES = [
   'strings',
   'counters',
   'floats',
@@ -55,6 +55,10 @@ export const FAMILIES = [
   'reads',
   'mixed',
 ] as const
+/** Drawn apart: without them, a seed is the run that it was before there were any. */
+export const FURTHER_FAMILIES = ['spellings', 'bits', 'deadlines', 'moves', 'readers', 'libraries'] as const
+export type FurtherFamily = (typeof FURTHER_FAMILIES)[number]
+export const FAMILIES = [...FIRST_FAMILIES, ...FURTHER_FAMILIES] as const
 export type Family = (typeof FAMILIES)[number]
 
 /** Longer waits for a region are not simulated among other faults. */
@@ -96,34 +100,54 @@ const SHORT_DARK_MS = [3000, 8000] as const
 /** Least weight of what a run is about. */
 const FOCUS_WEIGHT = 4
 
-/** What a run is about: these kinds of faults and commands come as often as all others, whatever its seed says. */
+/** Kinds of faults and commands. */
 export type Focus = readonly (FaultKind | Family)[]
+
+/** What is said of a run besides its seed. */
+export interface About {
+  /** These come as often as all others together. */
+  readonly focus?: Focus | undefined
+  /** These do not come at all. */
+  readonly without?: Focus | undefined
+}
 
 type Weight = readonly [name: string, weight: number]
 
 /** However many kinds there come to be, what a run is about is not lost among them. */
-function focused(drawn: readonly Weight[], focus: readonly string[]): Weight[] {
-  const others = drawn.filter(([name]) => !focus.includes(name))
+function focused(weights: readonly Weight[], focus: readonly string[]): Weight[] {
+  const others = weights.filter(([name]) => !focus.includes(name))
   const sum = others.reduce((total, [, weight]) => total + weight, 0)
-  const share = Math.max(FOCUS_WEIGHT, sum / (drawn.length - others.length))
-  return drawn.map(([name, weight]) => [name, focus.includes(name) ? share : weight])
+  const share = Math.max(FOCUS_WEIGHT, sum / (weights.length - others.length))
+  return weights.map(([name, weight]) => [name, focus.includes(name) ? share : weight])
+}
+
+function drawn<Name extends string>(prng: Prng, names: readonly Name[], share: number) {
+  return names.map((name) => [name, prng.chance(share) ? prng.between(1, 4) : 0] as const)
 }
 
 /** @param ops  commands of the run; drawn from the seed when absent */
-export function drawOptions(seed: number, ops?: number, focus: Focus = []): SimOptions {
+export function drawOptions(
+  seed: number,
+  ops?: number,
+  { focus = [], without = [] }: About = {},
+): SimOptions {
   const prng = new Prng(seed)
-  const weights = <Name extends string>(names: readonly Name[], share: number) => {
-    const drawn = names.map((name) => [name, prng.chance(share) ? prng.between(1, 4) : 0] as const)
-    return Object.fromEntries(focused(drawn, focus)) as Record<Name, number>
+  const isLeft = ([name]: Weight) => !(without as readonly string[]).includes(name)
+  const weighed = <Name extends string>(weights: readonly Weight[]) => {
+    const left = new Map(focused(weights.filter(isLeft), focus))
+    return Object.fromEntries(weights.map(([name]) => [name, left.get(name) ?? 0])) as Record<Name, number>
   }
   const delayMsMin = prng.pick([0.2, 1, 20])
   const syncMsMin = prng.pick([0.1, 1, 5])
-  const families = weights(FAMILIES, 0.5)
+  const families = weighed<Family>([
+    ...drawn(prng, FIRST_FAMILIES, 0.5),
+    ...drawn(new Prng(seed).fork('further families'), FURTHER_FAMILIES, 0.4),
+  ])
   // A run without writes has nothing to say.
   families[
     prng.pick(['strings', 'counters', 'hashes', 'sets', 'lists', 'zsets', 'hyperloglogs', 'streams'] as const)
   ] += 2
-  const faults = { ...weights(FAULT_KINDS, 0.45), heal: 3 }
+  const faults = { ...weighed<FaultKind>(drawn(prng, FAULT_KINDS, 0.45)), heal: 3 }
   const isAboutDarkness = focus.includes('dark') || focus.includes('wall')
   const darkMsMax = prng.pick([86_400_000, 86_400_000, ...SHORT_DARK_MS])
   const isDark = isAboutDarkness || (darkMsMax <= DARK_MS_MAX && faults.dark + faults.wall > 0)

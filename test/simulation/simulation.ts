@@ -28,7 +28,6 @@ import { Convergence } from './checkers/convergence.ts'
 import { Counters } from './checkers/counters.ts'
 import { Durability } from './checkers/durability.ts'
 import { Expiry } from './checkers/expiry.ts'
-import { HllReplies } from './checkers/hll-replies.ts'
 import { LateTail } from './checkers/late-tail.ts'
 import { MintedOnce } from './checkers/minted-once.ts'
 import { OracleEquality } from './checkers/oracle-equality.ts'
@@ -40,7 +39,7 @@ import { Suspension } from './checkers/suspension.ts'
 import { ZsetScores } from './checkers/zset-scores.ts'
 import { Ledger } from './ledger.ts'
 import { type Fleet, Nemesis } from './nemesis.ts'
-import { drawOptions, type Focus, type SimOptions } from './options.ts'
+import { type About, drawOptions, type SimOptions } from './options.ts'
 import { Workload } from './workload.ts'
 
 /** Virtual milliseconds in which healed regions must have become equal. */
@@ -71,6 +70,8 @@ export interface SimResult {
   readonly commands: number
   readonly minted: number
   readonly virtualMs: number
+  /** Commands of which a reply was compared with what the models say. */
+  readonly judged: ReadonlySet<string>
   /** What happened, a line each, when it was asked for. */
   readonly trace: readonly string[]
 }
@@ -78,15 +79,15 @@ export interface SimResult {
 /**
  * Runs one seed.
  * @param ops  commands to send; drawn from the seed when absent
- * @param focus  what the run is about, where not only the seed decides that
+ * @param about  what the run is about, where not only the seed decides that
  */
 export async function simulate(
   seed: number,
   ops?: number,
   keepTrace = false,
-  focus: Focus = [],
+  about: About = {},
 ): Promise<SimResult> {
-  const simulation = new Simulation(drawOptions(seed, ops, focus), keepTrace)
+  const simulation = new Simulation(drawOptions(seed, ops, about), keepTrace)
   let finding: string | undefined
   try {
     await simulation.run()
@@ -168,7 +169,6 @@ class Simulation implements SimNodeObserver, World, Fleet {
       new LateTail(this),
       new Replies(this),
       new ZsetScores(this),
-      new HllReplies(this),
       new StreamReplies(this),
     ]
   }
@@ -467,6 +467,7 @@ class Simulation implements SimNodeObserver, World, Fleet {
       commands: this.ledger.commands.length,
       minted: this.ledger.ops.size,
       virtualMs: this.clock.nowMs,
+      judged: this.ledger.judged,
       trace: this.#trace,
     }
   }

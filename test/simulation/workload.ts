@@ -6,39 +6,26 @@
  * worked out from the replies alone.
  */
 import type { Prng } from '../harness/prng.ts'
+import type { Words } from '../harness/redis-model/plain-data.ts'
+import { Draws } from './draws.ts'
+import { FURTHER_FAMILIES } from './further-families.ts'
 import { FAMILIES, type Family, type SimOptions } from './options.ts'
+import { call, evalOf } from './script-words.ts'
 
 export const SUM_PREFIX = 'sum:'
 
-type Words = readonly string[]
-
-/** Runs the commands that ARGV holds one behind the other, each after the number of its words. */
-const RUN_ALL = `local at, replies = 1, {}
-while at <= #ARGV do
-  local count = tonumber(ARGV[at])
-  replies[#replies + 1] = redis.pcall(unpack(ARGV, at + 1, at + count))
-  at = at + count + 1
-end`
-/** Behind it: what each of them replied, or an error when all is written. */
-const THEN_REPLY = ' return replies'
-const THEN_DIE = ` error('died')`
-
-/** What such an EVAL runs, and whether it ends in an error. */
-export function partsOfScript([, script, , ...args]: Words): { commands: Words[]; dies: boolean } {
-  const commands: Words[] = []
-  for (let at = 0; at < args.length; at += Number(args[at]) + 1)
-    commands.push(args.slice(at + 1, at + 1 + Number(args[at])))
-  return { commands, dies: script!.endsWith(THEN_DIE) }
-}
+/** What cannot be a command among others. */
+const RUNNING_OTHERS: ReadonlySet<Family> = new Set(['transactions', 'scripts', 'libraries'])
 
 export class Workload {
   readonly #prng: Prng
   readonly #options: SimOptions
-  #made = 0
+  readonly #draws: Draws
 
   constructor(prng: Prng, options: SimOptions) {
     this.#prng = prng
     this.#options = options
+    this.#draws = new Draws(prng, options)
   }
 
   /** What a client sends at once: one command, a few, or a transaction. @param nowMs  its idea of the time */
@@ -47,6 +34,7 @@ export class Workload {
     const family = this.#family()
     if (family === 'transactions') return this.#transaction(nowMs)
     if (family === 'scripts') return [this.#script(nowMs)]
+    if (family === 'libraries') return [this.#library(nowMs)]
     const count = prng.chance(0.2) ? prng.between(2, 5) : 1
     return Array.from({ length: count }, () => this.#command(family, nowMs))
   }
@@ -59,9 +47,9 @@ export class Workload {
     const prng = this.#prng
     const body = Array.from({ length: prng.between(1, 4) }, () => {
       const family = this.#family()
-      return this.#command(family === 'transactions' || family === 'scripts' ? 'strings' : family, nowMs)
+      return this.#command(RUNNING_OTHERS.has(family) ? 'strings' : family, nowMs)
     })
-    const watch = prng.chance(0.2) ? [['WATCH', this.#key('string')]] : []
+    const watch = prng.chance(0.2) ? [['WATCH', this.#draws.key('string')]] : []
     return [...watch, ['MULTI'], ...body, ['EXEC']]
   }
 
@@ -79,46 +67,29 @@ export class Workload {
       'mixed',
     ] as const
     const body = Array.from({ length: prng.between(1, 4) }, () => this.#command(prng.pick(families), nowMs))
-    const words = body.flatMap((command) => [String(command.length), ...command])
-    return ['EVAL', RUN_ALL + (prng.chance(0.2) ? THEN_DIE : THEN_REPLY), '0', ...words]
+    return evalOf(body, prng.chance(0.2))
   }
 
-  #key(kind: string): string {
-    return `${kind}:${this.#prng.below(this.#options.keyCount)}`
-  }
-
-  #anyKey(): string {
-    return this.#key(
-      this.#prng.pick(['string', 'count', 'float', 'hash', 'set', 'list', 'zset', 'hll', 'stream']),
-    )
-  }
-
-  /** A value that no other command writes, or one that commands read as a number. */
-  #value(): string {
+  /** A library comes, goes, or runs a few commands; or a script is run by its digest. */
+  #library(nowMs: number): Words {
     const prng = this.#prng
-    return prng.chance(0.3) ? String(prng.between(-5, 50)) : `v${++this.#made}`
-  }
-
-  #member(): string {
-    return this.#prng.pick(['a', 'b', 'c', 'd'])
-  }
-
-  /** Scores that round, cancel and are without end. */
-  #score(): string {
-    return this.#prng.pick(['1', '2', '-3', '0.1', '0.7', '4.1', '1e16', '9e307', 'inf', '-inf'])
+    if (prng.chance(0.5)) return FURTHER_FAMILIES.libraries(this.#draws, nowMs)
+    const families = ['strings', 'hashes', 'zsets', 'streams', 'bits', 'deadlines', 'moves'] as const
+    const body = Array.from({ length: prng.between(1, 4) }, () => this.#command(prng.pick(families), nowMs))
+    return call(prng.pick(['FCALL', 'FCALL', 'EVALSHA']), body)
   }
 
   #zset(delta: string): Words {
-    const key = () => this.#key('zset')
+    const key = () => this.#draws.key('zset')
     const lonLat = () => [String(this.#prng.between(-179, 179)), String(this.#prng.between(-80, 80))]
     return this.#prng.pick<() => Words>([
-      () => ['ZADD', key(), this.#score(), this.#member()],
-      () => ['ZADD', key(), this.#score(), this.#member(), delta, this.#member()],
-      () => ['ZADD', key(), this.#prng.pick(['NX', 'XX', 'GT', 'LT']), 'CH', delta, this.#member()],
-      () => ['ZADD', key(), 'INCR', this.#score(), this.#member()],
-      () => ['ZINCRBY', key(), this.#prng.pick(['0.1', '0.2', '-0.3', delta]), this.#member()],
-      () => ['ZINCRBY', key(), this.#score(), this.#member()],
-      () => ['ZREM', key(), this.#member(), this.#member()],
+      () => ['ZADD', key(), this.#draws.score(), this.#draws.member()],
+      () => ['ZADD', key(), this.#draws.score(), this.#draws.member(), delta, this.#draws.member()],
+      () => ['ZADD', key(), this.#prng.pick(['NX', 'XX', 'GT', 'LT']), 'CH', delta, this.#draws.member()],
+      () => ['ZADD', key(), 'INCR', this.#draws.score(), this.#draws.member()],
+      () => ['ZINCRBY', key(), this.#prng.pick(['0.1', '0.2', '-0.3', delta]), this.#draws.member()],
+      () => ['ZINCRBY', key(), this.#draws.score(), this.#draws.member()],
+      () => ['ZREM', key(), this.#draws.member(), this.#draws.member()],
       () => [this.#prng.pick(['ZPOPMIN', 'ZPOPMAX']), key(), String(this.#prng.between(1, 2))],
       () => ['ZMPOP', '2', key(), key(), this.#prng.pick(['MIN', 'MAX'])],
       () => [this.#prng.pick(['BZPOPMIN', 'BZPOPMAX']), key(), key(), '0.05'],
@@ -126,25 +97,25 @@ export class Workload {
       () => ['ZREMRANGEBYRANK', key(), '0', '0'],
       () => ['ZREMRANGEBYSCORE', key(), '(0', delta],
       () => ['ZREMRANGEBYLEX', key(), '[b', '(d'],
-      () => ['GEOADD', key(), ...lonLat(), this.#member()],
+      () => ['GEOADD', key(), ...lonLat(), this.#draws.member()],
     ])()
   }
 
   #list(): Words {
     const prng = this.#prng
-    const key = () => this.#key('list')
+    const key = () => this.#draws.key('list')
     const end = () => prng.pick(['LEFT', 'RIGHT'])
     const index = () => String(prng.between(-3, 3))
-    const push = () => [prng.pick(['LPUSH', 'RPUSH']), key(), this.#value(), this.#value()]
+    const push = () => [prng.pick(['LPUSH', 'RPUSH']), key(), this.#draws.value(), this.#draws.value()]
     return prng.pick<() => Words>([
       push,
       push,
-      () => [prng.pick(['LPUSH', 'RPUSH', 'LPUSHX', 'RPUSHX']), key(), this.#member()],
+      () => [prng.pick(['LPUSH', 'RPUSH', 'LPUSHX', 'RPUSHX']), key(), this.#draws.member()],
       () => [prng.pick(['LPOP', 'RPOP']), key()],
       () => [prng.pick(['LPOP', 'RPOP']), key(), String(prng.between(1, 3))],
-      () => ['LINSERT', key(), prng.pick(['BEFORE', 'AFTER']), this.#member(), this.#value()],
-      () => ['LSET', key(), index(), this.#member()],
-      () => ['LREM', key(), String(prng.between(-2, 2)), this.#member()],
+      () => ['LINSERT', key(), prng.pick(['BEFORE', 'AFTER']), this.#draws.member(), this.#draws.value()],
+      () => ['LSET', key(), index(), this.#draws.member()],
+      () => ['LREM', key(), String(prng.between(-2, 2)), this.#draws.member()],
       () => ['LTRIM', key(), index(), index()],
       () => ['LMOVE', key(), key(), end(), end()],
       () => ['RPOPLPUSH', key(), key()],
@@ -160,18 +131,18 @@ export class Workload {
 
   #stream(): Words {
     const prng = this.#prng
-    const key = () => this.#key('stream')
+    const key = () => this.#draws.key('stream')
     const group = () => prng.pick(['g', 'h'])
     const consumer = () => prng.pick(['alice', 'bob'])
     const id = () => `${prng.between(1, 9)}-${prng.between(0, 2)}`
     const read = () => ['XREADGROUP', 'GROUP', group(), consumer(), 'COUNT', String(prng.between(1, 5))]
     return prng.pick<() => Words>([
-      () => ['XADD', key(), '*', 'f', this.#value()],
-      () => ['XADD', key(), '*', 'f', this.#value(), 'g', this.#value()],
-      () => ['XADD', key(), String(prng.between(1, 9)), 'f', this.#value()],
-      () => ['XADD', key(), id(), 'f', this.#value()],
-      () => ['XADD', key(), 'MAXLEN', String(prng.between(0, 6)), '*', 'f', this.#value()],
-      () => ['XADD', key(), 'NOMKSTREAM', 'MINID', id(), '*', 'f', this.#value()],
+      () => ['XADD', key(), '*', 'f', this.#draws.value()],
+      () => ['XADD', key(), '*', 'f', this.#draws.value(), 'g', this.#draws.value()],
+      () => ['XADD', key(), String(prng.between(1, 9)), 'f', this.#draws.value()],
+      () => ['XADD', key(), id(), 'f', this.#draws.value()],
+      () => ['XADD', key(), 'MAXLEN', String(prng.between(0, 6)), '*', 'f', this.#draws.value()],
+      () => ['XADD', key(), 'NOMKSTREAM', 'MINID', id(), '*', 'f', this.#draws.value()],
       () => ['XDEL', key(), id(), id()],
       () => ['XTRIM', key(), 'MAXLEN', prng.pick(['=', '~']), String(prng.between(0, 4))],
       () => ['XSETID', key(), `${prng.between(5, 12)}-0`],
@@ -199,57 +170,57 @@ export class Workload {
     switch (family) {
       case 'strings':
         return prng.pick<() => Words>([
-          () => ['SET', this.#key('string'), this.#value()],
-          () => ['SET', this.#key('string'), this.#value(), 'PX', ttlMs],
-          () => ['SET', this.#key('string'), this.#value(), 'NX'],
-          () => ['SET', this.#key('string'), this.#value(), 'KEEPTTL'],
-          () => ['APPEND', this.#key('string'), this.#value()],
-          () => ['SETRANGE', this.#key('string'), '2', this.#value()],
-          () => ['GETSET', this.#key('string'), this.#value()],
-          () => ['MSET', this.#key('string'), this.#value(), this.#key('count'), delta],
+          () => ['SET', this.#draws.key('string'), this.#draws.value()],
+          () => ['SET', this.#draws.key('string'), this.#draws.value(), 'PX', ttlMs],
+          () => ['SET', this.#draws.key('string'), this.#draws.value(), 'NX'],
+          () => ['SET', this.#draws.key('string'), this.#draws.value(), 'KEEPTTL'],
+          () => ['APPEND', this.#draws.key('string'), this.#draws.value()],
+          () => ['SETRANGE', this.#draws.key('string'), '2', this.#draws.value()],
+          () => ['GETSET', this.#draws.key('string'), this.#draws.value()],
+          () => ['MSET', this.#draws.key('string'), this.#draws.value(), this.#draws.key('count'), delta],
         ])()
       case 'counters':
         return prng.pick<() => Words>([
-          () => ['INCRBY', this.#key('count'), delta],
-          () => ['DECR', this.#key('count')],
+          () => ['INCRBY', this.#draws.key('count'), delta],
+          () => ['DECR', this.#draws.key('count')],
           () => ['INCRBY', `${SUM_PREFIX}${prng.below(2)}`, String(prng.between(1, 9))],
-          () => ['SET', this.#key('count'), delta],
-          () => ['INCRBY', this.#key('count'), '4611686018427387904'],
+          () => ['SET', this.#draws.key('count'), delta],
+          () => ['INCRBY', this.#draws.key('count'), '4611686018427387904'],
         ])()
       case 'floats':
         return prng.pick<() => Words>([
-          () => ['INCRBYFLOAT', this.#key('float'), float],
-          () => ['INCRBYFLOAT', this.#key('count'), float],
-          () => ['SET', this.#key('float'), float],
-          () => ['HINCRBYFLOAT', this.#key('hash'), this.#member(), float],
+          () => ['INCRBYFLOAT', this.#draws.key('float'), float],
+          () => ['INCRBYFLOAT', this.#draws.key('count'), float],
+          () => ['SET', this.#draws.key('float'), float],
+          () => ['HINCRBYFLOAT', this.#draws.key('hash'), this.#draws.member(), float],
         ])()
       case 'hashes':
         return prng.pick<() => Words>([
-          () => ['HSET', this.#key('hash'), this.#member(), this.#value()],
-          () => ['HSET', this.#key('hash'), 'a', this.#value(), 'b', delta],
-          () => ['HDEL', this.#key('hash'), this.#member()],
-          () => ['HINCRBY', this.#key('hash'), this.#member(), delta],
-          () => ['HPEXPIRE', this.#key('hash'), ttlMs, 'FIELDS', '1', this.#member()],
-          () => ['HPERSIST', this.#key('hash'), 'FIELDS', '2', 'a', 'b'],
-          () => ['HSETNX', this.#key('hash'), this.#member(), delta],
+          () => ['HSET', this.#draws.key('hash'), this.#draws.member(), this.#draws.value()],
+          () => ['HSET', this.#draws.key('hash'), 'a', this.#draws.value(), 'b', delta],
+          () => ['HDEL', this.#draws.key('hash'), this.#draws.member()],
+          () => ['HINCRBY', this.#draws.key('hash'), this.#draws.member(), delta],
+          () => ['HPEXPIRE', this.#draws.key('hash'), ttlMs, 'FIELDS', '1', this.#draws.member()],
+          () => ['HPERSIST', this.#draws.key('hash'), 'FIELDS', '2', 'a', 'b'],
+          () => ['HSETNX', this.#draws.key('hash'), this.#draws.member(), delta],
         ])()
       case 'sets':
         return prng.pick<() => Words>([
-          () => ['SADD', this.#key('set'), this.#member(), this.#member()],
-          () => ['SREM', this.#key('set'), this.#member()],
-          () => ['SPOP', this.#key('set')],
-          () => ['SMOVE', this.#key('set'), this.#key('set'), this.#member()],
+          () => ['SADD', this.#draws.key('set'), this.#draws.member(), this.#draws.member()],
+          () => ['SREM', this.#draws.key('set'), this.#draws.member()],
+          () => ['SPOP', this.#draws.key('set')],
+          () => ['SMOVE', this.#draws.key('set'), this.#draws.key('set'), this.#draws.member()],
         ])()
       case 'hyperloglogs':
         return prng.pick<() => Words>([
-          () => ['PFADD', this.#key('hll'), this.#member(), this.#member()],
-          () => ['PFADD', this.#key('hll'), this.#value()],
-          () => ['PFADD', this.#key('hll')],
-          () => ['PFMERGE', this.#key('hll'), this.#key('hll')],
-          () => ['DEL', this.#key('hll')],
-          () => ['PEXPIRE', this.#key('hll'), ttlMs],
-          () => ['APPEND', this.#key('hll'), ''],
-          () => ['PFCOUNT', this.#key('hll'), this.#key('hll')],
+          () => ['PFADD', this.#draws.key('hll'), this.#draws.member(), this.#draws.member()],
+          () => ['PFADD', this.#draws.key('hll'), this.#draws.value()],
+          () => ['PFADD', this.#draws.key('hll')],
+          () => ['PFMERGE', this.#draws.key('hll'), this.#draws.key('hll')],
+          () => ['DEL', this.#draws.key('hll')],
+          () => ['PEXPIRE', this.#draws.key('hll'), ttlMs],
+          () => ['APPEND', this.#draws.key('hll'), ''],
+          () => ['PFCOUNT', this.#draws.key('hll'), this.#draws.key('hll')],
         ])()
       case 'lists':
         return this.#list()
@@ -259,71 +230,85 @@ export class Workload {
         return this.#zset(delta)
       case 'expiry':
         return prng.pick<() => Words>([
-          () => ['PEXPIRE', this.#anyKey(), ttlMs],
-          () => ['PEXPIREAT', this.#anyKey(), String(nowMs + prng.between(-10, 500))],
-          () => ['PERSIST', this.#anyKey()],
-          () => ['HPEXPIRE', this.#key('hash'), ttlMs, 'GT', 'FIELDS', '2', 'a', 'b'],
+          () => ['PEXPIRE', this.#draws.anyKey(), ttlMs],
+          () => ['PEXPIREAT', this.#draws.anyKey(), String(nowMs + prng.between(-10, 500))],
+          () => ['PERSIST', this.#draws.anyKey()],
+          () => ['HPEXPIRE', this.#draws.key('hash'), ttlMs, 'GT', 'FIELDS', '2', 'a', 'b'],
           () => [
             'HPEXPIREAT',
-            this.#key('hash'),
+            this.#draws.key('hash'),
             String(nowMs + prng.between(-10, 500)),
             'FIELDS',
             '1',
-            this.#member(),
+            this.#draws.member(),
           ],
-          () => ['GETEX', this.#key('string'), 'PX', ttlMs],
+          () => ['GETEX', this.#draws.key('string'), 'PX', ttlMs],
         ])()
       case 'keys':
         return prng.pick<() => Words>([
-          () => ['DEL', this.#anyKey()],
-          () => ['UNLINK', this.#anyKey(), this.#anyKey()],
-          () => ['GETDEL', this.#key('string')],
+          () => ['DEL', this.#draws.anyKey()],
+          () => ['UNLINK', this.#draws.anyKey(), this.#draws.anyKey()],
+          () => ['GETDEL', this.#draws.key('string')],
           () =>
             this.#options.flushes && prng.chance(0.2)
               ? [prng.pick(['FLUSHALL', 'FLUSHDB'])]
-              : ['DEL', this.#anyKey()],
+              : ['DEL', this.#draws.anyKey()],
         ])()
       case 'stores':
         return prng.pick<() => Words>([
-          () => ['RENAME', this.#anyKey(), this.#anyKey()],
-          () => ['COPY', this.#anyKey(), this.#anyKey(), 'REPLACE'],
-          () => ['ZRANGESTORE', this.#anyKey(), this.#key('zset'), '0', '1'],
+          () => ['RENAME', this.#draws.anyKey(), this.#draws.anyKey()],
+          () => ['COPY', this.#draws.anyKey(), this.#draws.anyKey(), 'REPLACE'],
+          () => ['ZRANGESTORE', this.#draws.anyKey(), this.#draws.key('zset'), '0', '1'],
           () => [
             this.#prng.pick(['ZUNIONSTORE', 'ZINTERSTORE', 'ZDIFFSTORE']),
-            this.#anyKey(),
+            this.#draws.anyKey(),
             '2',
-            this.#key('zset'),
-            this.#key(this.#prng.pick(['zset', 'set'])),
+            this.#draws.key('zset'),
+            this.#draws.key(this.#prng.pick(['zset', 'set'])),
           ],
           () => [
-            ...['GEOSEARCHSTORE', this.#anyKey(), this.#key('zset'), 'FROMLONLAT', '0', '0'],
+            ...['GEOSEARCHSTORE', this.#draws.anyKey(), this.#draws.key('zset'), 'FROMLONLAT', '0', '0'],
             ...['BYRADIUS', '9000', 'km'],
           ],
-          () => ['GEORADIUS', this.#key('zset'), '0', '0', '9000', 'km', 'STORE', this.#anyKey()],
-          () => ['GEORADIUSBYMEMBER', this.#key('zset'), 'a', '9000', 'km', 'STORE', this.#anyKey()],
-          () => ['SUNIONSTORE', this.#key('set'), this.#key('set'), this.#key('set')],
-          () => ['SDIFFSTORE', this.#anyKey(), this.#key('set'), this.#key('set')],
+          () => ['GEORADIUS', this.#draws.key('zset'), '0', '0', '9000', 'km', 'STORE', this.#draws.anyKey()],
+          () => [
+            'GEORADIUSBYMEMBER',
+            this.#draws.key('zset'),
+            'a',
+            '9000',
+            'km',
+            'STORE',
+            this.#draws.anyKey(),
+          ],
+          () => ['SUNIONSTORE', this.#draws.key('set'), this.#draws.key('set'), this.#draws.key('set')],
+          () => ['SDIFFSTORE', this.#draws.anyKey(), this.#draws.key('set'), this.#draws.key('set')],
         ])()
       case 'mixed':
         return prng.pick<() => Words>([
-          () => ['SET', this.#anyKey(), this.#value()],
-          () => ['HSET', this.#anyKey(), this.#member(), this.#value()],
-          () => ['SADD', this.#anyKey(), this.#member()],
-          () => ['RPUSH', this.#anyKey(), this.#member()],
-          () => ['ZADD', this.#anyKey(), this.#score(), this.#member()],
-          () => ['PFADD', this.#anyKey(), this.#member()],
-          () => ['INCR', this.#anyKey()],
-          () => ['DEL', this.#anyKey()],
+          () => ['SET', this.#draws.anyKey(), this.#draws.value()],
+          () => ['HSET', this.#draws.anyKey(), this.#draws.member(), this.#draws.value()],
+          () => ['SADD', this.#draws.anyKey(), this.#draws.member()],
+          () => ['RPUSH', this.#draws.anyKey(), this.#draws.member()],
+          () => ['ZADD', this.#draws.anyKey(), this.#draws.score(), this.#draws.member()],
+          () => ['PFADD', this.#draws.anyKey(), this.#draws.member()],
+          () => ['INCR', this.#draws.anyKey()],
+          () => ['DEL', this.#draws.anyKey()],
         ])()
+      case 'spellings':
+      case 'bits':
+      case 'deadlines':
+      case 'moves':
+      case 'readers':
+        return FURTHER_FAMILIES[family](this.#draws, nowMs)
       default:
         return prng.pick<() => Words>([
-          () => ['GET', this.#key('string')],
-          () => ['GET', this.#key('count')],
-          () => ['HGETALL', this.#key('hash')],
-          () => ['SMEMBERS', this.#key('set')],
-          () => ['ZRANGE', this.#key('zset'), '0', '-1', 'WITHSCORES'],
-          () => ['PTTL', this.#anyKey()],
-          () => ['TYPE', this.#anyKey()],
+          () => ['GET', this.#draws.key('string')],
+          () => ['GET', this.#draws.key('count')],
+          () => ['HGETALL', this.#draws.key('hash')],
+          () => ['SMEMBERS', this.#draws.key('set')],
+          () => ['ZRANGE', this.#draws.key('zset'), '0', '-1', 'WITHSCORES'],
+          () => ['PTTL', this.#draws.anyKey()],
+          () => ['TYPE', this.#draws.anyKey()],
         ])()
     }
   }

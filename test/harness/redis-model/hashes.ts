@@ -56,15 +56,32 @@ function eachField(
   return replies
 }
 
-/** A field without a deadline has the latest there is. */
-function expire(momentOf: (word: string, nowMs: number) => number): Model {
+/** Whether the condition lets a field have that deadline. One without a deadline has the latest there is. */
+export function isMet(condition: string | undefined, deadlineMs: number, currentMs: number): boolean {
+  if (condition === 'NX') return currentMs === NEVER
+  if (condition === 'XX') return currentMs !== NEVER
+  if (condition === 'GT') return deadlineMs > currentMs
+  return condition !== 'LT' || deadlineMs < currentMs
+}
+
+/** `HPEXPIRE key number [NX|XX|GT|LT] FIELDS count field [field]` */
+function expire(momentOf: (number: number, nowMs: number) => number): Model {
   return (words, data) => {
-    const deadlineMs = momentOf(words[2]!, data.nowMs)
+    const deadlineMs = momentOf(Number(words[2]), data.nowMs)
     return eachField(words, data, (field) => {
-      if (words[3] === 'GT' && deadlineMs <= field.deadlineMs) return [REFUSED, field]
+      if (!isMet(words[3], deadlineMs, field.deadlineMs)) return [REFUSED, field]
       return deadlineMs <= data.nowMs ? [REMOVED, undefined] : [DONE, { ...field, deadlineMs }]
     })
   }
+}
+
+/** HTTL and its kin: seconds are rounded up. */
+function timeOf(unitMs: number, isRelative: boolean): Model {
+  return (words, data) =>
+    eachField(words, data, (field) => {
+      if (field.deadlineMs === NEVER) return [NO_DEADLINE, field]
+      return [Math.ceil((field.deadlineMs - (isRelative ? data.nowMs : 0)) / unitMs), field]
+    })
 }
 
 export const HASH_MODELS: Models = {
@@ -93,8 +110,19 @@ export const HASH_MODELS: Models = {
     const pairs = [...data.hash(words[1]!)].map(([name, { text }]) => [name, text])
     return sameInAnyOrder(pairs, told)
   },
-  HPEXPIRE: expire((ms, nowMs) => nowMs + Number(ms)),
-  HPEXPIREAT: expire(Number),
+  HMSET: (words, data, told) => {
+    hset(words, data, told)
+    return 'OK'
+  },
+  HMGET: ([, key, ...names], data) => names.map((name) => data.hash(key!).get(name)?.text ?? null),
+  HEXPIRE: expire((seconds, nowMs) => nowMs + seconds * 1000),
+  HPEXPIRE: expire((ms, nowMs) => nowMs + ms),
+  HEXPIREAT: expire((seconds) => seconds * 1000),
+  HPEXPIREAT: expire((ms) => ms),
+  HTTL: timeOf(1000, true),
+  HPTTL: timeOf(1, true),
+  HEXPIRETIME: timeOf(1000, false),
+  HPEXPIRETIME: timeOf(1, false),
   HPERSIST: (words, data) =>
     eachField(words, data, (field) =>
       field.deadlineMs === NEVER ? [NO_DEADLINE, field] : [DONE, { ...field, deadlineMs: NEVER }],

@@ -108,14 +108,28 @@ function range(elements: readonly string[], first: string, last: string): readon
   return elements.slice(from, Math.max(from, to + 1))
 }
 
-/** `SORT key ALPHA STORE destination` */
-const sortInto: Model = ([, key, , , to], data) => {
-  const type = data.at(key!)?.value.type
-  const elements =
-    type === 'set' ? data.set(key!) : type === 'zset' ? data.zset(key!).keys() : data.list(key!)
-  const inOrder = [...elements].sort()
-  data.put(to!, { type: 'list', elements: inOrder })
-  return inOrder.length
+/** @throws Refusal  where one of them is no number */
+function numbersOf(elements: readonly string[]): Map<string, number> {
+  const numbers = new Map(elements.map((element) => [element, Number(element)] as const))
+  if ([...numbers].some(([text, number]) => text === '' || Number.isNaN(number))) throw new Refusal('ERR')
+  return numbers
+}
+
+/** `SORT key [LIMIT offset count] [DESC] [ALPHA] STORE destination`. Equal numbers are in the order of their text. */
+const sortInto: Model = (words, data) => {
+  const key = words[1]!
+  const type = data.at(key)?.value.type
+  const elements = type === 'set' ? data.set(key) : type === 'zset' ? data.zset(key).keys() : data.list(key)
+  const byText = [...elements].sort()
+  const numbers = words.includes('ALPHA') ? undefined : numbersOf(byText)
+  if (numbers !== undefined) byText.sort((a, b) => numbers.get(a)! - numbers.get(b)!)
+  const inOrder = words.includes('DESC') ? byText.reverse() : byText
+  const limitAt = words.indexOf('LIMIT')
+  const [first, count] =
+    limitAt < 0 ? [0, inOrder.length] : [Number(words[limitAt + 1]), Number(words[limitAt + 2])]
+  const stored = inOrder.slice(first, first + count)
+  data.put(words.at(-1)!, { type: 'list', elements: stored })
+  return stored.length
 }
 
 export const LIST_MODELS: Models = {
@@ -140,6 +154,7 @@ export const LIST_MODELS: Models = {
     keepElements(data, key!, range(data.list(key!), first!, last!))
     return 'OK'
   },
+  LLEN: ([, key], data) => data.list(key!).length,
   LRANGE: ([, key, first, last], data) => [...range(data.list(key!), first!, last!)],
   SORT: sortInto,
 }

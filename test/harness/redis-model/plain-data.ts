@@ -2,7 +2,8 @@
  * plain-data.ts: the keys of one database as a single Redis would hold them: what the models of commands work on.
  *
  * Nothing here knows of regions or ops. What a key holds is asked of the oracle when a model first looks at it;
- * from then on the models say it. Values are never changed in place, so that a copy is the value itself.
+ * from then on the models say it. Values are never changed in place, so that a copy is the value itself. Other
+ * databases are reached from the one that a client has selected.
  */
 import type { Reply } from '../../../region-node/resp/parse-reply.ts'
 import type { AnsweredValue, KeyAnswer } from '../oracle.ts'
@@ -30,8 +31,10 @@ export type Value =
   | { readonly type: 'set'; readonly members: ReadonlySet<string> }
   | { readonly type: 'zset'; readonly scores: ReadonlyMap<string, number> }
   | { readonly type: 'list'; readonly elements: readonly string[] }
+  /** By register, those above 0. */
+  | { readonly type: 'hll'; readonly registers: ReadonlyMap<number, number> }
   /** There, and the models say nothing of what is in it. */
-  | { readonly type: 'hll' | 'stream' }
+  | { readonly type: 'stream' }
 
 export interface PlainKey {
   readonly value: Value
@@ -42,9 +45,9 @@ export interface PlainKey {
 
 /** The command ends with this error instead of a result. */
 export class Refusal extends Error {
-  readonly code: 'ERR' | 'WRONGTYPE'
+  readonly code: string
 
-  constructor(code: 'ERR' | 'WRONGTYPE') {
+  constructor(code: string) {
     super(code)
     this.code = code
   }
@@ -52,6 +55,9 @@ export class Refusal extends Error {
 
 /** The models do not say what the command answers here. */
 export class Unsaid extends Error {}
+
+/** What the oracle answers for a key of a database. */
+export type Source = (db: number, key: string) => KeyAnswer | undefined
 
 export class PlainData {
   /** Stands still while a command, a transaction or a script runs. */
@@ -61,12 +67,28 @@ export class PlainData {
   /** Of these nothing is known any more. */
   readonly #unknown = new Set<string>()
   readonly #written = new Set<string>()
-  #read: (key: string) => KeyAnswer | undefined
+  readonly #db: number
+  readonly #source: Source
+  /** Those that were looked into, this one among them, by number. */
+  readonly #databases: Map<number, PlainData>
+  /** No key is there that was not written since. */
+  #isFlushed = false
 
-  /** @param read  what the oracle answers for a key */
-  constructor(nowMs: number, read: (key: string) => KeyAnswer | undefined) {
+  constructor(nowMs: number, db: number, source: Source, databases = new Map<number, PlainData>()) {
     this.nowMs = nowMs
-    this.#read = read
+    this.#db = db
+    this.#source = source
+    this.#databases = databases.set(db, this)
+  }
+
+  /** A database that a command names. */
+  in(db: number): PlainData {
+    return this.#databases.get(db) ?? new PlainData(this.nowMs, db, this.#source, this.#databases)
+  }
+
+  /** Those that were looked into, this one among them. */
+  get databases(): ReadonlyMap<number, PlainData> {
+    return this.#databases
   }
 
   /** @throws Unsaid */
@@ -77,7 +99,7 @@ export class PlainData {
   }
 
   #look(key: string): void {
-    const answer = this.#read(key)
+    const answer = this.#isFlushed ? undefined : this.#source(this.#db, key)
     this.#keys.set(key, undefined)
     if (answer === undefined || answer.deadlineMs < this.nowMs) return
     const [visible, ...hidden] = answer.states
@@ -125,7 +147,8 @@ export class PlainData {
   put(key: string, value: Value, deadlineMs = Number.POSITIVE_INFINITY): void {
     this.#unknown.delete(key)
     this.#written.add(key)
-    this.#keys.set(key, isEmpty(value) ? undefined : { value, deadlineMs, hidesOthers: false })
+    const isThere = !isEmpty(value) && deadlineMs >= this.nowMs
+    this.#keys.set(key, isThere ? { value, deadlineMs, hidesOthers: false } : undefined)
   }
 
   /** The key has this value, and its deadline as before. */
@@ -172,10 +195,10 @@ export class PlainData {
 
   /** No key is left. */
   flush(): void {
-    this.#read = () => undefined
+    this.#isFlushed = true
+    for (const key of this.#keys.keys()) this.#written.add(key)
     this.#keys.clear()
     this.#unknown.clear()
-    this.#written.clear()
   }
 }
 
@@ -224,6 +247,11 @@ function plainValue(type: Value['type'], value: AnsweredValue, nowMs: number): V
     }
     case 'list':
       return { type, elements: value as readonly string[] }
+    case 'hll': {
+      const pairs = (value as string).split(' ').filter((pair) => pair !== '')
+      const registers = pairs.map((pair) => pair.split(':').map(Number) as [number, number])
+      return { type, registers: new Map(registers) }
+    }
     default:
       return { type }
   }

@@ -6,8 +6,12 @@
  * names is not known any more.
  */
 import { type Reply, RespError } from '../../../region-node/resp/parse-reply.ts'
+import { BIT_MODELS } from './bits.ts'
+import { GEO_MODELS } from './geo.ts'
 import { HASH_MODELS } from './hashes.ts'
+import { HLL_MODELS } from './hlls.ts'
 import { KEY_MODELS } from './keys.ts'
+import { LIBRARY_MODELS } from './libraries.ts'
 import { LIST_MODELS } from './lists.ts'
 import { type Models, type PlainData, Refusal, Unsaid, type Words } from './plain-data.ts'
 import { SET_MODELS } from './sets.ts'
@@ -16,11 +20,22 @@ import { ZSET_MODELS } from './zsets.ts'
 
 const MODELS: Models = {
   ...STRING_MODELS,
+  ...BIT_MODELS,
   ...HASH_MODELS,
   ...SET_MODELS,
   ...LIST_MODELS,
   ...ZSET_MODELS,
+  ...GEO_MODELS,
+  ...HLL_MODELS,
   ...KEY_MODELS,
+  ...LIBRARY_MODELS,
+}
+
+const CONTAINERS: ReadonlySet<string> = new Set(['FUNCTION', 'XGROUP'])
+
+/** What the command table calls the command, in capitals. */
+export function commandName([name, subcommand]: Words): string {
+  return CONTAINERS.has(name!) ? `${name}|${subcommand}` : name!
 }
 
 /** What Redis does not run for a script. */
@@ -44,7 +59,7 @@ export function modelReply(
   told: Reply | undefined,
   isInScript = false,
 ): Reply | undefined {
-  const name = words[0]!
+  const name = commandName(words)
   if (isInScript && NOT_FROM_SCRIPT.has(name)) return new RespError('ERR')
   try {
     const model = MODELS[name]

@@ -8,13 +8,16 @@ function keepMembers(data: PlainData, key: string, members: ReadonlySet<string>)
   data.keep(key, { type: 'set', members })
 }
 
-/** Which member goes is for the node to say. */
-const spop: Model = (words, data, told) => {
-  const members = data.set(words[1]!)
-  if (members.size === 0) return null
+/** Which members go is for the node to say. */
+const spop: Model = ([, key, count], data, told) => {
+  const members = data.set(key!)
+  if (members.size === 0) return count === undefined ? null : []
   if (told === undefined) throw new Unsaid()
-  if (typeof told !== 'string' || !members.has(told)) return `one of ${[...members].join(' ')}`
-  keepMembers(data, words[1]!, new Set([...members].filter((member) => member !== told)))
+  const wanted = Math.min(Number(count ?? 1), members.size)
+  const popped = new Set(count === undefined ? [told] : Array.isArray(told) ? told : [])
+  const areMembers = [...popped].every((one) => typeof one === 'string' && members.has(one))
+  if (popped.size !== wanted || !areMembers) return `${wanted} of ${[...members].join(' ')}`
+  keepMembers(data, key!, new Set([...members].filter((member) => !popped.has(member))))
   return told
 }
 
@@ -61,6 +64,8 @@ export const SET_MODELS: Models = {
       [...data.set(words[1]!)].map((member) => [member]),
       told,
     ),
+  SCARD: ([, key], data) => data.set(key!).size,
+  SINTERSTORE: store((first, second) => [...first].filter((member) => second.has(member))),
   SUNIONSTORE: store((first, second) => [...first, ...second]),
   SDIFFSTORE: store((first, second) => [...first].filter((member) => !second.has(member))),
 }

@@ -8,13 +8,41 @@ function string(text: string) {
   return { type: 'string', text } as const
 }
 
+/** The moment that `EX seconds` and its kin name. */
+function momentOf(option: string, number: string, nowMs: number): number {
+  const ms = Number(number) * (option.startsWith('EX') ? 1000 : 1)
+  return option.endsWith('AT') ? ms : nowMs + ms
+}
+
+/** `SET key value [NX|XX] [GET] [EX|PX|EXAT|PXAT number|KEEPTTL]` */
 const set: Model = (words, data) => {
-  const [, key, text, option, ms] = words
-  if (option === 'NX' && data.at(key!) !== undefined) return null
-  if (option === 'KEEPTTL') data.keep(key!, string(text!))
-  else if (option === 'PX') data.put(key!, string(text!), data.nowMs + Number(ms))
-  else data.put(key!, string(text!))
+  const [, key, text, ...options] = words
+  const before = options.includes('GET') ? (data.text(key!) ?? null) : undefined
+  const isThere = data.at(key!) !== undefined
+  if (isThere ? options.includes('NX') : options.includes('XX')) return before ?? null
+  const at = options.findIndex((option) => /^[EP]X(AT)?$/.test(option))
+  if (options.includes('KEEPTTL')) data.keep(key!, string(text!))
+  else if (at < 0) data.put(key!, string(text!))
+  else data.put(key!, string(text!), momentOf(options[at]!, options[at + 1]!, data.nowMs))
+  return before === undefined ? 'OK' : before
+}
+
+/** `MSET key value key value` */
+const setAll: Model = (words, data) => {
+  for (let i = 1; i < words.length; i += 2) data.put(words[i]!, string(words[i + 1]!))
   return 'OK'
+}
+
+/** `GETEX key [EX|PX|EXAT|PXAT number|PERSIST]` */
+const getThenExpire: Model = ([, key, option, number], data) => {
+  const text = data.text(key!)
+  if (text === undefined) return null
+  if (option === undefined) return text
+  const never = Number.POSITIVE_INFINITY
+  const deadlineMs = option === 'PERSIST' ? never : momentOf(option, number!, data.nowMs)
+  if (deadlineMs <= data.nowMs) data.remove(key!)
+  else data.expire(key!, deadlineMs)
+  return text
 }
 
 /** @returns the length of what is there now */
@@ -32,9 +60,19 @@ function incremented(data: PlainData, key: string, delta: bigint) {
 export const STRING_MODELS: Models = {
   GET: (words, data) => data.text(words[1]!) ?? null,
   SET: set,
-  MSET: (words, data) => {
-    for (let i = 1; i < words.length; i += 2) data.put(words[i]!, string(words[i + 1]!))
-    return 'OK'
+  SETNX: ([, key, text], data) => {
+    if (data.at(key!) !== undefined) return 0
+    data.put(key!, string(text!))
+    return 1
+  },
+  SETEX: ([name, key, seconds, text], data, told) => set([name!, key!, text!, 'EX', seconds!], data, told),
+  PSETEX: ([name, key, ms, text], data, told) => set([name!, key!, text!, 'PX', ms!], data, told),
+  MSET: setAll,
+  MSETNX: (words, data, told) => {
+    const keys = words.filter((_, i) => i % 2 === 1)
+    if (keys.map((key) => data.at(key)).some((found) => found !== undefined)) return 0
+    setAll(words, data, told)
+    return 1
   },
   GETSET: (words, data) => {
     const before = data.text(words[1]!) ?? null
@@ -46,12 +84,8 @@ export const STRING_MODELS: Models = {
     data.remove(words[1]!)
     return before
   },
-  GETEX: (words, data) => {
-    const text = data.text(words[1]!)
-    if (text === undefined) return null
-    data.expire(words[1]!, data.nowMs + Number(words[3]))
-    return text
-  },
+  GETEX: getThenExpire,
+  STRLEN: ([, key], data) => (data.text(key!) ?? '').length,
   APPEND: (words, data) => keptText(data, words[1]!, (data.text(words[1]!) ?? '') + words[2]!),
   SETRANGE: (words, data) => {
     const [, key, offset, text] = words
@@ -62,6 +96,7 @@ export const STRING_MODELS: Models = {
   INCR: (words, data) => incremented(data, words[1]!, 1n),
   DECR: (words, data) => incremented(data, words[1]!, -1n),
   INCRBY: (words, data) => incremented(data, words[1]!, BigInt(words[2]!)),
+  DECRBY: (words, data) => incremented(data, words[1]!, -BigInt(words[2]!)),
   INCRBYFLOAT: (words, data) => {
     const text = plusFloat(data.text(words[1]!), words[2]!)
     data.keep(words[1]!, string(text))

@@ -79,13 +79,6 @@ const zadd: Model = (words, data, told) => {
   return options.includes('CH') ? changed : scores.size - before.size
 }
 
-/** Where on the line of scores a place on the earth is, the model does not say. */
-const geoadd: Model = (words, data) => {
-  const isNew = !data.zset(words[1]!).has(words[4]!)
-  data.forget(words[1]!)
-  return isNew ? 1 : 0
-}
-
 function removeWhere(
   data: PlainData,
   key: string,
@@ -182,7 +175,6 @@ const rangeStore: Model = ([, to, from, first, last], data) => {
 export const ZSET_MODELS: Models = {
   ZADD: zadd,
   ZINCRBY: ([, key, delta, member], data, told) => increment(data, key!, member!, scoreIn(delta!), told),
-  GEOADD: geoadd,
   ZREM: (words, data) => removeWhere(data, words[1]!, (member) => words.slice(2).includes(member)),
   ZREMRANGEBYRANK: ([, key, first, last], data) =>
     removeWhere(data, key!, (_member, _score, rank) => rank >= Number(first) && rank <= Number(last)),

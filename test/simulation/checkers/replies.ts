@@ -6,15 +6,19 @@
  * What the node held is the oracle's answer for the ops that it had applied, without what was due by its clock. The
  * models of `redis-model/` run on that. Where they say nothing (HyperLogLogs, streams, places) other checkers do.
  */
+import { LIBRARY_DB } from '../../../crdt/effects/key-effects.ts'
 import { type Reply, RespError } from '../../../region-node/resp/parse-reply.ts'
 import { PlainData, type Words } from '../../harness/redis-model/plain-data.ts'
-import { modelReply } from '../../harness/redis-model/redis-model.ts'
+import { commandName, modelReply } from '../../harness/redis-model/redis-model.ts'
 import type { Ran, SentCommand } from '../../harness/sim-client.ts'
 import { type Checker, Finding, type World } from '../checker.ts'
-import { partsOfScript } from '../workload.ts'
+import { CALLED_LIBRARY, partsOfScript } from '../script-words.ts'
 
 /** A node that may not write, or has no room to, says so in place of running a command. */
 const REFUSALS: ReadonlySet<string> = new Set(['BEHIND', 'MISCONF', 'LOADING', 'EXECABORT'])
+
+/** What runs the commands that its arguments hold. */
+const RUNNERS: ReadonlySet<string> = new Set(['EVAL', 'EVALSHA', 'FCALL'])
 
 export class Replies implements Checker {
   readonly #world: World
@@ -29,7 +33,7 @@ export class Replies implements Checker {
     if (words[0] === 'EXEC') this.#judgeTransaction(command, ran, reply)
     // Between MULTI and EXEC everything is only queued.
     else if (ran.queue !== undefined) return
-    else if (words[0] === 'EVAL') this.#judgeScript(command, ran, reply)
+    else if (RUNNERS.has(words[0]!)) this.#judgeScript(command, ran, reply)
     else if (waited !== undefined) this.#judgeWait(command, ran, waited, reply)
     else this.#judge(command, [words], [reply], ran)
   }
@@ -40,7 +44,15 @@ export class Replies implements Checker {
   }
 
   #judgeScript(command: SentCommand, ran: Ran, reply: Reply): void {
-    const { commands, dies } = partsOfScript(command.words)
+    // A node that started again knows no scripts by their digests.
+    if (reply instanceof RespError && codeOf(reply) === 'NOSCRIPT') return
+    const parts = partsOfScript(command.words, this.#dataAt(ran).in(LIBRARY_DB).text(CALLED_LIBRARY))
+    if (parts === undefined) {
+      if (!(reply instanceof RespError))
+        throw differing(command, command.words, reply, 'that there is no function')
+      return
+    }
+    const { commands, dies } = parts
     if (!dies) {
       this.#judge(command, commands, partsOf(reply), ran)
       return
@@ -97,13 +109,14 @@ export class Replies implements Checker {
   ): void {
     if (told.length !== commands.length)
       throw differing(command, command.words, command.reply!, `${commands.length} replies`)
-    const isInScript = command.words[0] === 'EVAL'
+    const isInScript = RUNNERS.has(command.words[0]!)
     commands.forEach((words, i) => {
       const reply = told[i]
       if (reply !== undefined && isRefusal(reply)) return
       const expected = modelReply(words, data, reply, isInScript)
       // Lua's numbers are doubles.
-      if (expected === undefined || (isInScript && typeof expected === 'bigint')) return
+      if (expected === undefined || (isInScript && isBeyondLua(expected))) return
+      if (reply !== undefined) this.#world.ledger.judged.add(commandName(words))
       if (reply !== undefined && shown(reply) !== shown(expected))
         throw differing(command, words, reply, shown(expected))
     })
@@ -111,18 +124,20 @@ export class Replies implements Checker {
 
   /** @param data  on which the models have run @param after  what the node held when the command was over */
   #judgeKeys({ node, words }: SentCommand, data: PlainData, after: PlainData): void {
-    for (const key of data.written) {
-      const [expected, is] = [data.line(key), after.line(key)]
-      if (is === undefined || is === expected) continue
-      throw new Finding(
-        'effects',
-        `after '${words.join(' ')}' ${node} has ${key} ${is}, a single Redis ${expected}`,
-      )
+    for (const [db, { written }] of data.databases) {
+      for (const key of written) {
+        const [expected, is] = [data.in(db).line(key), after.in(db).line(key)]
+        if (is === undefined || is === expected) continue
+        throw new Finding(
+          'effects',
+          `after '${words.join(' ')}' ${node} has ${key} ${is}, a single Redis ${expected}`,
+        )
+      }
     }
   }
 
   #dataAt({ db, applied, nowMs }: Ran): PlainData {
-    return new PlainData(nowMs, (key) => this.#world.ledger.reading(`${db}:${key}`, applied))
+    return new PlainData(nowMs, db, (of, key) => this.#world.ledger.reading(`${of}:${key}`, applied))
   }
 }
 
@@ -133,6 +148,11 @@ function partsOf(reply: Reply): readonly Reply[] {
 
 function isRefusal(reply: Reply): boolean {
   return reply instanceof RespError && REFUSALS.has(codeOf(reply))
+}
+
+/** It holds an integer that is no double. */
+function isBeyondLua(reply: Reply): boolean {
+  return typeof reply === 'bigint' || (Array.isArray(reply) && reply.some(isBeyondLua))
 }
 
 function codeOf({ line }: RespError): string {

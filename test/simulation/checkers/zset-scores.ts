@@ -1,7 +1,7 @@
 /**
  * zset-scores.ts: what replies to writes of sorted sets say is what the oracle says with the op on top, where no
- * model of plain data can tell: the last digit of a score to which several regions have added, how many places lie
- * within a radius, and how many members within a range of names when their scores differ.
+ * model of plain data can tell: the last digit of a score to which several regions have added, and how many members
+ * lie within a range of names when their scores differ.
  *
  * Commands that minted nothing, or met a key with a deadline (which may have been due), are left to the other
  * checkers.
@@ -24,15 +24,10 @@ interface Change {
 /** The number that the reply must be; undefined where the models tell. */
 type Judge = (words: readonly string[], change: Change) => number | undefined
 
-const stored: Judge = (_words, { after }) => after.size
-
 const JUDGES: Readonly<Record<string, Judge>> = {
   ZADD: (words, { after }) => (words[2] === 'INCR' ? after.get(words[4]!) : undefined),
   ZINCRBY: (words, { after }) => after.get(words[3]!),
   ZREMRANGEBYLEX: (_words, { before, after }) => before.size - after.size,
-  GEOSEARCHSTORE: stored,
-  GEORADIUS: stored,
-  GEORADIUSBYMEMBER: stored,
 }
 
 export class ZsetScores implements Checker {
