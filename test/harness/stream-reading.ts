@@ -28,3 +28,17 @@ export function compareEntryIds(
   const order = byMs === 0n ? BigInt(a.sequence) - BigInt(b.sequence) : byMs
   return order < 0n ? -1 : Number(order > 0n)
 }
+
+export function idTextOf({ ms, sequence }: Pick<ReadEntry, 'ms' | 'sequence'>): string {
+  return `${ms}-${sequence}`
+}
+
+/** `<ms>-<sequence>`; without a sequence 0 is meant. */
+export function idIn(text: string): { readonly ms: bigint; readonly sequence: bigint } {
+  const [ms, sequence] = text.split('-').map(BigInt)
+  return { ms: ms!, sequence: sequence ?? 0n }
+}
+
+export function compareIdTexts(a: string, b: string): number {
+  return compareEntryIds(idIn(a), idIn(b))
+}

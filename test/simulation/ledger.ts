@@ -5,7 +5,9 @@ import { TAG } from '../../crdt/effects/effect.ts'
 import { isKeyEffect } from '../../crdt/registry.ts'
 import { oracleOps } from '../harness/observe.ts'
 import { answerOf, type KeyAnswer, type OracleOp } from '../harness/oracle.ts'
+import { type AllReaders, ReadersHistory } from '../harness/readers.ts'
 import type { SentCommand } from '../harness/sim-client.ts'
+import { compareIdTexts, idTextOf } from '../harness/stream-reading.ts'
 
 export class Ledger {
   readonly commands: SentCommand[] = []
@@ -17,6 +19,10 @@ export class Ledger {
   /** Ops that say something of a key, by `db:key`. */
   readonly #ofKey = new Map<string, Set<OracleOp>>()
   readonly #flushes: OracleOp[] = []
+  /** Regions of which ops were minted again: those stood elsewhere in their history. */
+  readonly #reminted = new Set<number>()
+  /** By region and key. */
+  readonly #readers = new Map<string, ReadersHistory>()
 
   static nameOf(origin: string, seq: number): string {
     return `${origin}:${seq}`
@@ -26,6 +32,7 @@ export class Ledger {
     for (const op of oracleOps(record)) {
       this.ops.set(Ledger.nameOf(op.origin, op.seq), op)
       this.#index(op)
+      if (op.effects[0]?.tag === TAG.WAS) this.#reminted.add(op.region)
     }
   }
 
@@ -41,9 +48,36 @@ export class Ledger {
 
   /** What a read of one key answers where exactly the ops are applied that a vector covers. @param name  `db:key` */
   reading(name: string, vector: ReadonlyMap<string, number>): KeyAnswer | undefined {
-    const ops = new Set([...(this.#ofKey.get(name) ?? []), ...this.#flushes])
-    const covered = [...ops].filter(({ origin, seq }) => seq <= (vector.get(origin) ?? 0))
+    const covered = [...this.#opsOf(name)].filter(({ origin, seq }) => seq <= (vector.get(origin) ?? 0))
     return answerOf(covered, name).get(name)
+  }
+
+  /** Who reads a stream in a region that has applied what a vector covers; undefined where nothing can be said. */
+  readers(name: string, region: number, vector: ReadonlyMap<string, number>): AllReaders | undefined {
+    if (this.#reminted.has(region)) return undefined
+    const place = `${region} ${name}`
+    const history = this.#readers.get(place) ?? new ReadersHistory(name, region)
+    this.#readers.set(place, history)
+    const ops = [...this.#opsOf(name)]
+    return history.at(vector, { ops, reading: (at) => this.reading(name, at) })
+  }
+
+  /** No id that was given in a stream, within a vector, is above this one. */
+  highestId(name: string, vector: ReadonlyMap<string, number>): string {
+    const ids = ['0-0']
+    for (const { origin, seq, effects } of this.#ofKey.get(name) ?? []) {
+      if (seq > (vector.get(origin) ?? 0)) continue
+      for (const effect of effects) {
+        if (!isKeyEffect(effect) || `${effect.db}:${effect.key}` !== name) continue
+        if (effect.tag === TAG.STREAM_ADD) ids.push(idTextOf(effect.id))
+        if (effect.tag === TAG.STREAM_HINTS) ids.push(idTextOf(effect.lastId))
+      }
+    }
+    return ids.reduce((a, b) => (compareIdTexts(a, b) >= 0 ? a : b))
+  }
+
+  #opsOf(name: string): Set<OracleOp> {
+    return new Set([...(this.#ofKey.get(name) ?? []), ...this.#flushes])
   }
 
   /** Where origins end, by what a vector covers: of several ends the lowest holds. */

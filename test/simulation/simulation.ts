@@ -34,7 +34,6 @@ import { OracleEquality } from './checkers/oracle-equality.ts'
 import { Queues } from './checkers/queues.ts'
 import { Replies } from './checkers/replies.ts'
 import { StableCut } from './checkers/stable-cut.ts'
-import { StreamReplies } from './checkers/stream-replies.ts'
 import { Suspension } from './checkers/suspension.ts'
 import { ZsetScores } from './checkers/zset-scores.ts'
 import { Ledger } from './ledger.ts'
@@ -169,7 +168,6 @@ class Simulation implements SimNodeObserver, World, Fleet {
       new LateTail(this),
       new Replies(this),
       new ZsetScores(this),
-      new StreamReplies(this),
     ]
   }
 

@@ -7,6 +7,7 @@
  */
 import type { Reply } from '../../../region-node/resp/parse-reply.ts'
 import type { AnsweredValue, KeyAnswer } from '../oracle.ts'
+import type { AllReaders, Readers } from '../readers.ts'
 
 export type Words = readonly string[]
 
@@ -25,6 +26,16 @@ export interface Field {
   readonly deadlineMs: number
 }
 
+export interface StreamValue {
+  readonly type: 'stream'
+  /** In order; the fields and values as JSON. */
+  readonly entries: readonly (readonly [id: string, fields: string])[]
+  /** By name; undefined: there, and who reads from it is not known. */
+  readonly groups: ReadonlyMap<string, Readers | undefined>
+  /** Its last id is not above this one. */
+  readonly top: string
+}
+
 export type Value =
   | { readonly type: 'string'; readonly text: string }
   | { readonly type: 'hash'; readonly fields: ReadonlyMap<string, Field> }
@@ -33,8 +44,7 @@ export type Value =
   | { readonly type: 'list'; readonly elements: readonly string[] }
   /** By register, those above 0. */
   | { readonly type: 'hll'; readonly registers: ReadonlyMap<number, number> }
-  /** There, and the models say nothing of what is in it. */
-  | { readonly type: 'stream' }
+  | StreamValue
 
 export interface PlainKey {
   readonly value: Value
@@ -56,8 +66,17 @@ export class Refusal extends Error {
 /** The models do not say what the command answers here. */
 export class Unsaid extends Error {}
 
-/** What the oracle answers for a key of a database. */
-export type Source = (db: number, key: string) => KeyAnswer | undefined
+/** What the oracle answers. */
+export interface Source {
+  /** The region that is asked. */
+  readonly region: number
+  /** A key of a database. */
+  reading(db: number, key: string): KeyAnswer | undefined
+  /** Who reads a stream in this region; undefined where nothing can be said of any in this region. */
+  readers(db: number, key: string): AllReaders | undefined
+  /** No id that was ever given in a stream is above this one. */
+  highestId(db: number, key: string): string
+}
 
 export class PlainData {
   /** Stands still while a command, a transaction or a script runs. */
@@ -81,6 +100,10 @@ export class PlainData {
     this.#databases = databases.set(db, this)
   }
 
+  get region(): number {
+    return this.#source.region
+  }
+
   /** A database that a command names. */
   in(db: number): PlainData {
     return this.#databases.get(db) ?? new PlainData(this.nowMs, db, this.#source, this.#databases)
@@ -99,15 +122,30 @@ export class PlainData {
   }
 
   #look(key: string): void {
-    const answer = this.#isFlushed ? undefined : this.#source(this.#db, key)
+    const answer = this.#isFlushed ? undefined : this.#source.reading(this.#db, key)
     this.#keys.set(key, undefined)
     if (answer === undefined || answer.deadlineMs < this.nowMs) return
     const [visible, ...hidden] = answer.states
-    const value = plainValue(visible!.type, visible!.value, this.nowMs)
+    const value =
+      visible!.type === 'stream'
+        ? this.#streamOf(key, visible!.value)
+        : plainValue(visible!.type, visible!.value, this.nowMs)
     const hidesOthers = hidden.length > 0
     if (!isEmpty(value)) this.#keys.set(key, { value, deadlineMs: answer.deadlineMs, hidesOthers })
     // All its fields are due.
     else if (hidesOthers) this.forget(key)
+  }
+
+  #streamOf(key: string, value: AnsweredValue): StreamValue {
+    const pairs = value as StreamValue['entries']
+    const readers = this.#source.readers(this.#db, key)
+    const names = pairs.filter(([kind]) => kind === 'group').map(([, name]) => name)
+    return {
+      type: 'stream',
+      entries: pairs.filter(([kind]) => kind !== 'group'),
+      groups: new Map(names.map((name) => [name, readers?.get(name)])),
+      top: this.#source.highestId(this.#db, key),
+    }
   }
 
   /** The value if it is of that type. @throws Refusal for any other */
@@ -141,6 +179,16 @@ export class PlainData {
   /** Empty where the key is not there. @throws Refusal */
   list(key: string): readonly string[] {
     return this.#valueAs(key, 'list')?.elements ?? []
+  }
+
+  /** Who reads from a group made now can be told. */
+  knowsReaders(key: string): boolean {
+    return this.#source.readers(this.#db, key) !== undefined
+  }
+
+  /** @throws Refusal */
+  stream(key: string): StreamValue | undefined {
+    return this.#valueAs(key, 'stream')
   }
 
   /** The key has this value and no other; an empty one is none. */
@@ -212,24 +260,35 @@ function isEmpty(value: Value): boolean {
       return value.scores.size === 0
     case 'list':
       return value.elements.length === 0
+    case 'stream':
+      return value.entries.length === 0 && value.groups.size === 0
     default:
       return false
   }
 }
 
-/** Fields and members in one order, whatever the one they came in. */
+/** Parts that are known only more or less, or not at all. */
+const LOOSE: ReadonlySet<string> = new Set(['top', 'position'])
+
 function lineOf({ value, deadlineMs }: PlainKey): string {
-  const content = JSON.stringify(value, (_name, part: unknown) => {
-    if (typeof part === 'number' && !Number.isFinite(part)) return String(part)
-    return part instanceof Map || part instanceof Set
-      ? [...part].map((one) => JSON.stringify(one)).sort()
-      : part
-  })
-  return `${content} until ${deadlineMs}`
+  return `${textOf(value)} until ${deadlineMs}`
+}
+
+/** Fields and members in one order, whatever the one they came in. */
+function textOf(part: unknown): string {
+  if (part instanceof Map || part instanceof Set) return `{${[...part].map(textOf).sort()}}`
+  if (Array.isArray(part)) return `[${part.map(textOf)}]`
+  if (typeof part === 'number') return String(part)
+  if (typeof part !== 'object' || part === null) return JSON.stringify(part) ?? 'unknown'
+  return Object.entries(part)
+    .filter(([name]) => !LOOSE.has(name))
+    .map(([name, inner]) => `${name} ${textOf(inner)}`)
+    .sort()
+    .join()
 }
 
 /** @param nowMs  fields that were due before are not there */
-function plainValue(type: Value['type'], value: AnsweredValue, nowMs: number): Value {
+function plainValue(type: Exclude<Value['type'], 'stream'>, value: AnsweredValue, nowMs: number): Value {
   switch (type) {
     case 'string':
       return { type, text: value as string }
@@ -252,8 +311,6 @@ function plainValue(type: Value['type'], value: AnsweredValue, nowMs: number): V
       const registers = pairs.map((pair) => pair.split(':').map(Number) as [number, number])
       return { type, registers: new Map(registers) }
     }
-    default:
-      return { type }
   }
 }
 

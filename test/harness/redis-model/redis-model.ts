@@ -1,9 +1,8 @@
 /**
  * redis-model.ts: what a single Redis answers to a command, by the models of all families.
  *
- * Written from Redis's documentation, and without a line of the commands that are judged by it. Not modelled are
- * HyperLogLogs and streams, which have checkers of their own, and searches for places: a key that such a command
- * names is not known any more.
+ * Written from Redis's documentation, and without a line of the commands that are judged by it. Where a
+ * model does not say what a command does, the keys that it names are not known any more.
  */
 import { type Reply, RespError } from '../../../region-node/resp/parse-reply.ts'
 import { BIT_MODELS } from './bits.ts'
@@ -14,7 +13,9 @@ import { KEY_MODELS } from './keys.ts'
 import { LIBRARY_MODELS } from './libraries.ts'
 import { LIST_MODELS } from './lists.ts'
 import { type Models, type PlainData, Refusal, Unsaid, type Words } from './plain-data.ts'
+import { READER_MODELS } from './readers.ts'
 import { SET_MODELS } from './sets.ts'
+import { STREAM_MODELS } from './streams.ts'
 import { STRING_MODELS } from './strings.ts'
 import { ZSET_MODELS } from './zsets.ts'
 
@@ -27,6 +28,8 @@ const MODELS: Models = {
   ...ZSET_MODELS,
   ...GEO_MODELS,
   ...HLL_MODELS,
+  ...STREAM_MODELS,
+  ...READER_MODELS,
   ...KEY_MODELS,
   ...LIBRARY_MODELS,
 }
@@ -36,6 +39,11 @@ const CONTAINERS: ReadonlySet<string> = new Set(['FUNCTION', 'XGROUP'])
 /** What the command table calls the command, in capitals. */
 export function commandName([name, subcommand]: Words): string {
   return CONTAINERS.has(name!) ? `${name}|${subcommand}` : name!
+}
+
+/** @param name  as `commandName` has it */
+export function isModelled(name: string): boolean {
+  return name in MODELS
 }
 
 /** What Redis does not run for a script. */

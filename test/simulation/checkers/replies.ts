@@ -11,6 +11,7 @@ import { type Reply, RespError } from '../../../region-node/resp/parse-reply.ts'
 import { PlainData, type Words } from '../../harness/redis-model/plain-data.ts'
 import { commandName, modelReply } from '../../harness/redis-model/redis-model.ts'
 import type { Ran, SentCommand } from '../../harness/sim-client.ts'
+import type { SimNode } from '../../harness/sim-node.ts'
 import { type Checker, Finding, type World } from '../checker.ts'
 import { CALLED_LIBRARY, partsOfScript } from '../script-words.ts'
 
@@ -22,9 +23,19 @@ const RUNNERS: ReadonlySet<string> = new Set(['EVAL', 'EVALSHA', 'FCALL'])
 
 export class Replies implements Checker {
   readonly #world: World
+  /** Nodes that know of their readers what a snapshot or an old disk has left them. */
+  readonly #strayed = new Set<string>()
 
   constructor(world: World) {
     this.#world = world
+  }
+
+  adopted({ name }: SimNode): void {
+    this.#strayed.add(name)
+  }
+
+  lostDisk({ name }: SimNode): void {
+    this.#strayed.add(name)
   }
 
   answered(command: SentCommand): void {
@@ -46,7 +57,10 @@ export class Replies implements Checker {
   #judgeScript(command: SentCommand, ran: Ran, reply: Reply): void {
     // A node that started again knows no scripts by their digests.
     if (reply instanceof RespError && codeOf(reply) === 'NOSCRIPT') return
-    const parts = partsOfScript(command.words, this.#dataAt(ran).in(LIBRARY_DB).text(CALLED_LIBRARY))
+    const parts = partsOfScript(
+      command.words,
+      this.#dataAt(command.node, ran).in(LIBRARY_DB).text(CALLED_LIBRARY),
+    )
     if (parts === undefined) {
       if (!(reply instanceof RespError))
         throw differing(command, command.words, reply, 'that there is no function')
@@ -67,11 +81,11 @@ export class Replies implements Checker {
   /** There was nothing to take when it began to wait, and when its time was over: or it was served in between. */
   #judgeWait(command: SentCommand, ran: Ran, waited: Ran, reply: Reply): void {
     const { words } = command
-    this.#judgeReplies(command, [words], [null], this.#dataAt(ran))
+    this.#judgeReplies(command, [words], [null], this.#dataAt(command.node, ran))
     if (reply === null) {
       // Whoever waits at a node that takes no writes is served when it does.
       if (waited.isShut) return
-      const late = modelReply(words, this.#dataAt(waited), reply)
+      const late = modelReply(words, this.#dataAt(command.node, waited), reply)
       // Who waits is not told that a key has come to be of another type.
       if (late !== null && late !== undefined && !(late instanceof RespError))
         throw differing(command, words, reply, shown(late))
@@ -81,9 +95,9 @@ export class Replies implements Checker {
     const { origin, applied } = waited
     const taken = reply instanceof RespError ? 0 : 1
     const before = new Map(applied).set(origin, (applied.get(origin) ?? 0) - taken)
-    const data = this.#dataAt({ ...waited, applied: before })
+    const data = this.#dataAt(command.node, { ...waited, applied: before })
     this.#judgeReplies(command, [words], [reply], data)
-    this.#judgeKeys(command, data, this.#dataAt(waited))
+    this.#judgeKeys(command, data, this.#dataAt(command.node, waited))
   }
 
   /** @param told  a reply for each command; undefined where it is not known */
@@ -93,11 +107,11 @@ export class Replies implements Checker {
     told: readonly (Reply | undefined)[],
     ran: Ran,
   ): void {
-    const data = this.#dataAt(ran)
+    const data = this.#dataAt(command.node, ran)
     this.#judgeReplies(command, commands, told, data)
     const { dot } = command
     const applied = dot === undefined ? ran.applied : new Map(ran.applied).set(dot.origin, dot.seq)
-    this.#judgeKeys(command, data, this.#dataAt({ ...ran, applied }))
+    this.#judgeKeys(command, data, this.#dataAt(command.node, { ...ran, applied }))
   }
 
   /** Runs the models one after the other. */
@@ -136,8 +150,16 @@ export class Replies implements Checker {
     }
   }
 
-  #dataAt({ db, applied, nowMs }: Ran): PlainData {
-    return new PlainData(nowMs, db, (of, key) => this.#world.ledger.reading(`${of}:${key}`, applied))
+  #dataAt(name: string, { db, applied, nowMs }: Ran): PlainData {
+    const { ledger } = this.#world
+    const region = Number(name.slice(1))
+    return new PlainData(nowMs, db, {
+      region,
+      reading: (of, key) => ledger.reading(`${of}:${key}`, applied),
+      readers: (of, key) =>
+        this.#strayed.has(name) ? undefined : ledger.readers(`${of}:${key}`, region, applied),
+      highestId: (of, key) => ledger.highestId(`${of}:${key}`, applied),
+    })
   }
 }
 
