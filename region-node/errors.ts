@@ -340,6 +340,17 @@ export const errors = {
     commandError(`ERR CLUSTER ${subcommand} is not for clients here: 'causeway cluster' does this`),
   noSuchMaster: commandError('ERR No such master with that name'),
 
+  // The proxy
+  linkLost: commandError(
+    'ERR The connection to the node that serves this was lost: the command may have been executed, or not',
+  ),
+  notServed: commandError('CLUSTERDOWN No primary serves this partition: the command was not executed'),
+  notInTransaction: (command: string) =>
+    commandError(`ERR '${command}' concerns every partition, and a transaction runs in one of them`),
+  trackingRedirect: commandError(
+    'ERR CLIENT TRACKING with REDIRECT does not work by way of a proxy: use RESP3, or connect to the nodes',
+  ),
+
   // The node is short of something
   outOfMemory: commandError("OOM command not allowed when used memory > 'maxmemory'."),
   diskFull: commandError(

@@ -39,8 +39,14 @@ export interface HostFacts {
   readonly agent: AgentStatus | undefined
 }
 
+/** And of the client that asks. */
+interface Facts extends HostFacts {
+  /** It takes the region for one server: it came in by the proxy. */
+  readonly isProxied: boolean
+}
+
 type Lines = readonly (readonly [string, string | number])[]
-type Section = (core: NodeCore, facts: HostFacts) => Lines
+type Section = (core: NodeCore, facts: Facts) => Lines
 
 const sections: readonly { name: string; isDefault: boolean; title: string; lines: Section }[] = [
   { name: 'server', isDefault: true, title: 'Server', lines: server },
@@ -58,18 +64,22 @@ const sections: readonly { name: string; isDefault: boolean; title: string; line
 export const INFO_SECTIONS = sections.map(({ name, isDefault }) => ({ name, isDefault }))
 
 /** One section as INFO shows it, title line included; undefined when there is none of that name. */
-export function infoSection(name: string, core: NodeCore, facts: HostFacts): string | undefined {
+export function infoSection(name: string, core: NodeCore, facts: Facts): string | undefined {
   const section = sections.find((one) => one.name === name)
   if (section === undefined) return undefined
   const lines = section.lines(core, facts).map(([field, value]) => `${field}:${value}\r\n`)
   return `# ${section.title}\r\n${lines.join('')}`
 }
 
-function server(core: NodeCore, facts: HostFacts): Lines {
+function isCluster({ services }: NodeCore, { isProxied }: Facts): boolean {
+  return services.topology !== undefined && !isProxied
+}
+
+function server(core: NodeCore, facts: Facts): Lines {
   const { identity } = core
   return [
     ['redis_version', REDIS_VERSION],
-    ['redis_mode', core.services.topology === undefined ? 'standalone' : 'cluster'],
+    ['redis_mode', isCluster(core, facts) ? 'cluster' : 'standalone'],
     ['causeway_version', identity.version],
     ['os', facts.process.platform],
     ['arch_bits', 64],
@@ -187,9 +197,22 @@ function stats(core: NodeCore, facts: HostFacts): Lines {
   ]
 }
 
-function replication(core: NodeCore, { agent }: HostFacts): Lines {
-  // Replicas inside the region; other regions stand in the section Crdt.
-  const { role, term, offset, primary, replicas } = core.replication.state()
+function replication(core: NodeCore, { agent, isProxied }: Facts): Lines {
+  const { role, term, offset } = core.replication.state()
+  return [
+    // Behind the proxy the region is one server, which has all and takes all.
+    ...(isProxied ? [['role', 'master'] as const, ['connected_slaves', 0] as const] : copies(core)),
+    ['replication_role', role],
+    ['replication_term', term],
+    ...(agent === undefined ? [] : agentLines(agent)),
+    ['master_replid', core.identity.nodeId.padEnd(40, '0')],
+    ['master_repl_offset', offset],
+  ]
+}
+
+/** Whom it follows, and who follows it, in the region; other regions stand in the section Crdt. */
+function copies(core: NodeCore): Lines {
+  const { role, offset, primary, replicas } = core.replication.state()
   const { values } = core.settings
   const lines: [string, string | number][] = [['role', role === 'primary' ? 'master' : 'slave']]
   if (primary !== undefined) {
@@ -214,20 +237,13 @@ function replication(core: NodeCore, { agent }: HostFacts): Lines {
     const lag = Math.floor(heardMsAgo / 1000)
     lines.push([`slave${i}`, `ip=${host},port=${port},state=${state},offset=${reached},lag=${lag}`])
   })
-  lines.push(
-    ['replication_role', role],
-    ['replication_term', term],
-    ...(agent === undefined ? [] : agentLines(agent)),
-    ['master_replid', core.identity.nodeId.padEnd(40, '0')],
-    ['master_repl_offset', offset],
-  )
   return lines
 }
 
-function cluster(core: NodeCore): Lines {
+function cluster(core: NodeCore, facts: Facts): Lines {
   const { shared } = core.settings
   return [
-    ['cluster_enabled', core.services.topology === undefined ? 0 : 1],
+    ['cluster_enabled', isCluster(core, facts) ? 1 : 0],
     ['cluster_config_version', shared?.version ?? 0],
     ['cluster_config_not_applied', shared?.notApplied.join(',') ?? ''],
   ]

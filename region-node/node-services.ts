@@ -108,8 +108,8 @@ export class NodeServices implements Services {
     return memoryFigures(this.#core, process, clients.bufferedBytes)
   }
 
-  infoSection(name: string): string | undefined {
-    return infoSection(name, this.#core, this.#front.facts())
+  infoSection(name: string, { isProxied }: Session): string | undefined {
+    return infoSection(name, this.#core, { ...this.#front.facts(), isProxied })
   }
 
   configGet(patterns: readonly string[]): readonly (readonly [string, string])[] {

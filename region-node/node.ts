@@ -18,6 +18,7 @@ import type { RunningNode } from './cli/host.ts'
 import { ClusterView } from './cluster/cluster-view.ts'
 import { Configuration } from './cluster/configuration.ts'
 import { NodeAgent } from './cluster/node-agent.ts'
+import { commandTable } from './commands/families.ts'
 import type { RegionState } from './commands/services.ts'
 import type { Session } from './commands/session.ts'
 import type { Settings } from './config.ts'
@@ -30,6 +31,9 @@ import { nodeLatin1 } from './latin1-node.ts'
 import { Loading } from './loading.ts'
 import { type Front, NodeServices } from './node-services.ts'
 import { processFacts } from './process-facts.ts'
+import { dial } from './proxy/dial.ts'
+import { homeAt } from './proxy/home.ts'
+import { proxyDoor, RegionProxy } from './proxy/proxy.ts'
 import { horizonOf, regionsOf } from './regions.ts'
 import { sentinelDoor } from './sentinel/door.ts'
 import { Sentinel } from './sentinel/sentinel.ts'
@@ -61,6 +65,7 @@ class Node implements RunningNode, Front {
   /** Empty where nobody watches a coordinator. */
   readonly #cluster = new ClusterView()
   readonly #sentinel: ClientListener | undefined
+  readonly #proxy: ClientListener | undefined
   /** With a coordinator: decides what this node is. */
   readonly #agent: NodeAgent | undefined
   #admin: AdminServer | undefined = undefined
@@ -119,6 +124,7 @@ class Node implements RunningNode, Front {
     })
     this.#cluster.onChange((topology) => this.#core.engine.commands.topologyChanged(topology))
     this.#sentinel = this.#sentinelDoor(log)
+    this.#proxy = this.#proxyDoor(log)
     this.#agent = values.coordinator === '' ? undefined : this.#makeAgent(log)
     settings.onChange((name) => {
       if (values['tls-port'] !== 0 && TLS_SETTINGS.some((one) => one === name)) this.#renewTls(log)
@@ -134,6 +140,23 @@ class Node implements RunningNode, Front {
     const sentinel = new Sentinel({ region: identity.region, id, access, services })
     this.#cluster.onChange((topology) => sentinel.topologyChanged(topology))
     return sentinelDoor(bind, port, sentinel, { env: this.#env, limits: clientLimits(this.#core), log })
+  }
+
+  /** Undefined without `proxy-port`. */
+  #proxyDoor(log: { warn(sentence: string): void }): ClientListener | undefined {
+    const { bind, 'proxy-port': port, partitions } = this.#settings.values
+    if (port === 0) return undefined
+    const env = this.#env
+    const proxy = new RegionProxy({
+      table: commandTable,
+      cluster: this.#cluster,
+      partitions,
+      env,
+      dial,
+      home: (session, events) => homeAt(this.#listener, env, session, events),
+    })
+    this.#cluster.onChange(() => proxy.topologyChanged())
+    return proxyDoor(bind, port, proxy, { env, limits: clientLimits(this.#core), log })
   }
 
   /** @throws StartError */
@@ -182,6 +205,7 @@ class Node implements RunningNode, Front {
     try {
       await this.#listener.listen()
       await this.#sentinel?.listen()
+      await this.#proxy?.listen()
     } catch (error) {
       await this.#close('the start failed')
       throw error
@@ -233,6 +257,7 @@ class Node implements RunningNode, Front {
 
   async #close(reason: string): Promise<void> {
     await this.#agent?.stop(AGENT_STOP_MS_MAX)
+    await this.#proxy?.close()
     await this.#listener.close()
     await this.#sentinel?.close()
     await this.#core.stop(reason)

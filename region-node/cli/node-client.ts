@@ -6,6 +6,7 @@
 import { connect } from 'node:net'
 import type { Env } from '../env.ts'
 import { type Reply, ReplyParser } from '../resp/parse-reply.ts'
+import { requestText } from '../resp/request.ts'
 
 /** A node that does not answer by then is not there, or not well. */
 const ANSWER_MS_MAX = 10_000
@@ -46,7 +47,7 @@ export function nodeClient(env: Env): AskNode {
       socket.setEncoding('latin1')
       socket.on('error', ({ message }) => fail(`cannot reach a node at ${host}:${port}: ${message}`))
       socket.on('close', () => fail(`the node at ${host}:${port} closed the connection`))
-      socket.on('connect', () => socket.write(commands.map(request).join(''), 'latin1'))
+      socket.on('connect', () => socket.write(commands.map(requestText).join(''), 'latin1'))
       socket.on('data', (text: string) => {
         try {
           parser.feed(text)
@@ -61,9 +62,4 @@ export function nodeClient(env: Env): AskNode {
         resolve(replies)
       })
     })
-}
-
-/** A command as RESP sends it. */
-function request(words: readonly string[]): string {
-  return `*${words.length}\r\n${words.map((word) => `$${word.length}\r\n${word}\r\n`).join('')}`
 }

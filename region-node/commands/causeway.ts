@@ -242,6 +242,8 @@ export const causewayCommands = defineCommands([
     arity: 2,
     flags: ['noscript'],
     keys: NO_KEYS,
+    request: 'all_shards',
+    response: 'agg_min',
     group: 'causeway',
     since: '0.1.0',
     summary:

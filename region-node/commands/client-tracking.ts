@@ -149,6 +149,7 @@ export const clientTrackingCommands = defineCommands([
     arity: -3,
     flags: ANYBODY,
     keys: NO_KEYS,
+    isOfConnection: true,
     group: 'connection',
     since: '6.0.0',
     summary: 'Tells the client when keys that it has read change, in this region or in another one.',

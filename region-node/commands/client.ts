@@ -74,7 +74,11 @@ function isOn(word: string): boolean {
   return value === 'on'
 }
 
-function reply({ session, out }: CommandContext, words: readonly string[]): void {
+/** CLIENT REPLY: at the proxy too. */
+export function reply(
+  { session, out }: Pick<CommandContext, 'session' | 'out'>,
+  words: readonly string[],
+): void {
   const mode = words[2]!.toLowerCase()
   if (mode === 'on') {
     session.replyMode = 'on'
@@ -192,6 +196,7 @@ export const clientCommand = container({
       arity: 3,
       flags: ANYBODY,
       keys: NO_KEYS,
+      isOfConnection: true,
       group: 'connection',
       since: '2.6.9',
       summary: 'Sets the connection name.',
@@ -215,6 +220,7 @@ export const clientCommand = container({
       arity: 4,
       flags: ANYBODY,
       keys: NO_KEYS,
+      isOfConnection: true,
       group: 'connection',
       since: '7.2.0',
       summary: 'Sets information specific to the client or connection.',
@@ -227,6 +233,7 @@ export const clientCommand = container({
       arity: 3,
       flags: OPERATOR,
       keys: NO_KEYS,
+      isOfConnection: true,
       group: 'connection',
       since: '7.0.0',
       summary: 'Sets the client eviction mode of the connection.',
@@ -242,6 +249,7 @@ export const clientCommand = container({
       arity: 3,
       flags: ANYBODY,
       keys: NO_KEYS,
+      isOfConnection: true,
       group: 'connection',
       since: '7.2.0',
       summary: 'Controls whether commands sent by the client affect the LRU/LFU of accessed keys.',

@@ -75,6 +75,12 @@ export type CommandGroup =
   | 'scripting'
   | 'causeway'
 
+/** Whom a command concerns that is not about keys of one partition, in Redis's words (COMMAND INFO's tips). */
+export type RequestPolicy = 'all_nodes' | 'all_shards' | 'multi_shard' | 'special'
+
+/** What becomes of several replies; without one, their elements follow one another. */
+export type ResponsePolicy = 'all_succeeded' | 'agg_sum' | 'agg_min' | 'agg_logical_and' | 'special'
+
 /** What a command does to a key, as access control asks: reads its value, writes it, both, or neither. */
 export type KeyUse = 'R' | 'W' | 'RW' | ''
 
@@ -103,6 +109,11 @@ export interface CommandDef {
   readonly uses?: readonly KeyUse[]
   /** The words that name channels: the first behind the name, or all of them, as names or as patterns. */
   readonly channels?: 'first' | 'names' | 'patterns'
+  /** Left out where its keys say where it goes, or any node will do. The proxy goes by it (`proxy/plan.ts`). */
+  readonly request?: RequestPolicy
+  readonly response?: ResponsePolicy
+  /** What it says holds for its connection from then on: a proxy says it on each that it has for a client. */
+  readonly isOfConnection?: true
   readonly group: CommandGroup
   /** Redis version that introduced it; Causeway's own commands name Causeway's. */
   readonly since: string

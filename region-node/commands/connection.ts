@@ -104,8 +104,9 @@ export function greet(
 
 function hello(ctx: CommandContext, words: readonly string[]): void {
   const { topology, replication } = ctx.services
-  const role = replication.state().role === 'primary' ? 'master' : 'replica'
-  greet(ctx, words, topology === undefined ? 'standalone' : 'cluster', role)
+  const { isProxied } = ctx.session
+  const role = isProxied || replication.state().role === 'primary' ? 'master' : 'replica'
+  greet(ctx, words, isProxied || topology === undefined ? 'standalone' : 'cluster', role)
 }
 
 function select({ session, services, out }: CommandContext, words: readonly string[]): void {
@@ -165,6 +166,7 @@ export const connectionCommands = defineCommands([
     arity: -1,
     flags: ALWAYS_ALLOWED,
     keys: NO_KEYS,
+    isOfConnection: true,
     group: 'connection',
     since: '6.0.0',
     summary: 'Handshakes with the Redis server.',
@@ -177,6 +179,7 @@ export const connectionCommands = defineCommands([
     arity: -2,
     flags: ALWAYS_ALLOWED,
     keys: NO_KEYS,
+    isOfConnection: true,
     group: 'connection',
     since: '1.0.0',
     summary: 'Authenticates the connection.',
@@ -189,6 +192,7 @@ export const connectionCommands = defineCommands([
     arity: 2,
     flags: ['loading', 'stale', 'fast'],
     keys: NO_KEYS,
+    isOfConnection: true,
     group: 'connection',
     since: '1.0.0',
     summary: 'Changes the selected database.',

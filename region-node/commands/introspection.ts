@@ -39,11 +39,21 @@ function writeInfo(out: ReplyWriter, command: CommandDef): void {
     out,
     categoriesOf(command).map((category) => `@${category}`),
   )
-  out.set(0)
+  const tips = tipsOf(command)
+  out.set(tips.length)
+  for (const tip of tips) out.bulk(tip)
   if (keys.first === 0) out.set(0)
   else writeKeySpecification(out, command)
   out.set(subcommands.length)
   for (const subcommand of subcommands) writeInfo(out, subcommand)
+}
+
+/** Whom a client of a cluster has to ask, and what to make of the replies. Redis has more tips: those for tools. */
+function tipsOf({ request, response }: CommandDef): string[] {
+  const tips: string[] = []
+  if (request !== undefined) tips.push(`request_policy:${request}`)
+  if (response !== undefined) tips.push(`response_policy:${response}`)
+  return tips
 }
 
 function writeStatuses(out: ReplyWriter, words: readonly string[]): void {

@@ -85,9 +85,10 @@ function replicaOf({ services, inTransaction, out }: CommandContext, words: read
   out.ok()
 }
 
-function role({ services, out }: CommandContext): void {
+function role({ session, services, out }: CommandContext): void {
   const { role: own, offset, primary, replicas } = services.replication.state()
-  if (primary !== undefined) {
+  const { isProxied } = session
+  if (primary !== undefined && !isProxied) {
     const colon = primary.address.lastIndexOf(':')
     out.array(5)
     out.bulk('slave')
@@ -98,7 +99,7 @@ function role({ services, out }: CommandContext): void {
     return
   }
   // Who is neither says so in INFO replication; Redis has no word for it here.
-  const online = own === 'primary' ? replicas.filter(({ state }) => state === 'online') : []
+  const online = own === 'primary' && !isProxied ? replicas.filter(({ state }) => state === 'online') : []
   out.array(3)
   out.bulk('master')
   out.integer(offset)
@@ -199,6 +200,8 @@ export const replicationCommands = defineCommands([
     categories: ['connection'],
     flags: ['noscript'],
     keys: NO_KEYS,
+    request: 'all_shards',
+    response: 'agg_min',
     group: 'generic',
     since: '3.0.0',
     summary:
@@ -213,6 +216,8 @@ export const replicationCommands = defineCommands([
     categories: ['connection'],
     flags: ['noscript'],
     keys: NO_KEYS,
+    request: 'all_shards',
+    response: 'agg_min',
     group: 'generic',
     since: '7.2.0',
     summary:

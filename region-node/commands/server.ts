@@ -14,14 +14,14 @@ const noShutdown = commandError('ERR No shutdown in progress.')
 const DEFAULT_SECTIONS = 'default'
 const ALL_SECTIONS: readonly string[] = ['all', 'everything']
 
-function info({ out, services }: CommandContext, words: readonly string[]): void {
+function info({ out, services, session }: CommandContext, words: readonly string[]): void {
   const asked = new Set(words.slice(1).map((word) => word.toLowerCase()))
   const wantsDefault = asked.size === 0 || asked.has(DEFAULT_SECTIONS)
   const wantsAll = ALL_SECTIONS.some((name) => asked.has(name))
   const sections: string[] = []
   for (const { name, isDefault } of services.infoSections) {
     if (!wantsAll && !(wantsDefault && isDefault) && !asked.has(name)) continue
-    const section = services.infoSection(name)
+    const section = services.infoSection(name, session)
     if (section !== undefined) sections.push(section)
   }
   out.verbatim('txt', sections.join('\r\n'))
@@ -198,6 +198,8 @@ export const serverCommands = defineCommands([
     categories: ['keyspace'],
     flags: ['readonly', 'fast'],
     keys: NO_KEYS,
+    request: 'all_shards',
+    response: 'agg_sum',
     group: 'server',
     since: '1.0.0',
     summary: 'Returns the number of keys in the database.',
@@ -213,6 +215,8 @@ export const serverCommands = defineCommands([
     categories: ['keyspace', 'dangerous'],
     flags: ['write'],
     keys: NO_KEYS,
+    request: 'all_shards',
+    response: 'all_succeeded',
     group: 'server',
     since: '1.0.0',
     summary: 'Remove all keys from the current database.',
@@ -230,6 +234,8 @@ export const serverCommands = defineCommands([
     categories: ['keyspace', 'dangerous'],
     flags: ['write'],
     keys: NO_KEYS,
+    request: 'all_shards',
+    response: 'all_succeeded',
     group: 'server',
     since: '1.0.0',
     summary: 'Removes all keys from all databases.',

@@ -177,9 +177,9 @@ export interface Services {
 
   /**
    * One INFO section by its lower-case name, or undefined when there is no such section: its heading
-   * (`# Server`) and its lines, each ended by CR LF.
+   * (`# Server`) and its lines, each ended by CR LF. What it says of roles depends on who asks: the proxy's clients know of none.
    */
-  infoSection(name: string): string | undefined
+  infoSection(name: string, asker: Session): string | undefined
   /** Section names in Redis's order; `isDefault`: shown without asking. */
   readonly infoSections: readonly { readonly name: string; readonly isDefault: boolean }[]
 

@@ -69,6 +69,8 @@ export class Session {
   readsReplicas = false
   /** Is told the TLS ports of other nodes. */
   isTls = false
+  /** It came in by the proxy of this node, and takes the region for one server. */
+  isProxied = false
   /** Sees all commands (MONITOR). */
   isMonitor = false
   replyMode: 'on' | 'off' | 'skip-next' | 'skip-this' = 'on'

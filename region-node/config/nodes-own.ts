@@ -15,6 +15,7 @@ export const NODES_OWN: ReadonlyMap<SettingName, string> = new Map([
   ['bind', PLACE],
   ['port', PLACE],
   ['sentinel-port', PLACE],
+  ['proxy-port', PLACE],
   ['tls-port', PLACE],
   ['sync-port', PLACE],
   ['admin-port', PLACE],

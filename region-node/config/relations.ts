@@ -113,7 +113,7 @@ function brokenPeers({ region, peer }: SettingValues): string | undefined {
 
 function brokenPorts(values: SettingValues): string | undefined {
   const taken = new Map<number, SettingName>()
-  for (const name of ['port', 'sentinel-port', 'sync-port', 'admin-port'] as const) {
+  for (const name of ['port', 'sentinel-port', 'proxy-port', 'sync-port', 'admin-port'] as const) {
     const port = values[name]
     if (port === 0) continue
     const other = taken.get(port)

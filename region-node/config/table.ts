@@ -120,6 +120,12 @@ export const SETTINGS = {
     0,
     'Port for clients that ask a Redis Sentinel for the primary; 0 is none.',
   ),
+  'proxy-port': row(
+    'network',
+    integer(0, 65535),
+    0,
+    'Port at which the whole region looks like one Redis server; 0 is none.',
+  ),
   'tls-port': row('network', integer(0, 65535), 0, 'Port for Redis clients that speak TLS; 0 is none.'),
   'tls-cert-file': row('network', text('path', true), '', 'Certificate of the node, PEM.', runtime),
   'tls-key-file': row('network', text('path', true), '', 'Private key of the certificate, PEM.', runtime),

@@ -522,7 +522,7 @@ function bytesOf(words: readonly string[]): number {
 }
 
 /** What a client that listens to channels may ask for in RESP2, where messages and replies look alike. */
-const MAY_SUBSCRIBER: ReadonlySet<string> = new Set([
+export const MAY_SUBSCRIBER: ReadonlySet<string> = new Set([
   'subscribe',
   'unsubscribe',
   'psubscribe',

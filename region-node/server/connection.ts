@@ -30,6 +30,16 @@ export interface CommandSink {
   execute(session: Session, words: readonly string[]): void
   /** The client is gone; `session.blocked` was cancelled before. */
   close(session: Session): void
+  /** For one whose replies come later, from elsewhere. */
+  readonly relay?: Relay
+}
+
+/** Who brings replies from elsewhere. */
+export interface Relay {
+  /** Replies to commands that ran are still to come: a client that has closed its side waits for them. */
+  isBusy(session: Session): boolean
+  /** The client does not read, or reads again: replies had better wait where they come from. */
+  fills(session: Session, isFull: boolean): void
 }
 
 /** What the node may call on a connection that has announced itself. */
@@ -158,7 +168,7 @@ export class Connection implements Waiting {
   /** The client has closed its side. */
   receiveEnd(): void {
     this.inputEnded = true
-    if (this.session.blocked !== undefined) {
+    if (this.session.blocked !== undefined && !this.isBusy) {
       this.drop()
     } else {
       this.starved = false
@@ -169,6 +179,7 @@ export class Connection implements Waiting {
   /** The socket has handed everything to the system. */
   drained(): void {
     this.outputFull = false
+    this.ports.sink.relay?.fills(this.session, false)
     this.run()
   }
 
@@ -206,6 +217,7 @@ export class Connection implements Waiting {
       this.ports.traffic.outputBytes += text.length
       this.socket.write(text, 'latin1')
       this.outputFull = this.socket.writableLength >= OUTPUT_BYTES_PAUSE
+      if (this.outputFull) this.ports.sink.relay?.fills(this.session, true)
       this.checkOutput()
     }
     if (this.session.closing && this.sealed.length === 0 && this.session.out.length === 0) {
@@ -233,7 +245,10 @@ export class Connection implements Waiting {
     const { session } = this
     const { softBytes, softSeconds } = limits.output[session.outputClass]
     this.softSeconds = softBytes > 0 && this.outputBytes > softBytes ? this.softSeconds + 1 : 0
-    const mayBeIdle = session.blocked !== undefined || session.subscriptions > 0 || session.isMonitor
+    // One by way of the proxy may have to do with other nodes: its own door sees whether it is idle.
+    const isElsewhere = session.isProxied || this.isBusy
+    const mayBeIdle =
+      isElsewhere || session.blocked !== undefined || session.subscriptions > 0 || session.isMonitor
     this.quietSeconds = mayBeIdle ? 0 : this.quietSeconds + 1
     const isIdle = limits.idleSecondsMax > 0 && this.quietSeconds > limits.idleSecondsMax
     if (this.softSeconds > softSeconds) this.cutOff(`for ${softSeconds} s`)
@@ -256,7 +271,7 @@ export class Connection implements Waiting {
         const words = this.takePostponed() ?? decoder.next()
         if (words === undefined) {
           this.starved = true
-          if (this.inputEnded) session.closing = true
+          if (this.inputEnded && !this.isBusy) session.closing = true
           break
         }
         sink.execute(session, words)
@@ -307,8 +322,13 @@ export class Connection implements Waiting {
    */
   private wake(): void {
     if (this.running || this.state !== 'open') return
+    if (this.inputEnded && this.starved && !this.isBusy) this.session.closing = true
     if (this.session.out.length > 0 || this.session.closing) this.announce()
     this.runLater()
+  }
+
+  private get isBusy(): boolean {
+    return this.ports.sink.relay?.isBusy(this.session) ?? false
   }
 
   private announce(): void {

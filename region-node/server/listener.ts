@@ -21,6 +21,7 @@ import { type CommandError, errors } from '../errors.ts'
 import { StartError } from '../start-error.ts'
 import {
   type ClientLimits,
+  type ClientSocket,
   type CommandSink,
   Connection,
   type ConnectionPorts,
@@ -185,6 +186,36 @@ export class ClientListener {
     await lastGone
   }
 
+  /**
+   * Takes a client that came in by another door of this process, which calls `leave` when its socket is closed.
+   * @param told  what is known of the client
+   * @returns undefined: there are too many
+   */
+  adopt(
+    socket: ClientSocket,
+    told: Pick<Session, 'address' | 'localAddress' | 'isTls'>,
+  ): Connection | undefined {
+    if (this.open.size >= this.ports.limits.clientsMax) {
+      this.rejectedConnections++
+      return undefined
+    }
+    this.totalConnectionsReceived++
+    const { address, localAddress, isTls } = told
+    const session = new Session(++this.lastId, address, localAddress, this.ports.env.wallMs())
+    session.isTls = isTls
+    session.isProxied = true
+    const connection = new Connection(socket, session, this.connectionPorts)
+    this.open.add(connection)
+    return connection
+  }
+
+  /** The socket of a client is closed. */
+  leave(connection: Connection): void {
+    this.open.delete(connection)
+    connection.closed()
+    if (this.open.size === 0) this.lastGone()
+  }
+
   private accept(socket: Socket): void {
     // Whatever happened, 'close' follows.
     socket.on('error', () => {})
@@ -217,11 +248,7 @@ export class ClientListener {
     })
     socket.on('end', () => connection.receiveEnd())
     socket.on('drain', () => connection.drained())
-    socket.on('close', () => {
-      this.open.delete(connection)
-      connection.closed()
-      if (this.open.size === 0) this.lastGone()
-    })
+    socket.on('close', () => this.leave(connection))
   }
 
   /** It was no client but a node, which wants to follow this one. */
@@ -232,9 +259,7 @@ export class ClientListener {
     take: NonNullable<ListenerPorts['peers']>,
   ): void {
     for (const event of ['data', 'end', 'drain', 'close']) socket.removeAllListeners(event)
-    this.open.delete(connection)
-    connection.closed()
-    if (this.open.size === 0) this.lastGone()
+    this.leave(connection)
     this.handedOn++
     socket.on('close', () => {
       this.handedOn--
