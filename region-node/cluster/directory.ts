@@ -2,10 +2,6 @@
  * directory.ts: the documents of the region as this node knows them, decoded.
  *
  * A node's own commits are entered when they are answered; the watch, which brings them again, may be later.
- *
- * Invariant: of each key the entry of the highest revision that was heard is held, a deletion included, until a
- * reading as a whole takes the place of all that is older than it; or of all, when the coordinator was put back from
- * a backup and counts its revisions from there once more.
  */
 import type { Change, Event, Reading, Revision } from '../coordinator/port.ts'
 import {
@@ -19,6 +15,7 @@ import {
   type NodeDocument,
   type StateDocument,
 } from './documents.ts'
+import { Ledger } from './ledger.ts'
 
 /** A document as it is stored. */
 export interface Stored<Document> {
@@ -39,13 +36,10 @@ const NOTHING: PartitionDocuments = { state: ABSENT, leader: ABSENT, handover: A
 
 export class Directory {
   readonly #keys: Keys
-  /** The last change of each key, deletions among them. */
-  readonly #revisions = new Map<string, Revision>()
+  readonly #ledger = new Ledger((key, value, revision) => this.#enter(key, value, revision))
   readonly #nodes = new Map<string, NodeDocument>()
   readonly #known = new Map<string, NodeDocument>()
   readonly #partitions = new Map<number, PartitionDocuments>()
-  #revision: Revision = 0
-  #hasRead = false
 
   constructor(keys: Keys) {
     this.#keys = keys
@@ -53,12 +47,12 @@ export class Directory {
 
   /** There was a first reading. */
   get hasRead(): boolean {
-    return this.#hasRead
+    return this.#ledger.hasRead
   }
 
   /** The highest that was heard of, since the coordinator was put back. */
   get revision(): Revision {
-    return this.#revision
+    return this.#ledger.revision
   }
 
   /** Those that are registered now. */
@@ -80,30 +74,12 @@ export class Directory {
   }
 
   /** @param isPutBack  what is known is of a history that the coordinator has forgotten */
-  replace({ revision, entries }: Reading, isPutBack = false): void {
-    this.#hasRead = true
-    this.#revision = isPutBack ? revision : Math.max(this.#revision, revision)
-    const present = new Set(entries.map(({ key }) => key))
-    for (const [key, changed] of this.#revisions) {
-      if (changed > revision && !isPutBack) continue
-      this.#revisions.delete(key)
-      if (!present.has(key)) this.#enter(key, undefined, 0)
-    }
-    for (const entry of entries) {
-      // A commit of this node that the reading does not know of yet.
-      if (this.#revisions.has(entry.key)) continue
-      this.#revisions.set(entry.key, entry.revision)
-      this.#enter(entry.key, entry.value, entry.revision)
-    }
+  replace(reading: Reading, isPutBack = false): void {
+    this.#ledger.replace(reading, isPutBack)
   }
 
   apply(events: readonly Event[]): void {
-    for (const { key, value, revision } of events) {
-      if (revision <= (this.#revisions.get(key) ?? 0)) continue
-      this.#revision = Math.max(this.#revision, revision)
-      this.#revisions.set(key, revision)
-      this.#enter(key, value, revision)
-    }
+    this.#ledger.apply(events)
   }
 
   /** Changes of this node, committed. */

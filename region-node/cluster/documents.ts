@@ -7,9 +7,12 @@
  *   /causeway/<database>/<region>/partition/<p>/leader     under the lease of the primary
  *   /causeway/<database>/<region>/partition/<p>/handover   who was named; gone when somebody has claimed
  *
+ * Beside them are those of the machines that nodes run on (placement/documents.ts): nodes do not read these.
+ *
  * Documents are checked when they are read. One that is damaged, or of a later version that is not understood,
  * is not the same as none: nobody claims a partition on the strength of it.
  */
+import { decode, isCount, isFlag, isNames, isText, isTexts, orAbsent, type Shape } from './shapes.ts'
 
 export interface NodeDocument {
   readonly nodeId: string
@@ -80,20 +83,6 @@ export interface HandoverDocument {
   readonly term: number
 }
 
-type Shape<Document> = { readonly [Name in keyof Document]-?: (value: unknown) => value is Document[Name] }
-
-const isText = (value: unknown): value is string => typeof value === 'string'
-const isFlag = (value: unknown): value is boolean => typeof value === 'boolean'
-const isCount = (value: unknown): value is number => Number.isSafeInteger(value) && Number(value) >= 0
-const isNames = (value: unknown): value is readonly string[] => Array.isArray(value) && value.every(isText)
-
-const isTexts = (value: unknown): value is Readonly<Record<string, string>> =>
-  typeof value === 'object' && value !== null && Object.values(value).every(isText)
-const orAbsent =
-  <Value>(is: (value: unknown) => value is Value) =>
-  (value: unknown): value is Value | undefined =>
-    value === undefined || is(value)
-
 const NODE: Shape<NodeDocument> = {
   nodeId: isText,
   host: isText,
@@ -128,20 +117,6 @@ const STATE: Shape<StateDocument> = {
 const LEADER: Shape<LeaderDocument> = { nodeId: isText, term: isCount, leaseId: isText }
 
 const HANDOVER: Shape<HandoverDocument> = { to: isText, term: isCount }
-
-/** @returns undefined for what is no such document */
-function decode<Document>(text: string, shape: Shape<Document>): Document | undefined {
-  let value: unknown
-  try {
-    value = JSON.parse(text)
-  } catch {
-    return undefined
-  }
-  if (typeof value !== 'object' || value === null) return undefined
-  const fields = value as Document
-  for (const name in shape) if (!shape[name](fields[name])) return undefined
-  return fields
-}
 
 export const decodeNode = (text: string): NodeDocument | undefined => decode(text, NODE)
 export const decodeState = (text: string): StateDocument | undefined => decode(text, STATE)
