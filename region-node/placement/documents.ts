@@ -10,9 +10,12 @@
  * never read these. A machine holds one copy of a partition at most, at a port that follows from the partition: so
  * the node of a copy is found by its address.
  *
- * Invariant: a machine deletes nothing but a copy whose node id is among `released` of its partition. Being named no
+ * Invariant: a machine deletes nothing but a copy that is named no more, whose node id is among `released` of its
+ * partition, whose process has ended, and which a state read after that end does not name as primary. Being named no
  * more is not enough: a machine that was away for long is replaced, and may hold writes that nobody else has.
+ * What is named no more and may not be deleted is 'stopped'. The controller takes it back.
  */
+import type { Keys } from '../cluster/documents.ts'
 import { decode, isCount, isListOf, isNames, isOneOf, isText, type Shape } from '../cluster/shapes.ts'
 
 /** What has become of a copy on its machine. */
@@ -131,6 +134,10 @@ export function isNamed({ machines, leaving }: PlacementDocument, machine: strin
   return machines.includes(machine) || leaving.includes(machine)
 }
 
+export function copyOn({ held }: MachineDocument, partition: number): HeldCopy | undefined {
+  return held.find((copy) => copy.partition === partition)
+}
+
 /** Where the node of a copy listens. */
 export function portOf({ firstPort }: Pick<MachineDocument, 'firstPort'>, partition: number): number {
   return firstPort + partition
@@ -144,11 +151,13 @@ export type PlacingMeaning =
 
 /** The keys of one region of one database. */
 export class PlacingKeys {
+  /** Those of its nodes. */
+  readonly nodes: Keys
   readonly prefix: string
 
-  /** @param prefix  that of the `Keys` of the region */
-  constructor({ prefix }: { readonly prefix: string }) {
-    this.prefix = prefix
+  constructor(nodes: Keys) {
+    this.nodes = nodes
+    this.prefix = nodes.prefix
   }
 
   get controller(): string {

@@ -5,6 +5,7 @@
  * know. A new controller begins from nought.
  */
 import type { Directory } from '../cluster/directory.ts'
+import { copyOn } from './documents.ts'
 import type { Placing } from './placing.ts'
 
 export class Patience {
@@ -28,9 +29,9 @@ export class Patience {
     }
   }
 
-  /** For how long a machine that placements name has not been registered; 0 when it is, or was just seen to be. */
-  machineAwayMs(machine: string): number {
-    return this.#lastedMs.get(machineAway(machine)) ?? 0
+  /** For how long a copy that is named has not been there: its machine is away, or cannot start it. */
+  copyGoneMs(partition: number, machine: string): number {
+    return this.#lastedMs.get(copyGone(partition, machine)) ?? 0
   }
 
   /** For how long a member of a partition has been neither registered nor in sync. */
@@ -38,29 +39,31 @@ export class Patience {
     return this.#lastedMs.get(memberAway(partition, nodeId)) ?? 0
   }
 
-  /** For how long a node has been in sync. */
-  inSyncMs(partition: number, nodeId: string): number {
-    return this.#lastedMs.get(inSync(partition, nodeId)) ?? 0
+  /** For how long a node has been in sync with a primary of that term. */
+  followedMs(partition: number, nodeId: string, term: number): number {
+    return this.#lastedMs.get(followed(partition, nodeId, term)) ?? 0
   }
 }
 
-const machineAway = (machine: string): string => `machine ${machine} away`
+const copyGone = (partition: number, machine: string): string => `copy ${partition} ${machine} gone`
 const memberAway = (partition: number, nodeId: string): string => `member ${partition} ${nodeId} away`
-const inSync = (partition: number, nodeId: string): string => `in sync ${partition} ${nodeId}`
+const followed = (partition: number, nodeId: string, term: number): string =>
+  `followed ${partition} ${nodeId} ${term}`
 
 function lastingOf(placing: Placing, directory: Directory): string[] {
   const partitions = placing.layout.document?.partitions ?? 0
   return Array.from({ length: partitions }, (_, partition) => {
     const { machines = [], leaving = [] } = placing.placement(partition).document ?? {}
-    const away = [...machines, ...leaving].filter((name) => !placing.machines.has(name))
-    const { state } = directory.of(partition)
-    const named = state.document?.inSync ?? []
-    const members = state.document?.members ?? []
-    const gone = members.filter((nodeId) => !directory.nodes.has(nodeId) && !named.includes(nodeId))
+    const gone = [...machines, ...leaving].filter((name) => {
+      const machine = placing.machines.get(name)
+      return machine === undefined || copyOn(machine, partition)?.state === 'failed'
+    })
+    const { inSync = [], members = [], term = 0 } = directory.of(partition).state.document ?? {}
+    const away = members.filter((nodeId) => !directory.nodes.has(nodeId) && !inSync.includes(nodeId))
     return [
-      ...away.map(machineAway),
-      ...gone.map((nodeId) => memberAway(partition, nodeId)),
-      ...named.map((nodeId) => inSync(partition, nodeId)),
+      ...gone.map((name) => copyGone(partition, name)),
+      ...away.map((nodeId) => memberAway(partition, nodeId)),
+      ...inSync.map((nodeId) => followed(partition, nodeId, term)),
     ]
   }).flat()
 }
