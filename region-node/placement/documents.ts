@@ -10,10 +10,10 @@
  * never read these. A machine holds one copy of a partition at most, at a port that follows from the partition: so
  * the node of a copy is found by its address.
  *
- * Invariant: a machine deletes nothing but a copy that is named no more, whose node id is among `released` of its
- * partition, whose process has ended, and which a state read after that end does not name as primary. Being named no
- * more is not enough: a machine that was away for long is replaced, and may hold writes that nobody else has.
- * What is named no more and may not be deleted is 'stopped'. The controller takes it back.
+ * Invariant: a machine deletes nothing but a copy that was released in the term that its partition is still in
+ * (`isReleased`): it has been primary of no later one, so whatever it has, the primary of that term has as well. To be
+ * named no more is not enough: a machine that was away for long is replaced, and may hold writes that nobody else
+ * has. What is not named and not released stays as it is, and the controller takes it back.
  */
 import type { Keys } from '../cluster/documents.ts'
 import { decode, isCount, isListOf, isNames, isOneOf, isText, type Shape } from '../cluster/shapes.ts'
@@ -24,7 +24,7 @@ export type CopyState =
   | 'running'
   /** It was started, or will be again after it died. */
   | 'starting'
-  /** Its data are on the disk; no process, because no placement names the machine. */
+  /** Its data are on the disk; there is no process, because no placement names the machine. */
   | 'stopped'
   /** Starting it does not help: its log says why. */
   | 'failed'
@@ -70,6 +70,12 @@ export interface LayoutDocument {
   readonly cooldownMs: number
 }
 
+/** In that term, whatever a node had, others had as well. */
+export interface Release {
+  readonly nodeId: string
+  readonly term: number
+}
+
 /** Which machines hold a copy of a partition. No machine is named twice. */
 export interface PlacementDocument {
   /** Counts the changes of this document. */
@@ -78,8 +84,8 @@ export interface PlacementDocument {
   readonly machines: readonly string[]
   /** Those that hold a copy as well, until all of `machines` are in sync without them. */
   readonly leaving: readonly string[]
-  /** Ids of the nodes that were let go, the last few: whatever they had, others have. Their machines delete them. */
-  readonly released: readonly string[]
+  /** The nodes that were let go, the last few. */
+  readonly released: readonly Release[]
   /** Wall clock of the last rebuilding; 0 for none. */
   readonly rebuiltMs: number
 }
@@ -110,11 +116,13 @@ const LAYOUT: Shape<LayoutDocument> = {
   cooldownMs: isCount,
 }
 
+const RELEASE: Shape<Release> = { nodeId: isText, term: isCount }
+
 const PLACEMENT: Shape<PlacementDocument> = {
   edition: isCount,
   machines: isNames,
   leaving: isNames,
-  released: isNames,
+  released: isListOf(RELEASE),
   rebuiltMs: isCount,
 }
 
@@ -132,6 +140,11 @@ export function encodePlacing(
 /** A machine runs a node for each partition whose placement names it. */
 export function isNamed({ machines, leaving }: PlacementDocument, machine: string): boolean {
   return machines.includes(machine) || leaving.includes(machine)
+}
+
+/** Its machine may delete it. @param term  that the partition is in, by a state that is known to be the latest */
+export function isReleased({ released }: PlacementDocument, nodeId: string, term: number): boolean {
+  return released.some((release) => release.nodeId === nodeId && release.term === term)
 }
 
 export function copyOn({ held }: MachineDocument, partition: number): HeldCopy | undefined {

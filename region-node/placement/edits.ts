@@ -4,9 +4,9 @@
  * Invariant: no machine is named twice, in `machines` and `leaving` together. Whoever stops being one of `machines`
  * leaves, and keeps its copy meanwhile; the one exception is a machine that is away and whose place is taken.
  */
-import type { PlacementDocument } from './documents.ts'
+import type { PlacementDocument, Release } from './documents.ts'
 
-/** Ids that are remembered. One that is forgotten too soon is taken back and let go once more: nothing is lost. */
+/** Releases that are remembered. One that is forgotten too soon is taken back and let go once more: nothing is lost. */
 const RELEASED_MAX = 16
 
 /** @param machines  the first is where the primary had best be */
@@ -20,13 +20,14 @@ export function moved(before: PlacementDocument, machines: readonly string[]): P
   return { ...before, edition: before.edition + 1, machines, leaving: left }
 }
 
-/** @param nodeId  whose copy may be deleted; undefined: the machine is away, and what it has stays */
+/** @param release  of its copy; undefined: the machine is away, and what it has stays */
 export function letGo(
   before: PlacementDocument,
   machine: string,
-  nodeId: string | undefined,
+  release: Release | undefined,
 ): PlacementDocument {
-  const released = nodeId === undefined ? before.released : [...before.released, nodeId].slice(-RELEASED_MAX)
+  const releases = release === undefined ? [] : [release]
+  const released = [...before.released, ...releases].slice(-RELEASED_MAX)
   return { ...before, edition: before.edition + 1, leaving: lessOf(before.leaving, machine), released }
 }
 
@@ -51,7 +52,7 @@ export function takenBack(before: PlacementDocument, machine: string, nodeId: st
     ...before,
     edition: before.edition + 1,
     leaving: [...before.leaving, machine],
-    released: lessOf(before.released, nodeId),
+    released: before.released.filter((release) => release.nodeId !== nodeId),
   }
 }
 

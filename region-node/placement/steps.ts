@@ -6,7 +6,8 @@
  *
  * Why no step loses anything. Only `let-go` permits a deletion: of a copy that is in sync itself, so that it has
  * handed up what it had, while all that stay are in sync, and that is not primary. It is committed on condition that
- * the state, the leader and the placement are what it was decided on. `rebuild` deletes nothing: when the machine
+ * the state, the leader and the placement are what it was decided on, and holds for this term only: a copy that was
+ * promoted before its machine heard of it is taken back. `rebuild` deletes nothing: when the machine
  * comes back its copy is taken back, and let go like any other.
  *
  * A scene has to be one of now: of documents that may be old no steps follow.
@@ -18,11 +19,13 @@ import {
   copyOn,
   encodePlacing,
   isNamed,
+  isReleased,
   type LayoutDocument,
   type MachineDocument,
   type PlacementDocument,
   type PlacingKeys,
   portOf,
+  type Release,
 } from './documents.ts'
 import { letGo, rebuilt, takenBack } from './edits.ts'
 import { loadsOf, type Site, siteFor } from './layout.ts'
@@ -61,8 +64,12 @@ export type Step =
   | (OfPartition & { readonly kind: 'hand-over'; readonly machine: string; readonly node: NodePlace })
   /** A member that is there no more: CLUSTER FORGET to the primary. */
   | (OfPartition & { readonly kind: 'forget'; readonly nodeId: string; readonly primary: NodePlace })
-  /** A machine that leaves is named no more. `nodeId` is released; undefined: it is away, and keeps what it has. */
-  | (OfPartition & { readonly kind: 'let-go'; readonly machine: string; readonly nodeId: string | undefined })
+  /** A machine that leaves is named no more. Without a release it is away, and keeps what it has. */
+  | (OfPartition & {
+      readonly kind: 'let-go'
+      readonly machine: string
+      readonly release: Release | undefined
+    })
   /** Another machine takes the place of one that is away. */
   | (OfPartition & { readonly kind: 'rebuild'; readonly lost: string; readonly on: string })
   /** A copy that nobody names is named again, to hand up what it has: the machine leaves. */
@@ -136,7 +143,7 @@ function conditionsOf(step: EditStep, { placing, directory }: Scene, keys: Placi
 }
 
 function edited(before: PlacementDocument, step: EditStep, { wallMs }: Scene): PlacementDocument {
-  if (step.kind === 'let-go') return letGo(before, step.machine, step.nodeId)
+  if (step.kind === 'let-go') return letGo(before, step.machine, step.release)
   if (step.kind === 'rebuild') return rebuilt(before, step, wallMs)
   return takenBack(before, step.machine, step.nodeId)
 }
@@ -192,13 +199,11 @@ function isLost(view: View, machine: string): boolean {
 }
 
 function takeBack({ scene, partition, placement, documents }: View): Step | undefined {
-  const { released } = placement
+  const term = documents.state.document?.term ?? 0
   for (const machine of scene.placing.machines.values()) {
     const copy = copyOn(machine, partition)
-    if (copy?.state !== 'stopped' || copy.nodeId === '' || isNamed(placement, machine.name)) continue
-    // Promoted after it was let go: what it took since then, nobody else may have.
-    const isPrimary = documents.state.document?.primary === copy.nodeId
-    if (released.includes(copy.nodeId) && !isPrimary) continue
+    if (copy === undefined || copy.nodeId === '' || isNamed(placement, machine.name)) continue
+    if (isReleased(placement, copy.nodeId, term)) continue
     const why = `${machine.name} holds a copy that no placement names, and maybe writes that nobody else has`
     return { kind: 'take-back', partition, machine: machine.name, nodeId: copy.nodeId, why }
   }
@@ -206,18 +211,19 @@ function takeBack({ scene, partition, placement, documents }: View): Step | unde
 }
 
 function release(view: View): Step | undefined {
-  const { scene, partition, placement, primary } = view
-  if (primary === undefined || placement.leaving.length === 0 || !isAllInSync(view)) return undefined
+  const { scene, partition, placement, primary, documents } = view
+  const { term } = documents.state.document ?? {}
+  if (primary === undefined || term === undefined || !isAllInSync(view)) return undefined
   for (const machine of placement.leaving) {
     const node = inSyncOn(view, machine)
     if (node === primary) continue
     if (node !== undefined) {
       const why = `all others are in sync, so nobody needs the copy on ${machine} any more`
-      return { kind: 'let-go', partition, machine, nodeId: node.nodeId, why }
+      return { kind: 'let-go', partition, machine, release: { nodeId: node.nodeId, term }, why }
     }
     if (scene.placing.machines.has(machine) || !isLost(view, machine)) continue
     const why = `all others are in sync, and ${machine} is away; when it comes back it is looked at what it has`
-    return { kind: 'let-go', partition, machine, nodeId: undefined, why }
+    return { kind: 'let-go', partition, machine, release: undefined, why }
   }
   return undefined
 }
@@ -316,7 +322,9 @@ function forget(view: View): Step | undefined {
   const nodeId = members.find((member) => {
     if (scene.directory.nodes.has(member) || inSync.includes(member)) return false
     const awayMs = scene.patience.memberAwayMs(partition, member)
-    const isOver = placement.released.includes(member) || (awayMs > 0 && awayMs >= layout.rebuildAfterMs)
+    const isOver =
+      placement.released.some((release) => release.nodeId === member) ||
+      (awayMs > 0 && awayMs >= layout.rebuildAfterMs)
     return isOver && !isHeld(scene.placing, partition, member)
   })
   if (nodeId === undefined) return undefined
