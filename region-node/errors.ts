@@ -336,6 +336,8 @@ export const errors = {
     'ERR A node takes over by itself when the coordinator says that its primary is gone; CLUSTER FAILOVER without ' +
       'an option hands over from a primary that is there',
   ),
+  forgetOfMyself: commandError("ERR I tried hard but I can't forget myself..."),
+  notForgotten: (reason: string) => commandError(`ERR ${reason}`),
   clusterByOperator: (subcommand: string) =>
     commandError(`ERR CLUSTER ${subcommand} is not for clients here: 'causeway cluster' does this`),
   noSuchMaster: commandError('ERR No such master with that name'),

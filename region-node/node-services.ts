@@ -203,6 +203,10 @@ export class NodeServices implements Services {
     return this.#cluster.failover(kind)
   }
 
+  forget(nodeId: string): CommandError | undefined {
+    return this.#cluster.forget(nodeId)
+  }
+
   setLink(region: string, up: boolean): boolean {
     return this.#core.mesh.setLink(region, up)
   }

@@ -182,6 +182,10 @@ class Node implements RunningNode, Front {
       if (kind !== 'agreed') return errors.failoverByForce
       return replication.wish() ? undefined : errors.failoverOfDead
     }
+    this.#cluster.forget = (nodeId) => {
+      const refusal = agent.forget(nodeId)
+      return refusal === undefined ? undefined : errors.notForgotten(refusal)
+    }
     return agent
   }
 

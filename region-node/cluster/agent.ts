@@ -250,6 +250,16 @@ export class Agent {
   }
 
   /**
+   * Takes a node that is gone for good out of the members of the partition; otherwise they only grow.
+   * @returns why not; undefined when it has begun: the state of the partition tells when it has happened
+   */
+  forget(nodeId: string): string | undefined {
+    if (this.#primacy === undefined) return 'only the primary of its partition can forget a node'
+    if (!this.#mirror.isCurrent) return 'the coordinator is out of reach'
+    return this.#primacy.forget(nodeId)
+  }
+
+  /**
    * Ends in order: hands over if somebody is there, resigns, and gives the lease back.
    * @param limitMs  how long that may take; the lease is left to run out then
    */

@@ -16,6 +16,8 @@ export class ClusterView {
    * @returns why not; undefined when it has begun
    */
   failover: (kind: FailoverKind) => CommandError | undefined = () => errors.clusterOff
+  /** CLUSTER FORGET, likewise. */
+  forget: (nodeId: string) => CommandError | undefined = () => errors.clusterOff
   #topology: Topology | undefined = undefined
   readonly #listeners: ((topology: Topology) => void)[] = []
 

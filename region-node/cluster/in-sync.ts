@@ -93,6 +93,23 @@ export class InSync {
     this.#tell()
   }
 
+  /**
+   * Takes one that is gone for good out of the members; the state tells when that has happened.
+   * @returns why not; undefined when it has begun
+   */
+  forget(nodeId: string): string | undefined {
+    const { partition, directory, member, remembered } = this.#parts
+    const { document: state } = directory.of(partition).state
+    const isConnected = member.replicas().some((one) => one.nodeId === nodeId && one.isConnected)
+    if (this.named.has(nodeId)) return `${nodeId} is in sync: it may be promoted`
+    if (isConnected || directory.nodes.has(nodeId)) return `${nodeId} is there: stop it first`
+    if (state?.members.includes(nodeId) !== true) return `${nodeId} is no member of partition ${partition}`
+    if (this.#isBusy || this.#attempts.length > 0 || state !== remembered())
+      return 'another change of the state is on its way: say it again'
+    this.#store({ ...state, members: state.members.filter((one) => one !== nodeId) })
+    return undefined
+  }
+
   #change(replicas: ReadonlyMap<string, ReplicaState>): void {
     const { partition, directory, remembered } = this.#parts
     const { revision, document } = directory.of(partition).state

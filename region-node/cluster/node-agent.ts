@@ -139,6 +139,11 @@ export class NodeAgent {
     return this.#agent.nodesOf(partition)
   }
 
+  /** See `Agent.forget`. */
+  forget(nodeId: string): string | undefined {
+    return this.#agent.forget(nodeId)
+  }
+
   /** See `Agent.handOver`. */
   handOver(target: string, timeoutMs: number): void {
     this.#agent.handOver(target, timeoutMs, (failure) =>

@@ -55,6 +55,12 @@ export class Primacy {
     this.#inSync.review(isCoordinatorThere && !isResigning)
   }
 
+  /** See `InSync.forget`. */
+  forget(nodeId: string): string | undefined {
+    if (this.#handOver !== undefined || this.#isSilent) return 'a hand-over is under way'
+    return this.#inSync.forget(nodeId)
+  }
+
   /** Members that may be promoted and are there, the best one first. */
   get successors(): readonly string[] {
     const { self, partition, member, directory } = this.#parts

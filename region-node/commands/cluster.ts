@@ -97,6 +97,14 @@ const failover: Run = ({ services, out }, words, topology) => {
   out.ok()
 }
 
+const forget: Run = ({ services, out }, words, { self }) => {
+  const nodeId = words[2]!
+  if (nodeId === self.id) throw errors.forgetOfMyself
+  const refusal = services.forget(nodeId)
+  if (refusal !== undefined) throw refusal
+  out.ok()
+}
+
 function readsReplicas(value: boolean): Run {
   return ({ session, out }) => {
     session.readsReplicas = value
@@ -134,6 +142,8 @@ const HELP = [
   '    Return the number of keys in <slot>.',
   'FAILOVER [FORCE|TAKEOVER]',
   '    Promote current replica node to being a master.',
+  'FORGET <node-id>',
+  '    Remove a node that is gone for good from the members of this partition.',
   'GETKEYSINSLOT <slot> <count>',
   '    Return key names stored by current node in a slot.',
   'INFO',
@@ -179,7 +189,6 @@ const OPERATORS_COMMANDS: readonly CommandDef[] = [
     'start-slot:integer end-slot:integer [start-slot:integer end-slot:integer ...]',
   ),
   change('flushslots', 2, 'takes all hash slots from this node.'),
-  change('forget', 3, 'removes a node from the cluster.', 'node-id'),
   change('meet', -4, 'brings two nodes together.', 'ip port:integer [cluster-bus-port:integer]'),
   change('replicate', 3, 'makes this node a replica of another one.', 'node-id'),
   change('reset', -2, 'takes this node out of the cluster.', '[HARD|SOFT]'),
@@ -359,6 +368,18 @@ const clusterCommand = container({
         complexity: 'O(1)',
       },
       failover,
+      ['admin', 'stale', 'no_async_loading'],
+    ),
+    look(
+      {
+        name: 'forget',
+        arity: 3,
+        since: '3.0.0',
+        summary: 'Removes a node that is gone for good from the members of this partition.',
+        syntax: 'node-id',
+        complexity: 'O(N) where N is the number of members of the partition',
+      },
+      forget,
       ['admin', 'stale', 'no_async_loading'],
     ),
     ...OPERATORS_COMMANDS,

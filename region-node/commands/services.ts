@@ -228,6 +228,8 @@ export interface Services {
   readonly topology: Topology | undefined
   /** CLUSTER FAILOVER, on a replica. @returns why not; undefined when it has begun */
   failover(kind: FailoverKind): CommandError | undefined
+  /** CLUSTER FORGET, on a primary. @returns why not; undefined when it has begun */
+  forget(nodeId: string): CommandError | undefined
 
   /** CRDT.LINK. Unknown names return false. */
   setLink(region: string | 'ALL', up: boolean): boolean

@@ -459,3 +459,41 @@ describe('a coordinator that is restored', () => {
     peaceful(region)
   })
 })
+
+describe('a node that is gone for good', () => {
+  const membersOf = (region: FakeRegion): readonly string[] => stateOf(region).members
+
+  it('stays a member until the primary is told to forget it, and is one again when it comes back', () => {
+    const { region, primary } = settled()
+    const [gone] = others(region, primary)
+    region.crash(gone!, true)
+    region.advance(2 * region.profile.ttlMs)
+    expect(membersOf(region)).toContain(gone!.nodeId)
+    expect(primary.life!.agent.forget(gone!.nodeId)).toBeUndefined()
+    region.advance(2 * region.profile.ttlMs)
+    expect(membersOf(region)).toEqual(
+      region.nodes.map(({ nodeId }) => nodeId).filter((id) => id !== gone!.nodeId),
+    )
+    region.start(gone!)
+    expect(region.until(() => stateOf(region).inSync.includes(gone!.nodeId))).toBeLessThan(5000)
+    expect(membersOf(region)).toContain(gone!.nodeId)
+    peaceful(region)
+  })
+
+  it('is not forgotten while it may be promoted, is there, or was never a member', () => {
+    const { region, primary } = settled()
+    const [one, other] = others(region, primary)
+    const { agent } = primary.life!
+    expect(agent.forget(one!.nodeId)).toMatch(/in sync/)
+    expect(agent.forget('nobody')).toMatch(/no member/)
+    expect(one!.life!.agent.forget(other!.nodeId)).toMatch(/only the primary/)
+    // Out of sync, and registered still.
+    region.cut(one!, primary)
+    region.cut(primary, one!)
+    expect(region.until(() => !stateOf(region).inSync.includes(one!.nodeId))).toBeLessThan(10_000)
+    region.advance(100)
+    expect(agent.forget(one!.nodeId)).toMatch(/is there/)
+    expect(membersOf(region)).toContain(one!.nodeId)
+    peaceful(region)
+  })
+})

@@ -131,7 +131,7 @@ describe('CLUSTER', () => {
 
   it('sends operators to where clusters are changed', () => {
     const engine = engineIn(topologyOf(NODES, 0, 2))
-    for (const line of ['meet 127.0.0.1 7000', 'addslots 1 2', 'forget x', 'reset hard', 'saveconfig']) {
+    for (const line of ['meet 127.0.0.1 7000', 'addslots 1 2', 'reset hard', 'saveconfig']) {
       const words = line.split(' ')
       expect(engine.run('cluster', ...words)).toEqual({
         line: `ERR CLUSTER ${words[0]!.toUpperCase()} is not for clients here: 'causeway cluster' does this`,
@@ -168,6 +168,23 @@ describe('CLUSTER FAILOVER', () => {
     expect(unknown.engine.run('cluster', 'failover', 'force')).toEqual({
       line: "ERR I'm a replica but my master is unknown to me",
     })
+  })
+})
+
+describe('CLUSTER FORGET', () => {
+  it('asks for any node but itself to be forgotten, and says why not', () => {
+    const asked: string[] = []
+    const forget = (nodeId: string) => {
+      asked.push(nodeId)
+      return nodeId === REPLICA.id ? commandError('ERR it is in sync') : undefined
+    }
+    const engine = engineIn(topologyOf(NODES, 0, 2), { forget })
+    expect(engine.run('cluster', 'forget', 'gone')).toBe('OK')
+    expect(engine.run('cluster', 'forget', REPLICA.id)).toEqual({ line: 'ERR it is in sync' })
+    expect(engine.run('cluster', 'forget', PRIMARY.id)).toEqual({
+      line: "ERR I tried hard but I can't forget myself...",
+    })
+    expect(asked).toEqual(['gone', REPLICA.id])
   })
 })
 
