@@ -7,18 +7,19 @@
  */
 import type { Directory } from '../cluster/directory.ts'
 import type { NodeDocument } from '../cluster/documents.ts'
-import { nodeAddress, type PartitionReport, reportOf } from './cluster-report.ts'
+import { moved } from '../placement/edits.ts'
+import { nodeAddress, type PartitionReport, partitionsOf } from './cluster-report.ts'
+import { holderOf } from './cluster-stages.ts'
 import type { CliHost } from './host.ts'
 import type { NodeAddress } from './node-client.ts'
 import { say } from './node-talk.ts'
+import { NotDoneError } from './not-done.ts'
+import { commitPlacements } from './placement-desk.ts'
 import type { RegionDocuments } from './region-documents.ts'
 import { addressText } from './words.ts'
 
 /** Clients' writes are held for ten seconds at most; then the old primary goes on, or the new one has claimed. */
 const HAND_OVER_MS_MAX = 15_000
-
-/** Why nothing was changed, or not all, and what to do; for people. */
-export class NotDoneError extends Error {}
 
 export interface MoveContext {
   readonly host: CliHost
@@ -33,7 +34,7 @@ export async function failover(context: MoveContext, to: NodeAddress, nodeId?: s
   const directory = await documents.directory()
   const target = nodeAt(directory, to, nodeId)
   const { partition } = target
-  const report = reportOf(directory).partitions[partition]!
+  const report = partitionsOf(directory)[partition]!
   if (report.primaryId === target.nodeId) {
     host.print(`${addressText(to)} is primary of partition ${partition} already\n`)
     return
@@ -60,7 +61,7 @@ export async function drain(context: MoveContext, at: NodeAddress): Promise<void
   const { host, documents, isDryRun } = context
   const directory = await documents.directory()
   const node = nodeAt(directory, at)
-  const duties = reportOf(directory).partitions.filter(({ primaryId }) => primaryId === node.nodeId)
+  const duties = partitionsOf(directory).filter(({ primaryId }) => primaryId === node.nodeId)
   const moves = duties.map((report) => ({ report, successor: successorOf(report, node) }))
   for (const { report, successor } of moves) {
     const to = { host: successor.host, port: successor.port }
@@ -92,7 +93,7 @@ function successorOf({ partition, primary, replicas }: PartitionReport, node: No
 
 /** What the others are left with while the node is away. */
 function standIn(directory: Directory, { nodeId, partition }: NodeDocument): string {
-  const { primaryId, replicas } = reportOf(directory).partitions[partition]!
+  const { primaryId, replicas } = partitionsOf(directory)[partition]!
   const others = replicas.filter(({ node, isInSync }) => isInSync && node.nodeId !== nodeId)
   const isPrimary = primaryId === nodeId
   // One of them is about to be primary.
@@ -115,7 +116,7 @@ async function handOver(
   host.print(`handing ${moveText(report, at)} ...\n`)
   const startedMs = host.env.monoMs()
   await say(host, at, password, ['CLUSTER', 'FAILOVER'])
-  const isDone = await documents.until((directory) => {
+  const isDone = await documents.until(({ directory }) => {
     const leader = directory.of(partition).leader.document
     return leader !== undefined && leader.term > term
   }, HAND_OVER_MS_MAX)
@@ -132,6 +133,18 @@ async function handOver(
   host.print(
     `${addressText(at)} is primary of partition ${partition}, term ${now.term}, after ${tookMs} ms\n`,
   )
+  await prefer(documents, target)
+}
+
+/** Where machines run the nodes, the primary is to stay where it was moved to. @throws NotDoneError */
+async function prefer(documents: RegionDocuments, { nodeId, partition }: NodeDocument): Promise<void> {
+  const view = await documents.view()
+  const { revision, document } = view.placing.placement(partition)
+  const node = view.directory.nodes.get(nodeId)
+  const machine = document === undefined || node === undefined ? undefined : holderOf(view, document, node)
+  if (document === undefined || machine === undefined || !document.machines.includes(machine)) return
+  const machines = [machine, ...document.machines.filter((name) => name !== machine)]
+  await commitPlacements(documents, [{ partition, revision, placement: moved(document, machines) }], [])
 }
 
 function moveText({ partition, primary, primaryId }: PartitionReport, to: NodeAddress): string {

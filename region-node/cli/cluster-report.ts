@@ -6,6 +6,8 @@
 import type { Directory } from '../cluster/directory.ts'
 import type { NodeDocument } from '../cluster/documents.ts'
 import { slotsOf } from '../cluster/topology.ts'
+import { type MachinesReport, machinesJson, machinesOf, machinesText } from './cluster-machines.ts'
+import type { RegionView } from './region-documents.ts'
 import { textTable } from './text-table.ts'
 import { addressText } from './words.ts'
 
@@ -33,19 +35,20 @@ export interface PartitionReport {
 export interface RegionReport {
   readonly partitions: readonly PartitionReport[]
   readonly nodeCount: number
+  /** Undefined where nodes are started by hand. */
+  readonly machines: MachinesReport | undefined
   /** In plain words, each with what to do. */
   readonly warnings: readonly string[]
 }
 
-export function reportOf(directory: Directory): RegionReport {
-  const nodes = [...directory.nodes.values()].sort((a, b) => (a.nodeId < b.nodeId ? -1 : 1))
-  const known = [...nodes.map(({ partition }) => partition), ...directory.partitions.keys()]
-  const count = Math.max(1, ...nodes.map(({ partitions }) => partitions), ...known.map((one) => one + 1))
-  const partitions = Array.from({ length: count }, (_, partition) =>
-    partitionReport(partition, count, directory, nodes),
-  )
+export function reportOf(view: RegionView): RegionReport {
+  const { directory } = view
+  const machines = machinesOf(view)
+  const partitions = partitionsOf(directory)
+  const nodes = sortedNodes(directory)
   const warnings = [
-    ...partitions.flatMap((partition) => partitionWarnings(partition, directory, nodes)),
+    ...partitions.flatMap((partition) => partitionWarnings(partition, view, nodes)),
+    ...(machines?.warnings ?? []),
     ...differences('run different versions of Causeway', nodes, ({ version }) => version),
     ...differences('run different versions of the configuration', nodes, ({ configVersion = 0 }) =>
       String(configVersion),
@@ -53,8 +56,18 @@ export function reportOf(directory: Directory): RegionReport {
     ...nodes.flatMap(notApplied),
     ...differences('were told different numbers of partitions', nodes, (node) => String(node.partitions)),
   ]
-  return { partitions, nodeCount: nodes.length, warnings }
+  return { partitions, nodeCount: nodes.length, machines, warnings }
 }
+
+export function partitionsOf(directory: Directory): PartitionReport[] {
+  const nodes = sortedNodes(directory)
+  const known = [...nodes.map(({ partition }) => partition), ...directory.partitions.keys()]
+  const count = Math.max(1, ...nodes.map(({ partitions }) => partitions), ...known.map((one) => one + 1))
+  return Array.from({ length: count }, (_, partition) => partitionReport(partition, count, directory, nodes))
+}
+
+const sortedNodes = (directory: Directory): NodeDocument[] =>
+  [...directory.nodes.values()].sort((a, b) => (a.nodeId < b.nodeId ? -1 : 1))
 
 /** Where clients reach it. */
 export function nodeAddress({ host, port, tlsPort }: NodeDocument): string {
@@ -90,23 +103,25 @@ function partitionReport(
 
 function partitionWarnings(
   report: PartitionReport,
-  directory: Directory,
+  { directory, placing }: RegionView,
   nodes: readonly NodeDocument[],
 ): string[] {
+  const isPlaced = placing.placement(report.partition).revision !== 0
   const { partition, primaryId, primary, replicas } = report
   const { state, leader } = directory.of(partition)
   const name = `partition ${partition}`
   if ([state, leader].some(({ revision, document }) => revision !== 0 && document === undefined))
     return [`${name}: its documents cannot be read: use the version of causeway that its nodes run`]
-  if (primaryId === '') return [`${name} ${withoutPrimary(report, state.document)}`]
-  if (replicas.length === 0) {
+  if (primaryId === '') return [`${name} ${withoutPrimary(report, state.document, isPlaced)}`]
+  // What its placement wants is another matter: one copy may be all.
+  if (replicas.length === 0 && !isPlaced) {
     return [
       `${name} has a single node: when that is lost, nobody serves it. Start another one with ` +
         `--partition ${partition} and the same coordinator`,
     ]
   }
   const warnings: string[] = []
-  if (!replicas.some(({ isInSync }) => isInSync)) {
+  if (replicas.length > 0 && !replicas.some(({ isInSync }) => isInSync)) {
     warnings.push(
       `${name}: no replica is in sync, so none can take over without losing writes. Wait until one has caught up; ` +
         'if none does, its log says why',
@@ -114,7 +129,7 @@ function partitionWarnings(
   }
   const zone = primary?.zone ?? ''
   const other = nodes.find((node) => node.zone !== '' && node.zone !== zone)?.zone
-  if (zone !== '' && other !== undefined && replicas.every(({ node }) => node.zone === zone)) {
+  if (zone !== '' && other !== undefined && !isPlaced && replicas.every(({ node }) => node.zone === zone)) {
     warnings.push(
       `${name}: its primary and its replicas are all in zone ${zone}, and would be lost together. ` +
         `Start a replica of it in zone ${other}`,
@@ -126,8 +141,10 @@ function partitionWarnings(
 function withoutPrimary(
   { partition, replicas }: PartitionReport,
   state: { readonly primary: string; readonly inSync: readonly string[] } | undefined,
+  isPlaced: boolean,
 ): string {
   if (state === undefined) {
+    if (isPlaced && replicas.length === 0) return 'has no node yet: the machines of its placement start them'
     return replicas.length > 0
       ? 'has no primary yet: its nodes are about to choose one'
       : `has no node: nobody serves its slots. Start one with --partition ${partition} and the same coordinator`
@@ -168,11 +185,15 @@ export function differences(
 const HEADING = ['partition', 'slots', 'term', 'role', 'address', 'zone', 'state', 'node']
 
 /** For people. */
-export function reportText(place: string, { partitions, nodeCount, warnings }: RegionReport): string {
+export function reportText(
+  place: string,
+  { partitions, nodeCount, machines, warnings }: RegionReport,
+): string {
   const rows = [HEADING, ...partitions.flatMap(rowsOf)]
   const nodes = `${nodeCount} ${nodeCount === 1 ? 'node' : 'nodes'} registered`
   const findings = warnings.map((warning) => `warning: ${warning}.\n`).join('')
-  return `${place}: ${nodes}\n\n${textTable(rows)}\n${findings === '' ? 'healthy\n' : findings}`
+  const onMachines = machines === undefined ? '' : machinesText(machines)
+  return `${place}: ${nodes}\n\n${textTable(rows)}\n${onMachines}${findings === '' ? 'healthy\n' : findings}`
 }
 
 function rowsOf({ partition, slots, term, primaryId, primary, replicas }: PartitionReport): string[][] {
@@ -206,5 +227,7 @@ export function reportJson(place: Readonly<Record<string, string>>, report: Regi
     primary: primary === undefined ? (primaryId === '' ? null : { id: primaryId }) : shown(primary),
     replicas: replicas.map(({ node, isInSync, behindOps }) => ({ ...shown(node), isInSync, behindOps })),
   }))
-  return `${JSON.stringify({ ...place, nodes: report.nodeCount, partitions, warnings: report.warnings }, null, 2)}\n`
+  const onMachines = report.machines === undefined ? {} : machinesJson(report.machines)
+  const all = { ...place, nodes: report.nodeCount, partitions, ...onMachines, warnings: report.warnings }
+  return `${JSON.stringify(all, null, 2)}\n`
 }

@@ -8,6 +8,8 @@ import { coordinatorAddress } from '../config/kinds.ts'
 import { folderOf } from '../coordinator/open.ts'
 import type { Coordinator, Reading } from '../coordinator/port.ts'
 import { DiskError } from '../env.ts'
+import { PlacingKeys } from '../placement/documents.ts'
+import { Placing } from '../placement/placing.ts'
 import type { CliHost } from './host.ts'
 import { UsageError, type Words } from './words.ts'
 
@@ -26,12 +28,19 @@ const ROOT = '/causeway/'
 /** What the coordinator did not answer, or does not hold, for people. */
 export class UnreadableError extends Error {}
 
+/** Its nodes, and the machines that they are placed on where there are any. */
+export interface RegionView {
+  readonly directory: Directory
+  readonly placing: Placing
+}
+
 /** Which region of which database, and where it agrees. */
 export class RegionDocuments {
   readonly coordinator: Coordinator
   readonly database: string
   readonly region: string
   readonly keys: Keys
+  readonly placingKeys: PlacingKeys
   readonly #host: CliHost
 
   /** Options, or what nodes themselves are given by the environment. @throws UsageError, UnreadableError */
@@ -43,6 +52,7 @@ export class RegionDocuments {
     for (const name of [this.database, this.region])
       if (!isName(name)) throw new UsageError(`'${name}' is no name: it takes letters, digits and _ . : -`)
     this.keys = new Keys(this.database, this.region)
+    this.placingKeys = new PlacingKeys(this.keys)
     const address = coordinatorAddress().parse(
       needed(
         'coordinator',
@@ -72,11 +82,18 @@ export class RegionDocuments {
 
   /** All of this moment. @throws UnreadableError also when nothing is known of the region */
   async directory(): Promise<Directory> {
+    return (await this.view()).directory
+  }
+
+  /** Likewise. @throws UnreadableError */
+  async view(): Promise<RegionView> {
     const reading = await this.read(this.keys.prefix)
     if (reading.entries.length === 0) throw new UnreadableError(await this.#nothing())
     const directory = new Directory(this.keys)
+    const placing = new Placing(this.placingKeys)
     directory.replace(reading)
-    return directory
+    placing.replace(reading)
+    return { directory, placing }
   }
 
   /** @throws UnreadableError */
@@ -89,27 +106,34 @@ export class RegionDocuments {
     })
   }
 
-  /** Follows the documents until it is so. @returns false when it has not come to that within `limitMs` */
-  until(isSo: (directory: Directory) => boolean, limitMs: number): Promise<boolean> {
+  /**
+   * Follows the documents until it is so.
+   * @param limitMs  undefined: for as long as it takes
+   * @returns false when it has not come to that by then
+   */
+  until(isSo: (view: RegionView) => boolean, limitMs?: number): Promise<boolean> {
     return new Promise((resolve) => {
       const directory = new Directory(this.keys)
+      const placing = new Placing(this.placingKeys)
       const end = (isReached: boolean): void => {
-        limit.cancel()
+        limit?.cancel()
         mirror.close()
         resolve(isReached)
       }
       const look = (): void => {
-        if (isSo(directory)) end(true)
+        if (isSo({ directory, placing })) end(true)
       }
-      const limit = this.#host.env.after(limitMs, () => end(false))
+      const limit = limitMs === undefined ? undefined : this.#host.env.after(limitMs, () => end(false))
       const mirror = new Mirror(this.coordinator, this.#host.env, this.keys.prefix, {
         known: () => directory.revision,
         replaced: (reading) => {
           directory.replace(reading)
+          placing.replace(reading)
           look()
         },
         changed: (events) => {
           directory.apply(events)
+          placing.apply(events)
           look()
         },
         // Read again by the mirror itself.

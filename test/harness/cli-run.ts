@@ -30,6 +30,8 @@ export class CliDesk {
   /** Every command, as `host:port words`. */
   readonly asked: string[] = []
   readonly keys = new Keys('causeway', 'A')
+  /** What somebody else does between what the command line reads and what it writes. */
+  beforeCommit: (() => Promise<void>) | undefined
   readonly #env = nodeEnv()
   readonly #store = new MemoryStore(this.#env)
   readonly coordinator: Coordinator = this.#store.connect(CONNECTION)
@@ -50,9 +52,19 @@ export class CliDesk {
       exitNow: () => {},
       startNode: () => Promise.reject(new Error('no node is started here')),
       askNode: this.#askNode,
-      openCoordinator: () => this.#store.connect(CONNECTION),
+      openCoordinator: () => this.#connect(),
     })
     return { code, out, errors }
+  }
+
+  #connect(): Coordinator {
+    const coordinator = this.#store.connect(CONNECTION)
+    const commit = coordinator.commit.bind(coordinator)
+    coordinator.commit = (...commitment) => {
+      if (this.beforeCommit === undefined) commit(...commitment)
+      else void this.beforeCommit().then(() => commit(...commitment))
+    }
+    return coordinator
   }
 
   readonly #askNode: AskNode = async (address: NodeAddress, commands) => {
