@@ -62,6 +62,8 @@ export class PlacedRegion {
   readonly acknowledged: number[][]
   readonly faults: string[] = []
   readonly notes: string[] = []
+  /** What an operator or an accident does between a decision and what comes of it. */
+  meanwhile: () => void = () => {}
   readonly #store = new DocumentStore()
   readonly #prng: Prng
   readonly #keys = new PlacingKeys(new Keys('test', 'north'))
@@ -97,7 +99,11 @@ export class PlacedRegion {
     const steps = this.#decide()
     const orders = steps.filter(() => this.#prng.below(3) > 0)
     // Others act between a decision and what comes of it.
-    if (this.#prng.below(4) === 0) for (const machine of this.machines) this.#machineTurn(machine)
+    if (this.#prng.below(4) === 0) {
+      for (const machine of this.machines) this.#machineTurn(machine)
+      for (let partition = 0; partition < this.partitions; partition++) this.#partitionTurn(partition)
+      this.meanwhile()
+    }
     for (const [step, order] of orders) this.#carryOut(step, order)
     this.#judge()
     return steps.length > 0
@@ -298,8 +304,10 @@ export class PlacedRegion {
     const { partition } = step
     this.notes.push(`${this.#turn}: ${JSON.stringify(step)}`)
     if (order.do === 'commit') {
+      const { edition } = this.placement(partition)
       const { isCommitted } = this.#store.commit(order.conditions, order.changes)
       if (!isCommitted) this.notes.push(`${this.#turn}: that came too late`)
+      else this.#judgeEdit(step, edition)
       return
     }
     const state = this.state(partition)
@@ -321,6 +329,19 @@ export class PlacedRegion {
     if (isThere || state.inSync.includes(nodeId)) return
     const members = state.members.filter((member) => member !== nodeId)
     this.#put(this.#keys.nodes.of('state', partition), { ...state, edition: state.edition + 1, members })
+  }
+
+  /** Nobody's change is overwritten, and nobody is let go who is needed. */
+  #judgeEdit(step: Step, before: number): void {
+    const { partition } = step
+    const { edition, machines } = this.placement(partition)
+    if (edition !== before + 1) this.faults.push(`turn ${this.#turn}: edition ${before} became ${edition}`)
+    if (step.kind !== 'let-go' || step.release === undefined) return
+    const state = this.state(partition)!
+    const copies = this.copiesOf(partition)
+    const lacking = machines.filter((name) => !state.inSync.includes(copies.get(name)?.nodeId ?? ''))
+    if (lacking.length > 0 || state.primary === step.release.nodeId || state.term !== step.release.term)
+      this.faults.push(`turn ${this.#turn}: ${JSON.stringify(step)}, and ${lacking.join()} lack something`)
   }
 
   /** Nothing acknowledged is ever on no disk, and no machine is named twice. */

@@ -74,6 +74,13 @@ class Operator {
     else this.#machine(one.what, one.machine)
   }
 
+  /** Something small, at a bad moment. */
+  meddle(prng: Prng): void {
+    const at = prng.below(this.#region.machines.length)
+    if (prng.below(2) === 0) this.#move(prng.below(this.#region.partitions), prng.below(COPIES), at)
+    else this.#machine(this.#region.machines[at]!.isUp ? 'crash' : 'come back', at)
+  }
+
   #machine(what: 'crash' | 'come back' | 'drain' | 'take', at: number): void {
     const region = this.#region
     const one = region.machines[at]!
@@ -132,7 +139,10 @@ describe('whatever happens', () => {
       fc.property(fc.nat(), fc.array(happening, { maxLength: 40 }), (seed, happenings) => {
         const region = newRegion(seed)
         const operator = new Operator(region)
+        const meanwhile = new Prng(seed)
+        region.meanwhile = () => operator.meddle(meanwhile)
         for (const one of happenings) operator.do(one)
+        region.meanwhile = () => {}
         for (const one of region.machines) if (!one.isUp) region.comeBack(one)
         settle(region)
         expectSettled(region)
