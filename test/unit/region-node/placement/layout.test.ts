@@ -213,6 +213,37 @@ describe('primaries', () => {
   })
 })
 
+describe('primaries of any layout', () => {
+  it('change as little as any that are as even: tried out one by one', () => {
+    const small = cases(0)
+      .filter(({ partitions, copies }) => copies ** partitions <= 300)
+      .chain((one) => fc.tuple(fc.constant(one), layouts(one)))
+    fc.assert(
+      fc.property(small, ([one, before]) => {
+        const after = rebalance(before, one.copies, one.sites)
+        const firsts = primaries(after).flat()
+        const changes = (names: readonly string[]): number =>
+          names.filter((name, partition) => name !== before[partition]![0]).length
+        const best = choices(after)
+          .map((names): [number, number] => [squares([names]), changes(names)])
+          .reduce((least, cost) =>
+            cost[0] < least[0] || (cost[0] === least[0] && cost[1] < least[1]) ? cost : least,
+          )
+        expect([squares([firsts]), changes(firsts)]).toEqual(best)
+      }),
+      RUNS,
+    )
+  })
+})
+
+/** Every way to choose one of each. */
+function choices(layout: Layout): string[][] {
+  return layout.reduce<string[][]>(
+    (heads, names) => heads.flatMap((head) => names.map((name) => [...head, name])),
+    [[]],
+  )
+}
+
 describe('a machine that is drained', () => {
   it('loses all copies to others, and no other copy moves', () => {
     fc.assert(

@@ -99,10 +99,10 @@ export class PlacedRegion {
     const steps = this.#decide()
     const orders = steps.filter(() => this.#prng.below(3) > 0)
     // Others act between a decision and what comes of it.
-    if (this.#prng.below(4) === 0) {
+    if (this.#prng.below(2) === 0) {
+      this.meanwhile()
       for (const machine of this.machines) this.#machineTurn(machine)
       for (let partition = 0; partition < this.partitions; partition++) this.#partitionTurn(partition)
-      this.meanwhile()
     }
     for (const [step, order] of orders) this.#carryOut(step, order)
     this.#judge()

@@ -103,9 +103,11 @@ describe('a copy that was released', () => {
 
   it('is forgotten when it is gone, and not while it is registered', () => {
     served('m1', ['m1', 'm2'], 4, ['m1', 'm2', 'm3'])
-    expect(steps()).toEqual([])
+    machine('m3')
+    expect(steps(), 'registered').toEqual([])
     gone('node/n-m3')
-    expect(steps()).toEqual([])
+    machine('m3', 'stopped')
+    expect(steps(), 'held').toEqual([])
     machine('m3')
     expect(steps()).toMatchObject([
       { kind: 'forget', nodeId: 'n-m3', primary: { nodeId: 'n-m1', port: 7001 } },
