@@ -193,8 +193,10 @@ export const drainMachine: Run = async (words, documents, host) => {
     : layout
   const begun = placements.flatMap(({ leaving }, partition) => (leaving.includes(machine) ? [partition] : []))
   const code = await carryOut(desk, plan, next, begun)
-  if (!words.has('dry-run'))
-    host.print(`${machine} holds no copies and takes none: its process may be stopped\n`)
+  if (words.has('dry-run')) return code
+  // What was let go is still on its disk for a moment.
+  await documents.until(({ placing }) => (placing.machines.get(machine)?.held.length ?? 0) === 0)
+  host.print(`${machine} holds no copies and takes none: its process may be stopped\n`)
   return code
 }
 

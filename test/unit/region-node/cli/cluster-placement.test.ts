@@ -234,6 +234,18 @@ describe('causeway cluster drain --machine', () => {
     expect((await layoutIn(desk)).machines).toEqual(['m1', 'm3'])
   })
 
+  it('says that it is empty when its disk is', async () => {
+    const desk = await placed()
+    const held = [{ partition: 0, nodeId: 'm2-0', state: 'stopped' }]
+    await desk.store({ 'machine/m2': { ...THREE[1]!, held } })
+    let isEmptied = false
+    const run = desk.run(`cluster drain --machine m2 ${PLACE}`).then(({ out }) => ({ out, isEmptied }))
+    await new Promise((resolve) => setTimeout(resolve, 100))
+    isEmptied = true
+    await desk.store({ 'machine/m2': THREE[1]! })
+    expect(await run).toEqual({ out: expect.stringContaining('m2 holds no copies'), isEmptied: true })
+  })
+
   it('is refused when too few would be left', async () => {
     const desk = await placed(THREE.slice(0, 2), 'm1,m2')
     const { code, errors } = await desk.run(`cluster drain --machine m2 ${PLACE}`)
@@ -247,6 +259,25 @@ describe('causeway cluster drain --machine', () => {
     const { code, errors } = await desk.run(`cluster drain --machine m2 --node 127.0.0.1:7000 ${PLACE}`)
     expect(code).toBe(2)
     expect(errors).toContain('say either --node HOST:PORT')
+  })
+})
+
+describe('causeway cluster failover', () => {
+  it('makes the machine of the new primary the preferred one', async () => {
+    const desk = await placed()
+    const { machines } = (await placementsIn(desk))[0]!
+    const [first, second] = machines.map((name) => `${name}-0`)
+    const { port } = JSON.parse((await desk.read(`node/${second}`))!)
+    desk.nodes.set(`127.0.0.1:${port}`, async () => {
+      await desk.store({
+        'partition/0/state': stateDocument(second!, [first!, second!], 2),
+        'partition/0/leader': leaderDocument(second!, 2),
+      })
+      return 'OK'
+    })
+    const { code, errors } = await desk.run(`cluster failover --to 127.0.0.1:${port} ${PLACE}`)
+    expect({ code, errors }).toEqual({ code: 0, errors: '' })
+    expect((await placementsIn(desk))[0]!.machines).toEqual([...machines].reverse())
   })
 })
 
