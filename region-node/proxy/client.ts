@@ -355,6 +355,9 @@ export class ProxyClient {
       this.#session.replyMode = 'on'
       this.#homeLink.subscriptions.clear()
       this.#countSubscriptions()
+      // What nobody waits for may be under way: the DISCARD of a broken transaction.
+      for (const lane of this.#lanes.values()) lane.close()
+      this.#lanes.clear()
       for (const link of this.#links.values()) link.close()
       this.#links.clear()
     })

@@ -73,7 +73,7 @@ export class Transaction {
 
   /** A command of it was refused before its node heard of it. */
   break(): void {
-    this.#isBroken = true
+    this.#isBroken = this.#isOpen
   }
 
   /** @returns false: not yet. @throws CommandError */
@@ -123,8 +123,7 @@ export class Transaction {
   }
 
   #queue(command: CommandDef, words: readonly string[]): boolean {
-    if (LOCAL.has(command.name) || verbOf(command.name) !== undefined)
-      throw this.#broken(errors.notInsideMulti)
+    if (concernsConnection(command)) throw this.#broken(errors.notInsideMulti)
     const target = this.#targetOf(command, words)
     if (target === 'here' && this.#pin === undefined) {
       if (this.#kept.length > KEPT_BYTES_MAX) throw this.#broken(errors.transactionTooLarge)
@@ -201,5 +200,9 @@ export class Transaction {
   }
 }
 
-/** What concerns the connection with the client, not those with the nodes. */
+/** It would take effect on one of several connections, or out of turn. */
+function concernsConnection({ name, isOfConnection }: CommandDef): boolean {
+  return isOfConnection === true || LOCAL.has(name) || verbOf(name) !== undefined
+}
+
 const LOCAL: ReadonlySet<string> = new Set(['client|reply', 'client|caching', 'monitor'])
