@@ -34,6 +34,7 @@ import { type Answer, Answers } from './answers.ts'
 import { Lane } from './lane.ts'
 import { Link, NO_OWNER, Order, type ReplySink } from './link.ts'
 import { type Layout, planOf, type Spread, type Target } from './plan.ts'
+import type { SeenScripts } from './seen-scripts.ts'
 import { AnswerSink, JointReply, WordSink } from './sinks.ts'
 import { type ListenKind, verbOf } from './subscriptions.ts'
 import { Transaction } from './transaction.ts'
@@ -58,6 +59,8 @@ export interface ProxyParts {
   readonly cluster: Pick<ClusterView, 'topology'>
   /** How many there are, before the topology says so. */
   readonly partitions: number
+  /** Of all its clients. */
+  readonly scripts: SeenScripts
   readonly env: Pick<Env, 'after' | 'defer' | 'random'>
   readonly dial: Dial
   /** Undefined: the node takes no more clients. */
@@ -80,6 +83,8 @@ export class ProxyClient {
   #isAlone = false
   /** The last command that may block, and where. */
   #blocking: { readonly answer: Answer; readonly target: Target } | undefined = undefined
+  /** Where which script was loaded for it. */
+  readonly #loaded = new Set<string>()
   /** CLIENT CACHING, for the next command. */
   #caching = ''
   #askedBytes = 0
@@ -138,6 +143,7 @@ export class ProxyClient {
 
   /** Somebody else may be primary. */
   topologyChanged(): void {
+    this.#loaded.clear()
     for (const lane of this.#lanes.values()) lane.look()
     this.#moved()
   }
@@ -218,16 +224,32 @@ export class ProxyClient {
       if (!blocking.answer.isDone && blocking.target !== target) return false
       this.#blocking = undefined
     }
+    if (command.name === 'script|load') this.#parts.scripts.saw(words[2]!)
+    if (command.name === 'script|flush') this.#parts.scripts.forget()
     if (typeof plan === 'object') {
       this.#askSeveral(plan)
       return true
     }
     const request = requestText(words)
     const sink = this.#relay(request)
-    this.#send(plan, this.#order(request, sink, plan, REPEATABLE))
+    const load = this.#loadBefore(command, words, plan)
+    const skips = load === '' ? 0 : 1
+    this.#send(plan, this.#order(load + request, sink, plan, { skips, isRepeatable: true }))
     if (command.flags.includes('blocking')) this.#blocking = { answer: sink.answer, target: plan }
     this.#caching = ''
     return true
+  }
+
+  /** A node is sent the script that it is to know by its SHA1, as a single server would. */
+  #loadBefore({ name }: FoundCommand, words: readonly string[], target: Target): string {
+    const { scripts } = this.#parts
+    if (name === 'eval' || name === 'eval_ro') scripts.saw(words[1]!)
+    if (name !== 'evalsha' && name !== 'evalsha_ro') return ''
+    const place = `${scripts.generation} ${target} ${words[1]}`
+    const text = this.#loaded.has(place) ? undefined : scripts.textOf(words[1]!)
+    if (text === undefined) return ''
+    this.#loaded.add(place)
+    return requestText(['SCRIPT', 'LOAD', text])
   }
 
   #askSeveral({ questions, join }: Spread): void {
@@ -485,6 +507,7 @@ export class ProxyClient {
   /** A connection is gone. What was under way on it is lost, and answered so. */
   #ended(link: Link): void {
     if (this.#isGone) return
+    this.#loaded.clear()
     for (const [name, one] of this.#links) if (one === link) this.#links.delete(name)
     const isMissed =
       link === this.#homeLink ||

