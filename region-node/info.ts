@@ -306,6 +306,8 @@ function crdt(core: NodeCore): Lines {
     ['late_ops_minted_again', core.lateTail.mintedCount],
     ['late_removals_dropped', core.lateTail.droppedCount],
     ['late_writes_overwritten', core.lateTail.overwrittenCount],
+    ['publications_dropped', core.mesh.publications.dropped],
+    ['neighbours', `hears=${core.mesh.neighbours.heardCount},heard_by=${core.mesh.neighbours.linkCount}`],
   )
   for (const rule of CONFLICT_RULES)
     lines.push([`conflicts_${rule.replaceAll('-', '_')}`, conflicts.counts[rule]])

@@ -172,6 +172,7 @@ class Node implements RunningNode, Front {
       isDiskFull: () => log.isFull,
       topologyChanged: (topology) => {
         this.#cluster.become(topology)
+        this.#core.mesh.neighbours.meet(agent.neighbours)
         if (topology.self.role !== 'primary' && !topology.isOpen) replication.primaryKnown()
       },
       info,

@@ -21,7 +21,10 @@ export interface Exchange {
   readonly puller: Identity
 }
 
-export function proofText(role: 'server' | 'puller', exchange: Exchange): string {
+/** Who proves that it knows the secret: a hearer dials like a puller, and wants no ops. */
+export type ProofRole = 'server' | 'puller' | 'hearer'
+
+export function proofText(role: ProofRole, exchange: Exchange): string {
   return JSON.stringify(['causeway-sync', role, ...partsOf(exchange)])
 }
 
@@ -120,6 +123,23 @@ export function judgeFollowing(replica: Identity, primary: Identity): Reason | u
   return judgeConfiguration(replica, primary)
 }
 
+/**
+ * Whether two nodes of a region, of whatever partition, may tell each other what is published. Both ends ask.
+ * @returns what forbids it, or undefined
+ */
+export function judgeNeighbour(me: Identity, peer: Identity): Reason | undefined {
+  const same = judgeNode(me, peer)
+  if (same !== undefined) return same
+  if (peer.region !== me.region || peer.regionId !== me.regionId) {
+    return reason(
+      'wrong-region',
+      `a node of region ${me.region} (${me.regionId}) and one of region ${peer.region} (${peer.regionId}) are no ` +
+        'neighbours',
+    )
+  }
+  return judgeCount(me, peer) ?? judgeConfiguration(me, peer)
+}
+
 function notPrimary({ region, nodeId, role }: Identity): Reason {
   const is = role === 'idle' ? 'does not know yet who is primary' : 'is a replica'
   return reason(
@@ -150,17 +170,20 @@ function judgeNode(me: Identity, peer: Identity): Reason | undefined {
 
 /** Each partition is replicated by itself. Of the addresses of a region one leads to the same one. */
 function judgePartition(me: Identity, peer: Identity): Reason | undefined {
-  if (peer.partitions !== me.partitions) {
-    return reason(
-      'partition-count',
-      `partitions is ${me.partitions} in region ${me.region} and ${peer.partitions} in region ${peer.region}: ` +
-        'it must be the same in every region',
-    )
-  }
-  if (peer.partition === me.partition) return undefined
+  const different = judgeCount(me, peer)
+  if (different !== undefined || peer.partition === me.partition) return different
   return reason(
     'other-partition',
     `node ${me.nodeId} holds partition ${me.partition} and node ${peer.nodeId} partition ${peer.partition}`,
+  )
+}
+
+function judgeCount(me: Identity, peer: Identity): Reason | undefined {
+  if (peer.partitions === me.partitions) return undefined
+  return reason(
+    'partition-count',
+    `partitions is ${me.partitions} in region ${me.region} and ${peer.partitions} in region ${peer.region}: ` +
+      'it must be the same in every region',
   )
 }
 

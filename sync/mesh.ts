@@ -19,16 +19,18 @@ import { DurableWaits } from './durable-waits.ts'
 import { ExpiryPeers } from './expiry-peers.ts'
 import { Following } from './following.ts'
 import { Gatekeeper } from './gatekeeper.ts'
-import { HeldPublications } from './held-publications.ts'
+import { judgeNeighbour } from './handshake.ts'
+import { Hearsay } from './hearsay.ts'
+import type { HeldPublications } from './held-publications.ts'
 import { Inbox, type Source } from './inbox.ts'
 import { type LinkStatus, linkStatus } from './link-status.ts'
 import { type Member, Members } from './members.ts'
 import { type Ack, EVERY_REGION, type Status } from './messages.ts'
+import { Neighbours } from './neighbours.ts'
 import { OpsFrames } from './ops-frame.ts'
-import { OutgoingPublications } from './outgoing-publications.ts'
 import { type HearingReport, Peer } from './peer.ts'
 import type { Identity, Link, LinkEvents, Publication, SyncEnv, SyncHost, Timer, Transport } from './ports.ts'
-import { decodePublications } from './publication.ts'
+import { Publications } from './publications.ts'
 import { Puller } from './puller.ts'
 import { hasLeft, linkDown, ProtocolViolation, type Reason, reason } from './reason.ts'
 import { opsOfRegion } from './region-vector.ts'
@@ -37,8 +39,8 @@ import { Replicas } from './replicas.ts'
 import { ServerLink } from './server-link.ts'
 import { addressesOf, type SyncSettings } from './settings.ts'
 import { SnapshotFetch } from './snapshot-fetch.ts'
-import { type CutMember, type Holdup, StableCut, type Standing } from './stable-cut.ts'
-import { fencesFromWire, standingFromWire, standingsOf } from './standings.ts'
+import { type CutMember, type Holdup, StableCut } from './stable-cut.ts'
+import { fencesFromWire, standingsOf } from './standings.ts'
 
 export class Mesh {
   readonly #host: SyncHost
@@ -50,6 +52,7 @@ export class Mesh {
   readonly #plan: RelayPlan
   /** Where all regions stand, and what nothing can be minted against any more. */
   readonly cut: StableCut
+  readonly #hearsay: Hearsay
   /** Whom the removal of due keys waits for. */
   readonly expiry: ExpiryPeers
   readonly #snapshots: SnapshotFetch
@@ -57,9 +60,9 @@ export class Mesh {
   readonly #members = new Members()
   /** Accepted links whose handshake is not done. */
   readonly #strangers = new Set<ServerLink>()
-  readonly #publications: OutgoingPublications
-  /** Those of other regions, for replicas. */
-  readonly #onward: OutgoingPublications
+  readonly publications: Publications
+  /** The other nodes of this region, for what is published. */
+  readonly neighbours: Neighbours
   readonly #waits: DurableWaits
   readonly #gatekeeper: Gatekeeper
   /** Nodes of this region that pull from this one. */
@@ -84,8 +87,8 @@ export class Mesh {
     this.#inbox = new Inbox(host, settings)
     const released = (): void => this.#took()
     this.#catchUp = new CatchUp({ host, env, settings, inbox: this.#inbox, released })
-    this.#publications = new OutgoingPublications(settings.publicationBytesMax)
-    this.#onward = new OutgoingPublications(settings.publicationBytesMax)
+    this.publications = new Publications(host, settings, () => this.#pumpSoon())
+    this.neighbours = new Neighbours({ host, env, transport, settings, publications: this.publications })
     this.#waits = new DurableWaits({
       peers: () => this.#members.waited(),
       after: (delayMs, task) => env.after(delayMs, task),
@@ -110,6 +113,7 @@ export class Mesh {
       adopted: () => this.#adopted(),
     })
     this.cut = new StableCut(host)
+    this.#hearsay = new Hearsay(host, this.cut)
     this.expiry = new ExpiryPeers({ host, env, settings, cut: this.cut, peers: () => this.#members.peers() })
     this.#ownEpoch = host.identity.epoch
     for (const [name, urls] of addressesOf(settings.peers)) this.#addMember(name, urls)
@@ -118,7 +122,10 @@ export class Mesh {
 
   #addMember(name: string, urls: readonly string[]): Member {
     const peer = new Peer(name, urls, (sentence) => this.#host.report(sentence))
-    const held = new HeldPublications(this.#settings.publicationBytesMax, (one) => this.#published(one))
+    const { publications } = this
+    const held = publications.heldFrom((one) =>
+      this.#isFollowed(peer) ? publications.followed(one) : publications.arrived(one),
+    )
     const member: Member = { peer, puller: this.#pullerOf(peer, held), held, server: undefined }
     this.#members.add(member)
     return member
@@ -197,10 +204,17 @@ export class Mesh {
       server?.end(why)
     }
     for (const link of [...this.replicas.links()]) link.end(why)
+    this.neighbours.beginAnew(why)
     this.replicas.clear()
     this.following?.stop()
     this.following = undefined
-    this.#members.delete(this.#host.identity.region)
+    const followed = this.#members.get(this.#host.identity.region)
+    if (followed !== undefined) this.#forget(followed)
+  }
+
+  #forget({ peer, held }: Member): void {
+    this.publications.forget(held)
+    this.#members.delete(peer.name)
   }
 
   #removeMember(member: Member): void {
@@ -208,7 +222,7 @@ export class Mesh {
     const why = hasLeft(peer.name)
     puller.stop(why)
     member.server?.end(why)
-    this.#members.delete(peer.name)
+    this.#forget(member)
   }
 
   /** Links made before the region was suspended end: what flows over them would no longer count. */
@@ -240,7 +254,7 @@ export class Mesh {
       heard: (status) => this.#heard(peer, status),
       welcomed: (identity, joined) => this.#welcomed(peer, identity, joined),
       led: (term) => this.#host.replication.handedOver(term),
-      told: (bytes) => this.#told(held, bytes),
+      told: (bytes) => this.publications.take(bytes, held),
       delivered: (origin, seq) => this.#members.get(peer.name)?.server?.has(origin, seq),
     })
   }
@@ -282,6 +296,7 @@ export class Mesh {
     for (const link of [...this.#servers()]) link.end(goodbye)
     for (const puller of this.#members.pullers()) puller.stop(goodbye)
     this.following?.stop()
+    this.neighbours.stop(goodbye)
     await this.#transport.close()
   }
 
@@ -295,37 +310,17 @@ export class Mesh {
   logAdvanced(): void {
     // The primary may wait with its replies until this node has them.
     if (this.following !== undefined) this.following.puller.acknowledge()
+    this.#pumpSoon()
+  }
+
+  #pumpSoon(): void {
     if (this.#linger !== undefined || this.#state !== 'running') return
     this.#linger = this.#env.after(this.#settings.lingerMs, () => this.#pump())
   }
 
-  /** Clients of this node have published: sent beside the next ops, to the peers that are connected. */
+  /** Clients of this node have published: sent beside the next ops, to those that are connected. */
   publish(publication: Publication): void {
-    if (this.#state !== 'running') return
-    this.#publications.add(publication)
-    this.logAdvanced()
-  }
-
-  /** Published messages that found a peer, or this node, too slow to be told, since the start. */
-  get droppedPublications(): number {
-    let dropped = this.#publications.dropped + this.#onward.dropped
-    for (const { held } of this.#members) dropped += held.dropped
-    return dropped
-  }
-
-  /** Clients of another region have published that. Replicas hear no region but their own. */
-  #published(publication: Publication): void {
-    this.#host.published(publication)
-    if (this.replicas.isEmpty) return
-    this.#onward.add(publication)
-    this.logAdvanced()
-  }
-
-  /** @throws ProtocolViolation */
-  #told(held: HeldPublications, bytes: Uint8Array): void {
-    const { origins, applied, latin1 } = this.#host
-    const { publications, deps } = decodePublications(bytes, latin1)
-    held.take(publications, VersionVector.fromWire(origins, deps), applied)
+    if (this.#state === 'running') this.publications.publish(publication)
   }
 
   /** `host.durable` advanced. */
@@ -375,6 +370,7 @@ export class Mesh {
   #adopted(): void {
     this.#inbox.jumped()
     this.cut.rebuilt()
+    this.neighbours.beginAnew(reason('superseded', 'the node was rebuilt from a snapshot'))
     for (const link of this.#servers()) link.adopted()
     this.#took()
     this.durableAdvanced()
@@ -518,6 +514,11 @@ export class Mesh {
       judge: (identity) => this.#gatekeeper.judgePuller(identity),
       elsewhere: (why, identity) => this.#gatekeeper.elsewhere(why, identity),
       accepted: (...accepted) => this.#accepted(...accepted),
+      judgeHearer: (identity) => judgeNeighbour(this.#host.identity, identity),
+      heard: (accepted, identity) => {
+        this.#strangers.delete(accepted)
+        this.neighbours.accepted(accepted, identity)
+      },
       acknowledged: (from, ack) => this.#credit(from, ack),
       standings: () => standingsOf(this.#host, this.cut, this.#env.monoMs()),
       isStale: (identity) => !this.#isOwn(identity) && this.#gatekeeper.isBehind(identity) !== undefined,
@@ -573,6 +574,7 @@ export class Mesh {
   #serverEnded(server: ServerLink, why: Reason): void {
     this.#strangers.delete(server)
     this.replicas.ended(server)
+    this.neighbours.ended(server)
     const region = server.identity?.region
     const member = region === undefined ? undefined : this.#members.get(region)
     if (member?.server !== server) return
@@ -595,14 +597,13 @@ export class Mesh {
     if (server.isStale) return
     peer.durable = VersionVector.fromWire(origins, ack.durable)
     peer.announce(applied, peer.durable, ack.clockMs, nowMs)
-    this.#stands({
+    this.#hearsay.stands({
       regionId: server.identity!.regionId,
       origin: origins.intern(ack.origin),
       durable: peer.durable,
       fences: fencesFromWire(origins, ack.fences),
       heardMs: nowMs,
     })
-    this.#host.stood()
     peer.lag.applied(opsOfRegion(applied, identity.regionId))
     peer.answered(ack, nowMs, this.#env.wallMs())
     server.hasAll(applied)
@@ -619,42 +620,26 @@ export class Mesh {
       server?.pump()
     }
     for (const link of this.replicas.links()) link.pump()
-    this.#publications.send(this.#host, this.#servers())
-    this.#onward.send(this.#host, this.replicas.links())
+    this.publications.send({
+      regions: this.#members.servers(),
+      neighbours: this.neighbours.links(),
+      replicas: this.neighbours.deafAmong(this.replicas.all),
+    })
   }
 
   #heard(peer: Peer, status: Status): void {
     const { standings, unheard } = status
-    const { origins, identity, membership } = this.#host
     const nowMs = this.#env.monoMs()
     const isFollowed = this.#isFollowed(peer)
     if (isFollowed) this.following?.learn(status)
     else peer.whereabouts.learn(status.nodes)
     peer.report = { atMs: nowMs, unheardMs: new Map(unheard) }
-    for (const standing of standings) {
-      const { regionId } = standing
-      // One that is suspended here may be back by now: a node that returns itself has to hear that it knows.
-      if (membership.statusOf(regionId) === 'left') continue
-      const heard = standingFromWire(origins, standing, nowMs)
-      if (regionId === identity.regionId && !isFollowed) this.cut.remembered(heard)
-      else this.#stands(heard)
-    }
-    this.#host.stood()
-  }
-
-  #stands(standing: Standing): void {
-    const { membership } = this.#host
-    this.cut.heard(standing)
-    if (membership.statusOf(standing.regionId) !== 'member') return
-    // What a member holds lies before the seal, whether it has answered, sealed already, or not heard of it.
-    for (const origin of [...membership.fences.keys()]) membership.raise(origin, standing.durable.get(origin))
+    this.#hearsay.told(standings, nowMs, isFollowed)
   }
 
   #took(): void {
-    for (const { puller, held } of this.#members) {
-      puller.hurryAlong()
-      held.release(this.#host.applied)
-    }
+    for (const puller of this.#members.pullers()) puller.hurryAlong()
+    this.publications.release()
     this.#acknowledgeSoon()
     this.#catchUp.releaseSoon()
   }
@@ -674,6 +659,7 @@ export class Mesh {
       for (const puller of this.#members.pullers()) puller.beat(nowMs)
       for (const link of this.#servers()) link.beat(nowMs)
       this.replicas.beat(nowMs)
+      this.neighbours.beat(nowMs)
       this.#snapshots.beat(nowMs)
       this.#replanNow()
       if (this.#state === 'running') this.#beatLater()

@@ -2,8 +2,8 @@
  * messages.ts: what two nodes say to each other, as types and as bytes. PROTOCOL.md is the document.
  *
  * A message is one type byte and a body. `ops` carries whole log records, one behind the other, exactly
- * as they are on disk, and so does `tail`; `snapshot-part` bytes of a snapshot file, `publish` what clients
- * published; every other body is a MessagePack array of fields in a fixed order. A later version may append
+ * as they are on disk, and so does `tail`; `snapshot-part` bytes of a snapshot file, `publish` and `spread` what
+ * clients published; every other body is a MessagePack array of fields in a fixed order. A later version may append
  * fields: a reader takes those it knows.
  *
  * Invariant: decoding checks every field. What it returns is well-formed whoever sent it, and origin ids
@@ -231,9 +231,33 @@ export interface Wish {
   readonly type: 'wish'
 }
 
+/** A node to another one of its region, in place of a hello: tell me what is published at you. */
+export interface Hear {
+  readonly type: 'hear'
+  readonly version: number
+  readonly nonce: string
+  readonly proof: string
+  readonly identity: Identity
+  /** Who is meant. Another node may have taken its address. */
+  readonly nodeId: string
+}
+
+/** Server to hearer: messages that clients published; their bytes are read by `publication.ts`. */
+export interface SpreadBytes {
+  readonly type: 'spread'
+  readonly bytes: Uint8Array
+}
+
+/** Either way, between a server and a hearer: a sign of life. */
+export interface Pulse {
+  readonly type: 'pulse'
+}
+
 export type ControlMessage =
   | Challenge
   | Hello
+  | Hear
+  | Pulse
   | Welcome
   | Refuse
   | Ack
@@ -248,7 +272,7 @@ export type ControlMessage =
   | SnapshotNone
   | Lead
   | Wish
-export type Message = ControlMessage | Ops | SnapshotPart | Publish | Tail
+export type Message = ControlMessage | Ops | SnapshotPart | Publish | Tail | SpreadBytes
 
 export const TYPE_BYTE = {
   challenge: 1,
@@ -271,6 +295,9 @@ export const TYPE_BYTE = {
   tail: 18,
   lead: 19,
   wish: 20,
+  hear: 21,
+  spread: 22,
+  pulse: 23,
 } as const satisfies Record<Message['type'], number>
 
 /** Where the records begin in an ops message. */
@@ -316,6 +343,7 @@ export function decodeMessage(bytes: Uint8Array): Message {
     return { type: 'snapshot-part', bytes: bytes.subarray(PART_AT) }
   if (bytes[0] === TYPE_BYTE.publish) return { type: 'publish', bytes }
   if (bytes[0] === TYPE_BYTE.tail) return { type: 'tail', bytes }
+  if (bytes[0] === TYPE_BYTE.spread) return { type: 'spread', bytes }
   if (bytes.length > CONTROL_BYTES_MAX) throw malformed('a control message that is too long')
   checkControlBytes(bytes, 1)
   const body: unknown = packr.unpack(bytes.subarray(1))
@@ -371,8 +399,11 @@ function fieldsOf(message: ControlMessage): unknown[] {
       return [message.vector, message.relay]
     case 'hurry':
       return [message.until]
+    case 'hear':
+      return [message.version, message.nonce, message.proof, identityFields(message.identity), message.nodeId]
     case 'trimmed':
     case 'wish':
+    case 'pulse':
       return []
     case 'fetch':
       return [message.id, message.offset, message.least]
@@ -457,6 +488,17 @@ function readMessage(type: number | undefined, from: Fields): ControlMessage {
       return { type: 'snapshot-none', sentence: from.text() }
     case TYPE_BYTE.wish:
       return { type: 'wish' }
+    case TYPE_BYTE.hear:
+      return {
+        type: 'hear',
+        version: from.count(),
+        nonce: from.text(),
+        proof: from.text(),
+        identity: from.identity(),
+        nodeId: from.text(),
+      }
+    case TYPE_BYTE.pulse:
+      return { type: 'pulse' }
     case TYPE_BYTE.lead:
       return { type: 'lead', term: from.count() }
     default:

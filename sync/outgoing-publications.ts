@@ -1,28 +1,16 @@
 /**
- * outgoing-publications.ts: what clients of this node have published since anything was last sent to the peers.
+ * outgoing-publications.ts: what was published since anything was last sent.
  *
  * Invariant: what is gathered is bounded by `bytesMax`; beyond it messages are dropped and counted.
  */
-import type { Latin1 } from '../crdt/codec/bytes.ts'
-import type { VersionVector } from '../crdt/version-vector.ts'
 import type { Publication } from './ports.ts'
-import { encodePublications, publicationBytes } from './publication.ts'
-
-export interface PublicationHost {
-  readonly applied: VersionVector
-  readonly latin1?: Latin1
-}
-
-export interface PublicationLink {
-  /** @returns false when it was not sent */
-  publish(message: Uint8Array): boolean
-}
+import { publicationBytes } from './publication.ts'
 
 export class OutgoingPublications {
   readonly #bytesMax: number
   #gathered: Publication[] = []
   #bytes = 0
-  /** Messages that some peer did not get, since the start. */
+  /** Messages that found no room, since the start. */
   dropped = 0
 
   constructor(bytesMax: number) {
@@ -39,13 +27,11 @@ export class OutgoingPublications {
     this.#gathered.push(publication)
   }
 
-  /** Sends what was gathered, if anything was. Who is told has to know what is applied here: see PROTOCOL.md. */
-  send({ applied, latin1 }: PublicationHost, links: Iterable<PublicationLink>): void {
-    if (this.#gathered.length === 0) return
+  /** What was gathered, in order; nothing is left. */
+  take(): readonly Publication[] {
     const gathered = this.#gathered
     this.#gathered = []
     this.#bytes = 0
-    const message = encodePublications(gathered, applied.toWire(), latin1)
-    for (const link of links) if (!link.publish(message)) this.dropped += gathered.length
+    return gathered
   }
 }

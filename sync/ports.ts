@@ -170,7 +170,7 @@ export interface SyncHost {
   announced(): VersionVector | undefined
   /** News of where regions stand came in. */
   stood(): void
-  /** Clients of a peer published this, and all that they had seen is applied here. */
+  /** Clients of another node published this. Of what they had seen in this partition all is applied here. */
   published(publication: Publication): void
   /** Asks for an fsync soon: somebody waits for an acknowledgement. */
   hurryDurable(): void

@@ -1,5 +1,5 @@
 /**
- * pull-session.ts: the end of a link that wants ops. See session.ts.
+ * pull-session.ts: the end of a link that dials: it wants ops, or what is published. See session.ts.
  *
  *   greeting --challenge--> proving --welcome--> streaming --> ended
  *
@@ -16,7 +16,7 @@ import {
   wrongSecret,
   wrongVersion,
 } from './handshake.ts'
-import type { Challenge, Message, Refuse, Wanted, Welcome } from './messages.ts'
+import type { Challenge, Hear, Hello, Message, Refuse, Welcome } from './messages.ts'
 import type { Identity } from './ports.ts'
 import {
   type Action,
@@ -39,13 +39,20 @@ export interface PullTerms {
   /** Whom this node looks for. */
   readonly region: string
   readonly secret: string
-  readonly frameBytesMax: number
   readonly judge: Judge
-  /** Where this node is dialed, for another region. */
-  nodes(): readonly string[]
-  /** What to ask for, as of now. */
-  wanted(): Wanted
+  /** What this end is there for. */
+  readonly greet: Greet
 }
+
+/** How a dialer says what it wants. */
+export interface Greet {
+  readonly role: 'puller' | 'hearer'
+  /** The greeting as of now, around what proves who says it. */
+  greeting(hail: Hail): Hello | Hear
+}
+
+/** What every greeting begins with. */
+export type Hail = Pick<Hello, 'version' | 'nonce' | 'proof' | 'identity'>
 
 export class PullSession {
   readonly #host: SessionHost
@@ -86,6 +93,7 @@ export class PullSession {
   }
 
   #hear(message: Message): readonly Action[] {
+    if (this.#terms.greet.role === 'hearer') return hearSpread(message)
     switch (message.type) {
       case 'ops':
         return [{ do: 'take', bytes: message.bytes }]
@@ -116,20 +124,10 @@ export class PullSession {
     }
     const { identity: puller } = this.#host
     const exchange: Exchange = { version, serverNonce, pullerNonce: this.#host.nonce(), server, puller }
-    const { secret, frameBytesMax } = this.#terms
+    const { secret, greet } = this.#terms
     this.#phase = { name: 'proving', exchange }
-    return [
-      send({
-        type: 'hello',
-        version,
-        nonce: exchange.pullerNonce,
-        proof: this.#host.hmac(secret, proofText('puller', exchange)),
-        identity: puller,
-        frameBytesMax,
-        nodes: this.#terms.nodes(),
-        ...this.#terms.wanted(),
-      }),
-    ]
+    const proof = this.#host.hmac(secret, proofText(greet.role, exchange))
+    return [send(greet.greeting({ version, nonce: exchange.pullerNonce, proof, identity: puller }))]
   }
 
   /** What a stranger names is not looked at, nor what a node of some other region does. */
@@ -151,4 +149,10 @@ export class PullSession {
     this.#phase = { name: 'streaming' }
     return [{ do: 'opened', peer, welcome }]
   }
+}
+
+function hearSpread(message: Message): readonly Action[] {
+  if (message.type === 'spread') return [{ do: 'spread', bytes: message.bytes }]
+  if (message.type === 'pulse') return []
+  throw misplaced(message)
 }

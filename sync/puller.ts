@@ -13,14 +13,23 @@
  */
 import type { Origin } from '../crdt/origin.ts'
 import { VersionVector, type WireVector } from '../crdt/version-vector.ts'
+import { Backoff } from './backoff.ts'
 import type { CatchUp } from './catch-up.ts'
 import { Connection } from './connection.ts'
 import { olderTerm } from './handshake.ts'
 import type { Inbox, Source } from './inbox.ts'
-import { EVERY_REGION, encodeOps, type Hurry, type Status, type Wanted, type Welcome } from './messages.ts'
+import {
+  EVERY_REGION,
+  encodeOps,
+  type Hello,
+  type Hurry,
+  type Status,
+  type Wanted,
+  type Welcome,
+} from './messages.ts'
 import type { Peer } from './peer.ts'
 import type { Identity, Link, LinkEvents, SyncEnv, SyncHost, Timer, Transport } from './ports.ts'
-import { PullSession } from './pull-session.ts'
+import { type Hail, PullSession } from './pull-session.ts'
 import { ProtocolViolation, type Reason, reason } from './reason.ts'
 import type { Action, Judge, SnapshotMessage } from './session.ts'
 import type { SyncSettings } from './settings.ts'
@@ -70,8 +79,8 @@ export type PullState = 'stopped' | 'waiting' | 'dialing' | 'greeting' | 'stream
 export class Puller implements Source, SnapshotGiver {
   readonly peer: Peer
   readonly #parts: PullerParts
+  readonly #backoff: Backoff
   #running = false
-  #failures = 0
   #redial: Timer | undefined
   /** Names the present attempt; an event with another number is stale. */
   #attempt = 0
@@ -97,6 +106,7 @@ export class Puller implements Source, SnapshotGiver {
   constructor(peer: Peer, parts: PullerParts) {
     this.peer = peer
     this.#parts = parts
+    this.#backoff = new Backoff(parts.env, parts.settings)
   }
 
   get state(): PullState {
@@ -152,7 +162,7 @@ export class Puller implements Source, SnapshotGiver {
 
   start(): void {
     this.#running = true
-    this.#failures = 0
+    this.#backoff.reset()
     if (this.#connection === undefined && !this.#dialing) this.#dial()
   }
 
@@ -282,10 +292,8 @@ export class Puller implements Source, SnapshotGiver {
     const session = new PullSession(host, {
       region: this.peer.name,
       secret: settings.secret,
-      frameBytesMax: settings.frameBytesMax,
       judge,
-      nodes: () => (this.peer.name === host.identity.region ? [] : host.replication.own),
-      wanted: () => this.#wanted(),
+      greet: { role: 'puller', greeting: (hail) => ({ ...hail, ...this.#greeting() }) },
     })
     this.#connection = connection
     this.#session = session
@@ -302,6 +310,13 @@ export class Puller implements Source, SnapshotGiver {
         this.#lost(reason('lost', sentence))
       },
     }
+  }
+
+  #greeting(): Omit<Hello, keyof Hail> {
+    const { host, settings } = this.#parts
+    const { frameBytesMax } = settings
+    const nodes = this.peer.name === host.identity.region ? [] : host.replication.own
+    return { type: 'hello', frameBytesMax, nodes, ...this.#wanted() }
   }
 
   #perform(action: Action, connection: Connection): void {
@@ -421,7 +436,7 @@ export class Puller implements Source, SnapshotGiver {
   #learn(status: Status): void {
     const { host, env } = this.#parts
     const announced = VersionVector.fromWire(host.origins, status.applied)
-    this.#failures = 0
+    this.#backoff.reset()
     this.#parts.heard(status)
     this.#lastStatus = { atMs: status.atMs, heardMs: env.monoMs() }
     const durable = durableOf(this.peer.regionId, status.standings, host.origins)
@@ -517,12 +532,7 @@ export class Puller implements Source, SnapshotGiver {
 
   #backoffMs(): number {
     const { host, settings } = this.#parts
-    const { redialMsMin, redialMsMax } = settings
-    const firstMs =
-      this.peer.name === host.identity.region ? Math.min(FOLLOW_REDIAL_MS, redialMsMin) : redialMsMin
-    const delayMs = Math.min(redialMsMax, firstMs * 2 ** Math.min(this.#failures, 30))
-    this.#failures++
-    // Half of it is chance, so that pullers that lost a peer together do not come back together.
-    return delayMs * (0.5 + this.#parts.env.random() / 2)
+    const isFollowing = this.peer.name === host.identity.region
+    return this.#backoff.nextMs(isFollowing ? Math.min(FOLLOW_REDIAL_MS, settings.redialMsMin) : undefined)
   }
 }

@@ -48,6 +48,10 @@ export interface ServerParts {
   elsewhere(why: Reason, peer: Identity): readonly string[]
   /** The handshake is done. `nodes`: where the peer says that it is dialed, and the others of its partition. */
   accepted(link: ServerLink, peer: Identity, nodes: readonly string[]): void
+  /** The same for a node that wants to hear what is published here. */
+  readonly judgeHearer: Judge
+  /** That one is let in. */
+  heard(link: ServerLink, peer: Identity): void
   acknowledged(link: ServerLink, ack: Ack): void
   /** The peer's region has to take a snapshot before anything else. */
   isStale(peer: Identity): boolean
@@ -68,6 +72,8 @@ export class ServerLink {
   #identity: Identity | undefined
   /** The peer's region was suspended before this link was opened: it gets a snapshot and no ops. */
   isStale = false
+  /** The peer only hears what is published here. */
+  #isHearer = false
   #subscription: Subscription | undefined
   #snapshot: SnapshotSend | undefined
   /** Largest message the peer takes, bytes. */
@@ -84,6 +90,7 @@ export class ServerLink {
     this.#session = new ServeSession(parts.host, {
       secret: parts.settings.secret,
       judge: parts.judge,
+      judgeHearer: parts.judgeHearer,
       elsewhere: (why, peer) => parts.elsewhere(why, peer),
       applied: () => parts.host.applied.toWire(),
       joined: (regionId) => madeBy(parts.host.membership.regions.get(regionId)),
@@ -91,8 +98,9 @@ export class ServerLink {
     this.#perform(this.#session.open())
   }
 
-  get streaming(): boolean {
-    return this.#session.streaming
+  /** The handshake is done. */
+  get isOpen(): boolean {
+    return this.#session.isOpen
   }
 
   /** The node at the other end, once the handshake is done. */
@@ -164,7 +172,7 @@ export class ServerLink {
     const { host, env } = this.#parts
     // While ops wait for the network they are sign of life enough, and must be heard first: a peer that is
     // told of ops by one status after another, none of them coming, takes them for lost and asks again.
-    if (!this.streaming || !this.#hasRoom) return
+    if (!this.isOpen || !this.#hasRoom) return
     this.connection.send({
       type: 'status',
       applied: host.applied.toWire(),
@@ -182,7 +190,7 @@ export class ServerLink {
    * @returns false when it was not sent
    */
   publish(message: Uint8Array): boolean {
-    if (!this.streaming || this.isStale) return true
+    if (!this.isOpen || this.isStale) return true
     const { unsentBytesMax, publicationBytesMax } = this.#parts.settings
     const room = unsentBytesMax + publicationBytesMax - this.connection.unsentBytes
     if (message.length > Math.min(room, this.#frameBytesMax)) return false
@@ -201,13 +209,14 @@ export class ServerLink {
 
   /** Called once per heartbeat. */
   beat(nowMs: number): void {
-    const why = this.connection.judge(nowMs, this.streaming, this.#parts.settings)
+    const why = this.connection.judge(nowMs, this.isOpen, this.#parts.settings)
     if (why !== undefined) {
       this.end(why)
       return
     }
     this.#snapshot?.beat(nowMs)
-    this.sendStatus()
+    if (this.#isHearer) this.connection.send({ type: 'pulse' })
+    else this.sendStatus()
   }
 
   /** Another node of the peer's region was met: the one that this link leads to may be primary no more. */
@@ -294,6 +303,11 @@ export class ServerLink {
           this.isStale = this.#parts.isStale(action.peer)
           this.#frameBytesMax = action.frameBytesMax
           this.#parts.accepted(this, action.peer, action.nodes)
+          break
+        case 'heard':
+          this.#identity = action.peer
+          this.#isHearer = true
+          this.#parts.heard(this, action.peer)
           break
         case 'serve':
           this.#serve(action.wanted)

@@ -58,6 +58,10 @@ export type Action =
   | { readonly do: 'snapshot'; readonly message: SnapshotMessage }
   /** Puller: messages that clients of the peer published. */
   | { readonly do: 'tell'; readonly bytes: Uint8Array }
+  /** Hearer: messages that were published at the other node. */
+  | { readonly do: 'spread'; readonly bytes: Uint8Array }
+  /** Server: a node of its region hears what is published here, from now on. */
+  | { readonly do: 'heard'; readonly peer: Identity }
   /** Server: the puller wants a snapshot. */
   | { readonly do: 'fetch'; readonly fetch: Fetch }
   /** Server: the puller has this. */

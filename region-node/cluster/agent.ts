@@ -34,6 +34,7 @@
  * A primary that the coordinator does not answer stays primary, and answers its clients as long as it may: then it
  * is silent, and goes on if all have promised again. That its lease is gone is the coordinator's word only.
  */
+import type { Neighbour } from '../../sync/neighbours.ts'
 import type { Change, Condition, Coordinator, Lease } from '../coordinator/port.ts'
 import { DiskError, type Env, type Timer } from '../env.ts'
 import { Directory, type Stored } from './directory.ts'
@@ -224,6 +225,14 @@ export class Agent {
       ({ nodeId }) => nodeId !== this.#parts.member.nodeId,
     )
     return others.map(({ syncUrl }) => syncUrl)
+  }
+
+  /** The other nodes of the region that are registered. */
+  get neighbours(): Neighbour[] {
+    const others = [...this.#directory.nodes.values()].filter(
+      ({ nodeId }) => nodeId !== this.#parts.member.nodeId,
+    )
+    return others.map(({ nodeId, syncUrl }) => ({ nodeId, url: syncUrl }))
   }
 
   get status(): AgentStatus {

@@ -3,6 +3,7 @@
  * for it when it dies.
  */
 
+import type { Neighbour } from '../../sync/neighbours.ts'
 import type { SettingValues } from '../config.ts'
 import { etcdSettings, folderOf, openCoordinator } from '../coordinator/open.ts'
 import type { Coordinator, Lease } from '../coordinator/port.ts'
@@ -132,6 +133,10 @@ export class NodeAgent {
 
   get syncUrl(): string {
     return this.#agent.syncUrl
+  }
+
+  get neighbours(): readonly Neighbour[] {
+    return this.#agent.neighbours
   }
 
   /** See `Agent.nodesOf`. */

@@ -1,9 +1,9 @@
 /**
  * pubsub.ts: the commands of publish and subscribe.
  *
- * A message goes to those who listen in this region at once, and to the regions that are connected, where it
- * is not told before everything its publisher had seen is there (semantics.md, PUBLISH). The number that
- * PUBLISH answers is that of this region: nobody waits for the others.
+ * A message goes to those who listen at this node at once, to the other nodes of the region, and to the regions that
+ * are connected, where it is not told before everything its publisher had seen is there (semantics.md, PUBLISH;
+ * sync/publications.ts). The number that PUBLISH answers is that of this node: nobody waits for the others.
  */
 import type { ChannelKind } from '../../sync/ports.ts'
 import type { ListenKind } from '../engine/channels.ts'

@@ -242,7 +242,7 @@ export interface Services {
    * @returns a function that forgets about it
    */
   awaitDurable(target: VersionVector, timeoutMs: number, done: (peers: number) => void): () => void
-  /** Sends a published message to the regions that are connected. */
+  /** Sends a published message to the other nodes of the region, and to the regions that are connected. */
   publish(kind: ChannelKind, channel: string, message: string): void
   /**
    * Calls back once with a fingerprint of all that reads can answer, exact at the vector of one moment, this one

@@ -191,7 +191,7 @@ export class Engine implements ConflictSink {
     return this.#minter.opCount
   }
 
-  /** Clients of another region published this. */
+  /** Clients of another node published this. */
   published(kind: ChannelKind, channel: string, message: string): void {
     const { channels } = this.#audience
     channels.tell(kind, channel, message)

@@ -5,7 +5,7 @@
 import { mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { Cluster } from 'ioredis'
+import { Cluster, Redis } from 'ioredis'
 import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest'
 import type { CliHost } from '../../region-node/cli/host.ts'
 import { nodeClient } from '../../region-node/cli/node-client.ts'
@@ -86,6 +86,26 @@ describe('a database of two partitions', () => {
     const a = clients.get('A')!
     await expect(a.mset('x', '1', 'y', '1', 'z', '1')).rejects.toThrow(/slot/i)
     expect(await a.mset('{t}x', '1', '{t}y', '1')).toBe('OK')
+  })
+
+  it('tells what is published at any node to subscribers at every node, once', async () => {
+    const heard: string[] = []
+    const links = nodes.map(({ ports }) => new Redis(ports.port, { host: '127.0.0.1' }))
+    const listeners = nodes.map(({ ports }) => new Redis(ports.port, { host: '127.0.0.1' }))
+    for (const [i, listener] of listeners.entries()) {
+      listener.on('message', (_channel, message: string) => heard.push(`${message} at ${i}`))
+      await listener.subscribe('news')
+    }
+    await vi.waitFor(async () => {
+      for (const link of links) expect(await link.info('crdt')).toContain('neighbours:hears=1,heard_by=1')
+    }, SOON)
+    for (const [i, link] of links.entries()) {
+      // As in Redis Cluster: those at the node itself.
+      expect(await link.publish('news', `from ${i}`)).toBe(1)
+    }
+    const all = nodes.flatMap((_, from) => nodes.map((__, at) => `from ${from} at ${at}`))
+    await vi.waitFor(() => expect([...heard].sort()).toEqual(all.sort()), SOON)
+    for (const one of [...links, ...listeners]) one.disconnect()
   })
 
   it('grows by a region of which one address is given, said once', async () => {

@@ -141,6 +141,7 @@ export class Machine {
       {
         topologyChanged: () => {
           const { topology } = agent
+          core.mesh.neighbours.meet(agent.neighbours)
           if (topology !== undefined && topology.self.role !== 'primary') replication.primaryKnown()
         },
         leaseChanged: (lease) => {

@@ -82,6 +82,7 @@ class Script {
     const server = new ServeSession(this.peer, {
       secret: 's',
       judge: () => undefined,
+      judgeHearer: () => undefined,
       elsewhere: () => [],
       applied: () => this.peer.applied.toWire(),
       joined: () => [],

@@ -3,7 +3,7 @@
  */
 import { createHmac } from 'node:crypto'
 import { describe, expect, it } from 'vitest'
-import { judgePeer, sameProof } from '../../../sync/handshake.ts'
+import { judgeNeighbour, judgePeer, sameProof } from '../../../sync/handshake.ts'
 import {
   type ControlMessage,
   decodeMessage,
@@ -12,7 +12,8 @@ import {
   encodeSnapshotPart,
 } from '../../../sync/messages.ts'
 import type { Identity } from '../../../sync/ports.ts'
-import { PullSession } from '../../../sync/pull-session.ts'
+import { encodeSpread } from '../../../sync/publication.ts'
+import { type Greet, PullSession } from '../../../sync/pull-session.ts'
 import { type Reason, reason } from '../../../sync/reason.ts'
 import { ServeSession } from '../../../sync/serve-session.ts'
 import type { Action, SessionHost } from '../../../sync/session.ts'
@@ -46,11 +47,17 @@ function hostOf(who: Identity): SessionHost {
 }
 
 const accept = (): Reason | undefined => undefined
+const PULLER: Greet = {
+  role: 'puller',
+  greeting: (hail) => ({ type: 'hello', ...hail, frameBytesMax: 1000, vector: [], relay: [], nodes: [] }),
+}
+const hears = (nodeId: string): Greet => ({
+  role: 'hearer',
+  greeting: (hail) => ({ type: 'hear', ...hail, nodeId }),
+})
 
 function puller(secret = 's', judge: (peer: Identity) => Reason | undefined = accept): PullSession {
-  const wanted = () => ({ vector: [], relay: [] })
-  const terms = { region: 'A', secret, frameBytesMax: 1000, judge, wanted, nodes: () => [] }
-  return new PullSession(hostOf(identity('B', 2)), terms)
+  return new PullSession(hostOf(identity('B', 2)), { region: 'A', secret, judge, greet: PULLER })
 }
 
 function server(
@@ -59,7 +66,14 @@ function server(
   nodes: readonly string[] = [],
   who = identity('A', 1),
 ): ServeSession {
-  const terms = { secret, judge, elsewhere: () => nodes, applied: () => [], joined: () => [] }
+  const terms = {
+    secret,
+    judge,
+    judgeHearer: judge,
+    elsewhere: () => nodes,
+    applied: () => [],
+    joined: () => [],
+  }
   return new ServeSession(hostOf(who), terms)
 }
 
@@ -95,7 +109,7 @@ describe('handshake', () => {
     const { pulled, served } = shake(pull, serve)
     expect(kinds(served)).toEqual(['send welcome', 'accepted', 'serve'])
     expect(kinds(pulled)).toEqual(['opened'])
-    expect(pull.streaming && serve.streaming).toBe(true)
+    expect(pull.streaming && serve.isOpen).toBe(true)
   })
 
   it('refuses another secret, and says so at both ends', () => {
@@ -115,7 +129,14 @@ describe('handshake', () => {
 
   it('does not accept a hello recorded on another link', () => {
     const host = hostOf(identity('A', 1))
-    const terms = { secret: 's', judge: accept, elsewhere: () => [], applied: () => [], joined: () => [] }
+    const terms = {
+      secret: 's',
+      judge: accept,
+      judgeHearer: accept,
+      elsewhere: () => [],
+      applied: () => [],
+      joined: () => [],
+    }
     const first = new ServeSession(host, terms)
     const [challenge] = sent(first.open())
     const [hello] = sent(puller().receive(encodeMessage(challenge!)))
@@ -237,6 +258,57 @@ describe('streaming', () => {
     expect(ended(actions)).toBe('malformed-message')
     const [goodbye] = sent(actions)
     expect(decodeMessage(encodeMessage(goodbye!))).toMatchObject({ type: 'bye', code: 'malformed-message' })
+  })
+})
+
+describe('a node that hears another one of its region', () => {
+  function hearer(nodeId = 'node-A'): PullSession {
+    return new PullSession(hostOf(identity('A', 1, { nodeId: 'n2' })), {
+      region: 'A',
+      secret: 's',
+      judge: accept,
+      greet: hears(nodeId),
+    })
+  }
+
+  it('is let in by a proof of its own, and told what is published', () => {
+    const [hear, serve] = [hearer(), server()]
+    const { pulled, served } = shake(hear, serve)
+    expect(kinds(served)).toEqual(['send welcome', 'heard'])
+    expect(kinds(pulled)).toEqual(['opened'])
+    const spread = encodeSpread({ publications: [], deps: [], isForRegions: false })
+    expect(kinds(hear.receive(spread))).toEqual(['spread'])
+    expect(kinds(hear.receive(encodeMessage({ type: 'pulse' })))).toEqual([])
+    expect(kinds(serve.receive(encodeMessage({ type: 'pulse' })))).toEqual([])
+    // It is no puller.
+    expect(ended(serve.receive(encodeMessage({ type: 'relay', vector: [], relay: [] })))).toBe(
+      'unexpected-message',
+    )
+    expect(ended(hear.receive(encodeOps([])))).toBe('unexpected-message')
+  })
+
+  it('is refused without the secret, by the judge, and with the proof of a puller', () => {
+    expect(ended(shake(hearer(), server('other')).served)).toBe('wrong-secret')
+    const judge = (): Reason => reason('wrong-region', 'another one')
+    expect(ended(shake(hearer(), server('s', judge)).pulled)).toBe('wrong-region')
+    expect(ended(shake(hearer('another one'), server()).pulled)).toBe('superseded')
+    const serve = server()
+    const [challenge] = sent(serve.open())
+    const [hello] = sent(puller().receive(encodeMessage(challenge!)))
+    if (hello?.type !== 'hello') throw new Error('no hello')
+    const { version, nonce, proof, identity: who } = hello
+    const changed = { type: 'hear', version, nonce, proof, identity: who, nodeId: 'node-A' } as const
+    expect(ended(serve.receive(encodeMessage(changed)))).toBe('wrong-secret')
+  })
+
+  it.each([
+    [identity('A', 1, { nodeId: 'n2', partition: 3, role: 'replica' }), undefined],
+    [identity('A', 1), 'same-node'],
+    [identity('B', 2), 'wrong-region'],
+    [identity('A', 1, { nodeId: 'n2', partitions: 8 }), 'partition-count'],
+    [identity('A', 1, { nodeId: 'n2', configuration: {} }), 'configuration'],
+  ])('is judged: %o is %s', (peer, code) => {
+    expect(judgeNeighbour(identity('A', 1), peer)?.code).toBe(code)
   })
 })
 
