@@ -171,6 +171,7 @@ export class Puller implements Source, SnapshotGiver {
     if (!this.#running || this.#connection !== undefined) return
     const dialedMs = this.#parts.env.monoMs() - this.#dialedMs
     if (this.#dialing && dialedMs < DIAL_MS_PATIENT) return
+    if (this.#dialing) this.peer.whereabouts.silent()
     this.peer.whereabouts.beginRound()
     this.#dial()
   }
@@ -185,7 +186,9 @@ export class Puller implements Source, SnapshotGiver {
       this.peer.url,
       (link) => this.#opened(link, attempt),
       (sentence) => {
-        if (attempt === this.#attempt) this.#lost(reason('lost', sentence))
+        if (attempt !== this.#attempt) return
+        this.peer.whereabouts.silent()
+        this.#lost(reason('lost', sentence))
       },
     )
   }
@@ -287,6 +290,7 @@ export class Puller implements Source, SnapshotGiver {
     }
     const { host, env, settings, judge } = this.#parts
     this.#dialing = false
+    this.peer.whereabouts.answered()
     const connection = new Connection(link, env.monoMs())
     connection.traffic = this.peer.traffic
     const session = new PullSession(host, {

@@ -6,8 +6,10 @@
  * last comes first, then the seeds. When a node says that it is not the one and names others, they are next in turn.
  * Behind a round comes a pause, so a search that finds nothing costs little.
  *
- * A node that was linked comes last in the round behind the loss of its link: when its machine is gone nothing answers
- * there, and it takes seconds to find that out. The others know at once, and name it if it is the one all the same.
+ * Where nothing answers it takes seconds to find that out. So a node comes behind the others in the round behind the
+ * loss of its link, for its machine may be gone: the others know at once, and name it if it is the one all the same.
+ * And an address at which nothing has answered the last time comes last, whoever names it: it may be one by which only
+ * the nodes of that region reach each other.
  *
  * Invariants: (1) a round is finite: no address comes twice, and at most `NAMED_DIALS_MAX` that are no seeds.
  * (2) What is known is bounded: the seeds and `NODES_MAX` others. (3) Whoever was reached inside TLS names nobody that
@@ -37,6 +39,8 @@ export class Whereabouts {
   #namedDials = 0
   /** Where a link was, until a round has gone by without one. */
   #left: string | undefined
+  /** Nothing has answered there the last time. */
+  readonly #mute = new Set<string>()
 
   /** @param seeds  at least one */
   constructor(seeds: readonly string[]) {
@@ -74,6 +78,16 @@ export class Whereabouts {
     this.#turnTo(this.#candidate()!)
   }
 
+  /** Nothing has answered at `url`, or not yet. */
+  silent(): void {
+    this.#mute.add(this.#url)
+  }
+
+  /** Somebody has answered at `url`. */
+  answered(): void {
+    this.#mute.delete(this.#url)
+  }
+
   /** There is a link with the node at `url`. */
   arrived(): void {
     this.#left = this.#url
@@ -90,6 +104,8 @@ export class Whereabouts {
     // It is worth asking again itself, unless it is asked anyway.
     const asked = this.#seeds.includes(this.#url) ? [] : [this.#url]
     this.#named = [...new Set([...fit.slice(0, NODES_MAX - 1), ...asked])]
+    for (const url of this.#mute)
+      if (!this.#named.includes(url) && !this.#seeds.includes(url)) this.#mute.delete(url)
   }
 
   #turnTo(url: string): void {
@@ -101,6 +117,7 @@ export class Whereabouts {
   #candidate(): string | undefined {
     const named = this.#namedDials < NAMED_DIALS_MAX ? this.#named : []
     const ahead = [...named, ...this.#seeds].filter((url) => !this.#tried.has(url))
-    return ahead.find((url) => url !== this.#left) ?? ahead[0]
+    const rank = (url: string): number => (this.#mute.has(url) ? 2 : url === this.#left ? 1 : 0)
+    return ahead.sort((a, b) => rank(a) - rank(b))[0]
   }
 }

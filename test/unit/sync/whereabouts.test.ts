@@ -48,6 +48,19 @@ describe('a search', () => {
     expect(round(where)).toEqual(['ws://3', 'ws://2', 'ws://1'])
   })
 
+  it('tries last where nothing has answered, whoever names it, until somebody does', () => {
+    const where = new Whereabouts(['ws://1', 'ws://2'])
+    where.learn(['ws://nat', 'ws://3'])
+    const silent = (url: string): void => {
+      if (url === 'ws://nat') where.silent()
+    }
+    expect(round(where, silent)).toEqual(['ws://1', 'ws://nat', 'ws://3', 'ws://2'])
+    where.learn(['ws://nat', 'ws://3'])
+    expect(round(where, silent)).toEqual(['ws://3', 'ws://1', 'ws://2', 'ws://nat'])
+    expect(round(where, () => where.answered())).toEqual(['ws://3', 'ws://1', 'ws://2', 'ws://nat'])
+    expect(round(where)).toEqual(['ws://nat', 'ws://3', 'ws://1', 'ws://2'])
+  })
+
   it('does not go in a circle when two nodes send it to each other', () => {
     const where = new Whereabouts(['ws://1'])
     const sends: Record<string, string> = { 'ws://1': 'ws://2', 'ws://2': 'ws://3', 'ws://3': 'ws://2' }
