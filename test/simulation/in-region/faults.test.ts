@@ -316,6 +316,27 @@ describe('fault', () => {
       11,
     ))
 
+  it('11: deletes that went with the power of one that is promoted then may be undone, and nothing else', () =>
+    live(
+      async (run) => {
+        const { term, primary } = run
+        const [replica] = run.replicas
+        const [other] = run.simulation.regions[1]!.machines
+        replica!.crash('kill')
+        for (const machine of [primary, other!]) {
+          machine.crash('power')
+          await machine.start()
+        }
+        run.failover(term)
+        expect(primary.isPrimary).toBe(true)
+        // The origin of before is ended without them.
+        run.pass(8000)
+        await replica!.start()
+        run.pass(3000)
+      },
+      { nodes: [2, 1], thinkMs: 40, policy: 'no' },
+    ))
+
   it('12: a replica that is far behind does not take over', () =>
     live((run) => {
       const { primary, replicas, simulation } = run

@@ -8,7 +8,8 @@
  *
  * It looks when all disks are back, so it asks the same of asynchronous replication, with two exceptions. A write
  * whose last copy went with a disk, or with the power before its fsync, cannot be there. And a delete that a former
- * primary acknowledged alone may be dropped, as documented, when its origin was ended without it.
+ * primary acknowledged alone may be dropped, as documented, when its origin was ended without it; so may one, with
+ * synchronous replication too, that a node lost with its power before the fsync, if that node is promoted then.
  */
 import { observe } from '../../../harness/observe.ts'
 import { Finding } from '../../checker.ts'
@@ -79,9 +80,9 @@ export class Acknowledged implements Judge {
     return this.#world.commands.some(({ ask }) => ask.kind === 'delete' && ask.key === key)
   }
 
-  /** Under its own dot; and with synchronous replication always. */
-  #counts({ dot }: Command): boolean {
-    if (this.#world.options.ackMode !== 'async') return true
+  /** Under its own dot; and with synchronous replication always, as long as nobody who held it has lost it. */
+  #counts({ dot, isShaken }: Command): boolean {
+    if (this.#world.options.ackMode !== 'async' && !isShaken) return true
     const { vector } = this.#world.regions[0]!.machines[0]!.node
     return dot !== undefined && (vector.get(dot.origin) ?? 0) >= dot.seq
   }
