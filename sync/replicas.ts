@@ -7,6 +7,10 @@
  *
  * Invariants: (1) one link per node; a newer one replaces the older. (2) What a replica has acknowledged stays
  * known when its link is lost, for FORGET_MS. (3) `common` never goes back.
+ *
+ * How far a replica is behind is measured in time, by marks: from time to time it is noted what was on offer, and a
+ * replica is as late as the oldest mark that it has not come to. That it lacks the very last ops says nothing: while
+ * clients write without a pause, and the network takes its time, it always does.
  */
 import { VersionVector } from '../crdt/version-vector.ts'
 import type { Ack } from './messages.ts'
@@ -16,8 +20,18 @@ import type { ServerLink } from './server-link.ts'
 
 /** A replica that lacks something for longer than this does not keep up, milliseconds. */
 const BEHIND_MS_MAX = 2000
+/** From one mark to the next, milliseconds. */
+const MARK_MS = 25
+/** When there are as many, every other one is dropped. */
+const MARKS_MAX = 200
 /** How long a replica is remembered after its link was lost, milliseconds. */
 const FORGET_MS = 60_000
+
+/** What replicas could have at a moment. */
+interface Mark {
+  readonly atMs: number
+  readonly offered: VersionVector
+}
 
 /** A replica as its primary sees it. */
 export interface Replica {
@@ -33,8 +47,10 @@ export interface Replica {
   heardMs: number
   /** When this node sent the last status that it has answered, our monotonic clock, milliseconds. */
   confirmedMs: number
-  /** Since when it has lacked something that it could have, our monotonic clock; undefined: it lacks nothing. */
+  /** Since when it has lacked something that it still lacks, our monotonic clock; undefined: it lacks nothing. */
   behindSinceMs: number | undefined
+  /** Those that it has not come to, oldest first. */
+  marks: Mark[]
 }
 
 export interface ReplicaPorts {
@@ -55,6 +71,7 @@ export class Replicas {
   /** Undefined: nobody names them. */
   #inSync: ReadonlySet<string> | undefined = undefined
   #common: VersionVector | undefined
+  #markedMs = Number.NEGATIVE_INFINITY
 
   constructor(ports: ReplicaPorts) {
     this.#ports = ports
@@ -77,6 +94,7 @@ export class Replicas {
     const before = this.#known.get(nodeId)
     before?.link?.end(reason('superseded', `node ${nodeId} has opened a newer link`))
     const nowMs = this.#ports.nowMs()
+    const behindSinceMs = before?.behindSinceMs ?? nowMs
     this.#known.set(nodeId, {
       nodeId,
       host: host === '' ? hostOf(link.connection.remote) : host,
@@ -86,7 +104,8 @@ export class Replicas {
       durable: before?.durable,
       heardMs: nowMs,
       confirmedMs: before?.confirmedMs ?? Number.NEGATIVE_INFINITY,
-      behindSinceMs: before?.behindSinceMs ?? nowMs,
+      behindSinceMs,
+      marks: [{ atMs: behindSinceMs, offered: this.#ports.offered().copy() }],
     })
     this.#ports.changed()
   }
@@ -107,17 +126,31 @@ export class Replicas {
   acknowledged(link: ServerLink, ack: Ack): void {
     const replica = this.#of(link)
     if (replica === undefined) return
-    const { applied, offered, nowMs } = this.#ports
+    const { applied, nowMs } = this.#ports
     const { origins } = applied
     replica.applied = VersionVector.fromWire(origins, ack.applied)
     replica.durable = VersionVector.fromWire(origins, ack.durable)
     replica.heardMs = nowMs()
     // The answer to a status names the moment at which that was sent, and how long it lay there.
     if (ack.sentMs > 0) replica.confirmedMs = Math.max(replica.confirmedMs, ack.sentMs)
-    if (replica.applied.covers(offered())) replica.behindSinceMs = undefined
-    else replica.behindSinceMs ??= replica.heardMs
+    this.#mark(replica.heardMs)
+    const { marks } = replica
+    while (marks[0] !== undefined && replica.applied.covers(marks[0].offered)) marks.shift()
+    replica.behindSinceMs = marks[0]?.atMs
     link.hasAll(replica.applied)
     this.#ports.changed()
+  }
+
+  #mark(nowMs: number): void {
+    if (nowMs - this.#markedMs < MARK_MS) return
+    this.#markedMs = nowMs
+    const mark = { atMs: nowMs, offered: this.#ports.offered().copy() }
+    for (const replica of this.#known.values()) {
+      if (replica.applied?.covers(mark.offered) === true) continue
+      if (replica.marks.length >= MARKS_MAX) replica.marks = replica.marks.filter((_, i) => i % 2 === 0)
+      replica.marks.push(mark)
+      replica.behindSinceMs ??= nowMs
+    }
   }
 
   /** Those that have to hold what this region acknowledges. One that is unknown here holds it back altogether. */
@@ -182,6 +215,7 @@ export class Replicas {
 
   /** Forgets those that have been away for long. */
   beat(nowMs: number): void {
+    this.#mark(nowMs)
     for (const [nodeId, { link, heardMs }] of this.#known)
       if (link === undefined && nowMs - heardMs > FORGET_MS) this.#known.delete(nodeId)
     this.#ports.changed()
