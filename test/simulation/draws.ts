@@ -10,6 +10,7 @@ export class Draws {
   readonly prng: Prng
   readonly #options: SimOptions
   #made = 0
+  #entries = 0
 
   constructor(prng: Prng, options: SimOptions) {
     this.prng = prng
@@ -37,5 +38,15 @@ export class Draws {
   /** Scores that round, cancel and are without end. */
   score(): string {
     return this.prng.pick(['1', '2', '-3', '0.1', '0.7', '4.1', '1e16', '9e307', 'inf', '-inf'])
+  }
+
+  /** The id of an entry that comes behind those of before, in the same stream or another. */
+  nextEntryId(): string {
+    return `${++this.#entries}-0`
+  }
+
+  /** One of the last of these ids. */
+  entryId(): string {
+    return `${this.prng.between(Math.max(1, this.#entries - 4), this.#entries + 1)}-0`
   }
 }

@@ -13,7 +13,7 @@ type Draw = (draws: Draws, nowMs: number) => Words
 
 const CONDITIONS = ['NX', 'XX', 'GT', 'LT'] as const
 
-/** Other commands for what those of the types do. */
+/** Other commands for what those of the types do, and lists in which an element comes more than once. */
 const spellings: Draw = (draws) => {
   const { prng } = draws
   const key = (kind: string) => draws.key(kind)
@@ -28,6 +28,9 @@ const spellings: Draw = (draws) => {
     () => ['SINTERSTORE', key('set'), key('set'), key('set')],
     () => ['SORT', draws.key(prng.pick(['list', 'set', 'zset'])), 'STORE', key('list')],
     () => ['SORT', key('list'), 'LIMIT', '1', '2', 'DESC', 'ALPHA', 'STORE', draws.anyKey()],
+    () => [prng.pick(['LPUSH', 'RPUSH']), key('list'), draws.member(), 'a', draws.member(), 'a'],
+    () => ['LREM', key('list'), String(prng.between(-3, 3)), 'a'],
+    () => ['LINSERT', key('list'), prng.pick(['BEFORE', 'AFTER']), 'a', draws.member()],
     () => ['LLEN', key('list')],
     () => ['HMGET', key('hash'), 'a', 'b'],
     () => ['SCARD', key('set')],
@@ -108,21 +111,24 @@ const moves: Draw = (draws) => {
 const readers: Draw = (draws) => {
   const { prng } = draws
   const key = () => draws.key('stream')
-  const group = () => prng.pick(['g', 'g', 'h'])
+  const group = () => prng.pick(['g', 'g', 'g', 'h'])
   const consumer = () => prng.pick(['alice', 'bob'])
-  const id = () => `${prng.between(1, 6)}-${prng.between(0, 1)}`
+  const id = () => draws.entryId()
   const count = () => ['COUNT', String(prng.between(1, 3))]
   const read = () => ['XREADGROUP', 'GROUP', group(), consumer(), ...count()]
   return prng.pick<() => Words>([
+    () => ['XADD', key(), draws.nextEntryId(), 'f', draws.value()],
+    () => ['XADD', key(), draws.nextEntryId(), 'f', draws.value()],
+    () => ['XADD', key(), draws.nextEntryId(), 'f', draws.value()],
     () => ['XADD', key(), id(), 'f', draws.value()],
-    () => ['XADD', key(), id(), 'f', draws.value()],
-    () => ['XADD', key(), `${prng.between(1, 6)}-*`, 'f', draws.value()],
-    () => ['XGROUP', 'CREATE', key(), group(), prng.pick(['0', '0', '2-0', '$'])],
+    () => ['XADD', key(), id().replace('-0', '-*'), 'f', draws.value()],
+    () => ['XGROUP', 'CREATE', key(), group(), prng.pick(['0', '0', id(), '$'])],
     () => ['XGROUP', 'CREATE', key(), group(), '0', 'MKSTREAM'],
     () => [...read(), 'STREAMS', key(), '>'],
     () => [...read(), 'STREAMS', key(), '>'],
+    () => [...read(), 'STREAMS', key(), '>'],
     () => [...read(), 'NOACK', 'STREAMS', key(), '>'],
-    () => [...read(), 'STREAMS', key(), prng.pick(['0', '2-0'])],
+    () => [...read(), 'STREAMS', key(), prng.pick(['0', id()])],
     () => ['XACK', key(), group(), id(), id(), id()],
     () => ['XCLAIM', key(), group(), consumer(), prng.pick(['0', '50']), id(), id()],
     () => ['XCLAIM', key(), group(), consumer(), '0', id(), id(), 'JUSTID'],
@@ -130,7 +136,7 @@ const readers: Draw = (draws) => {
     () => ['XAUTOCLAIM', key(), group(), consumer(), prng.pick(['0', '50']), '-', ...count()],
     () => ['XGROUP', 'CREATECONSUMER', key(), group(), consumer()],
     () => ['XGROUP', 'DELCONSUMER', key(), group(), consumer()],
-    () => ['XGROUP', 'SETID', key(), group(), prng.pick(['0', '2-0', '$'])],
+    () => ['XGROUP', 'SETID', key(), group(), prng.pick(['0', id(), '$'])],
     () => ['XDEL', key(), id()],
     () => ['XTRIM', key(), 'MINID', id()],
     () => ['XLEN', key()],

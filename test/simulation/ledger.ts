@@ -21,6 +21,8 @@ export class Ledger {
   readonly #flushes: OracleOp[] = []
   /** Regions of which ops were minted again: those stood elsewhere in their history. */
   readonly #reminted = new Set<number>()
+  /** Answers that were worked out once, by the key and what was applied. */
+  readonly #readings = new Map<string, KeyAnswer | undefined>()
   /** By region and key. */
   readonly #readers = new Map<string, ReadersHistory>()
 
@@ -49,7 +51,12 @@ export class Ledger {
   /** What a read of one key answers where exactly the ops are applied that a vector covers. @param name  `db:key` */
   reading(name: string, vector: ReadonlyMap<string, number>): KeyAnswer | undefined {
     const covered = [...this.#opsOf(name)].filter(({ origin, seq }) => seq <= (vector.get(origin) ?? 0))
-    return answerOf(covered, name).get(name)
+    // Mostly it is what the last command on the key has left.
+    const last = new Map<string, number>()
+    for (const { origin, seq } of covered) last.set(origin, Math.max(seq, last.get(origin) ?? 0))
+    const place = `${name} ${covered.length} ${[...last].join()}`
+    if (!this.#readings.has(place)) this.#readings.set(place, answerOf(covered, name).get(name))
+    return this.#readings.get(place)
   }
 
   /** Who reads a stream in a region that has applied what a vector covers; undefined where nothing can be said. */
