@@ -212,7 +212,7 @@ export class ProxiedRegion {
     const nodes = [...this.#members].sort(
       (a, b) => a.partition - b.partition || Number(b.role === 'primary') - Number(a.role === 'primary'),
     )
-    return { self: this.#members[self]!, nodes, partitions: this.#partitions, epoch: 1 }
+    return { self: this.#members[self]!, nodes, partitions: this.#partitions, epoch: 1, isOpen: false }
   }
 
   /** A node hears of the roles that there are. */
