@@ -527,6 +527,9 @@ describe('regions that were given one address of each other', () => {
         expect(run.linked()).toBeLessThan(LINK_MS_MAX)
         await primary.start()
         run.pass(3000)
+        // And each node hears what is published at each other one of its region.
+        const heard = run.region.machines.map(({ core }) => core!.mesh.neighbours.heardCount)
+        expect(heard).toEqual([2, 2, 2])
       }
     }, given))
 
