@@ -128,7 +128,7 @@ export const MUTANTS: readonly Mutant[] = [
     name: 'documents of before outlive a coordinator that was put back',
     patches: [
       {
-        file: 'region-node/cluster/directory.js',
+        file: 'region-node/cluster/ledger.js',
         find: 'changed > revision && !isPutBack',
         replace: 'changed > revision',
       },
