@@ -4,7 +4,8 @@
  * transaction and of a script, and for what a wait for a key gave.
  *
  * What the node held is the oracle's answer for the ops that it had applied, without what was due by its clock. The
- * models of `redis-model/` run on that. Where they say nothing (HyperLogLogs, streams, places) other checkers do.
+ * models of `redis-model/` run on that. Where they say nothing (the last digit of a score, names in sorted sets of
+ * several scores) `zset-scores.ts` does.
  */
 import { LIBRARY_DB } from '../../../crdt/effects/key-effects.ts'
 import { type Reply, RespError } from '../../../region-node/resp/parse-reply.ts'
