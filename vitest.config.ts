@@ -18,6 +18,7 @@ const PROCESS_TESTS = [
   'test/faults/**/*.test.ts',
   'test/coordinator/{etcd,etcd-members,local-file}.test.ts',
   'test/cluster/{last-will,partitions}.test.ts',
+  'test/machine/machine-processes.test.ts',
 ]
 const SIMULATION_TESTS = ['test/simulation/**/*.test.ts', 'test/conformance/simulated.test.ts']
 

@@ -78,14 +78,7 @@ export interface SettingSources {
 
 /** @throws StartError with one sentence about the first thing that is wrong */
 export function loadSettings(sources: SettingSources): Settings {
-  const { source: commandLine, configPath } = fromArguments(sources.argv)
-  const layers: Source[] = []
-  if (configPath !== undefined) {
-    const content = sources.readFile(configPath)
-    if (content === undefined) throw new StartError(`there is no file ${configPath} (--config)`)
-    layers.push(fromFile(configPath, content))
-  }
-  layers.push(fromEnvironment(sources.environment), commandLine)
+  const { layers, configPath } = layersOf(sources)
   const values: Record<string, unknown> = { ...defaultValues() }
   for (const layer of layers) {
     for (const [name, { text, where }] of layer) {
@@ -96,6 +89,25 @@ export function loadSettings(sources: SettingSources): Settings {
     }
   }
   return settingsOf(values as SettingValues, configPath)
+}
+
+/** Where each setting was written that is written anywhere, as in `command line`. @throws StartError */
+export function givenSettings(sources: SettingSources): ReadonlyMap<string, string> {
+  const { layers } = layersOf(sources)
+  return new Map(layers.flatMap((layer) => [...layer].map(([name, { where }]) => [name, where] as const)))
+}
+
+/** The later one overrules the earlier. */
+function layersOf(sources: SettingSources): { layers: readonly Source[]; configPath: string | undefined } {
+  const { source: commandLine, configPath } = fromArguments(sources.argv)
+  const layers: Source[] = []
+  if (configPath !== undefined) {
+    const content = sources.readFile(configPath)
+    if (content === undefined) throw new StartError(`there is no file ${configPath} (--config)`)
+    layers.push(fromFile(configPath, content))
+  }
+  layers.push(fromEnvironment(sources.environment), commandLine)
+  return { layers, configPath }
 }
 
 /**

@@ -181,6 +181,13 @@ const nodeDisk: Disk = {
     })
   },
 
+  removeFolderLater(path, done) {
+    fs.rm(path, { force: true, recursive: true }, (error) => {
+      if (error === null) done()
+      else done(diskError(`remove the folder ${path}`, error))
+    })
+  },
+
   rename(from, to) {
     attempt(`rename ${from} to ${to}`, () => {
       fs.renameSync(from, to)
@@ -332,11 +339,20 @@ class NodeFile implements DiskFile {
  * recursive mkdir does not sync, and never returns where the system refuses with ENOENT (/proc).
  */
 function makeFolder(path: string): void {
-  if (fs.statSync(path, { throwIfNoEntry: false })?.isDirectory()) return
+  if (isFolder(path)) return
   const parent = dirname(path)
   if (parent !== path) makeFolder(parent)
-  fs.mkdirSync(path)
+  try {
+    fs.mkdirSync(path)
+  } catch (error) {
+    // Another process makes the same one, that of a coordinator say, at the same moment.
+    if (!isFolder(path)) throw error
+  }
   syncFolder(parent)
+}
+
+function isFolder(path: string): boolean {
+  return fs.statSync(path, { throwIfNoEntry: false })?.isDirectory() === true
 }
 
 /** Appends need no offset: with O_APPEND each write goes to the end, after a cut as well. */

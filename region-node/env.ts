@@ -76,7 +76,9 @@ export interface Disk {
   removeFile(path: string): void
   /** Same through the thread pool: to unlink a file of some 100 MB takes some 10 ms. Durable some time later. */
   removeLater(path: string, done: (error?: DiskError) => void): void
-  /** Gives a closed file another name in its folder, durably; one of that name is replaced. */
+  /** Removes a folder with all that is in it, through the thread pool; no error when it does not exist. */
+  removeFolderLater(path: string, done: (error?: DiskError) => void): void
+  /** Gives a closed file another name in its folder, durably; one of that name is replaced. Or a folder that nothing is open in. */
   rename(from: string, to: string): void
   /** Same, but durable only when `done` is called: to sync a folder takes as long as the disk is busy. */
   renameLater(from: string, to: string, done: (error?: DiskError) => void): void

@@ -45,7 +45,10 @@ function tell(news: NodeNews): void {
 }
 
 function loggerOf({ values: current }: Settings): Logger {
-  const logger = pino({ base: { region: current.region } }, pino.destination({ dest: 2, sync: true }))
+  const { region, partition, partitions } = current
+  // The nodes of a machine write into one log.
+  const base = partitions > 1 ? { region, partition } : { region }
+  const logger = pino({ base }, pino.destination({ dest: 2, sync: true }))
   const follow = (): void => {
     logger.level = PINO_LEVELS[current.loglevel]
   }

@@ -106,8 +106,8 @@ describe('the door to the machine', () => {
     // Its timers and its clock are given; `fetch` is how etcd's JSON gateway is reached without a package.
     'region-node/coordinator/etcd-gateway.ts',
   ]
-  /** Starts the process that must outlive this one: nothing of `Env` can. */
-  const LAST_WILL = 'region-node/cluster/last-will.ts'
+  /** Start processes, one that must outlive this one and those that must not: nothing of `Env` can. */
+  const PROCESSES = ['region-node/cluster/last-will.ts', 'region-node/machine/child-process.ts']
   const SOCKET_MODULES = /^(node:(net|http|https|http2|tls|dgram)|ws)$/
   const DOOR_MODULES =
     /^node:(fs|fs\/promises|timers|timers\/promises|perf_hooks|child_process|worker_threads)$/
@@ -118,7 +118,7 @@ describe('the door to the machine', () => {
       /\bDate\b(?!\(\s*[^)\s])|\bperformance\b|\bMath\.random\b|\bset(?:Timeout|Interval|Immediate)\b|\bprocess\.hrtime\b|\bprocess\.nextTick\b/g
     const others = shipped.filter(({ path }) => path !== DOOR)
     expect(offenders(others, ({ code }) => matches(code, names))).toEqual([])
-    const behind = others.filter(({ path }) => !THREAD.includes(path) && path !== LAST_WILL)
+    const behind = others.filter(({ path }) => ![...THREAD, ...PROCESSES].includes(path))
     expect(importsThat(behind, ({ from, isTypeOnly }) => !isTypeOnly && DOOR_MODULES.test(from))).toEqual([])
   })
 

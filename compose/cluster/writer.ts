@@ -9,7 +9,6 @@
  */
 import { setTimeout as delay } from 'node:timers/promises'
 import { Cluster as RedisCluster } from 'ioredis'
-import type { ClusterNode } from './cluster-node.ts'
 import { eventually } from './eventually.ts'
 
 /** A connection that answers nothing for so long is given up, and one that is not made by then. */
@@ -30,6 +29,12 @@ export interface Address {
   readonly port: number
 }
 
+/** A node that can be asked what it has. */
+export interface Witness {
+  readonly name: string
+  ask(...words: readonly [string, ...string[]]): Promise<unknown>
+}
+
 interface Acknowledgement {
   readonly member: string
   readonly sentMs: number
@@ -41,22 +46,27 @@ export class ClusterWriter {
   readonly acknowledged: Acknowledgement[] = []
   readonly errors: { readonly atMs: number; readonly sentence: string }[] = []
   readonly counted = { sent: 0, acknowledged: 0 }
+  readonly #laneCount: number
   readonly #adding: RedisCluster
   readonly #counting: RedisCluster
   #next = 0
   #isStopped = false
   #lanes: readonly Promise<void>[] = []
 
-  /** @param name  of the keys it writes: no other writer has it */
-  constructor(name: string, seeds: readonly Address[]) {
+  /**
+   * @param name  of the keys it writes: no other writer has it
+   * @param lanes  writes on their way at a time
+   */
+  constructor(name: string, seeds: readonly Address[], lanes = LANES) {
     this.name = name
+    this.#laneCount = lanes
     this.#adding = connectCluster(seeds, { sendsAgain: true, hasTimeout: true })
     this.#counting = connectCluster(seeds, { sendsAgain: false, hasTimeout: true })
   }
 
   /** Begins, and waits for the first acknowledgement. */
   async start(): Promise<void> {
-    this.#lanes = [...Array.from({ length: LANES }, () => this.#add()), this.#count()]
+    this.#lanes = [...Array.from({ length: this.#laneCount }, () => this.#add()), this.#count()]
     await this.acknowledgesAfter(performance.now())
   }
 
@@ -92,7 +102,7 @@ export class ClusterWriter {
   }
 
   /** Acknowledged members that a node does not have. @param from  how many of the first ones are known to be there */
-  async missingAt(node: ClusterNode, from = 0): Promise<string[]> {
+  async missingAt(node: Witness, from = 0): Promise<string[]> {
     const bySet = new Map<string, string[]>()
     for (const { member } of this.acknowledged.slice(from)) {
       const set = this.#setOf(member)
@@ -109,7 +119,7 @@ export class ClusterWriter {
   }
 
   /** @returns why the counter of a node is wrong; undefined when it is right */
-  async miscountAt(node: ClusterNode): Promise<string | undefined> {
+  async miscountAt(node: Witness): Promise<string | undefined> {
     const value = Number((await node.ask('GET', this.#counter)) ?? 0)
     const { sent, acknowledged } = this.counted
     if (value >= acknowledged && value <= sent) return undefined

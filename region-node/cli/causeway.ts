@@ -8,6 +8,7 @@ import { DOCTOR_HELP, runDoctor } from './doctor.ts'
 import { HELP, nodeHelp } from './help.ts'
 import type { CliHost } from './host.ts'
 import { LOG_HELP, runLog } from './log.ts'
+import { MACHINE_HELP, runMachine } from './machine.ts'
 import { runNode } from './node.ts'
 import { REGION_HELP, runRegion } from './region.ts'
 
@@ -21,6 +22,7 @@ interface SubcommandEntry {
 
 const SUBCOMMANDS: ReadonlyMap<string, SubcommandEntry> = new Map([
   ['node', { run: runNode, help: nodeHelp }],
+  ['machine', { run: runMachine, help: () => MACHINE_HELP }],
   ['region', { run: runRegion, help: () => REGION_HELP }],
   ['cluster', { run: runCluster, help: () => CLUSTER_HELP }],
   ['doctor', { run: runDoctor, help: () => DOCTOR_HELP }],

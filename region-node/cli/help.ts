@@ -8,6 +8,7 @@ export const HELP = `causeway: an active-active, geo-replicated database that sp
 
   causeway node [settings]    run one node of a region
   causeway node --help        all settings, with examples
+  causeway machine --help     run the nodes of one machine, where the system places them
   causeway region --help      regions that join, leave and change their mode, while all run
   causeway log FILE|DIR       print a log in readable form
   causeway cluster --help     the nodes of one region: who is primary, and their settings

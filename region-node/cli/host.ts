@@ -8,6 +8,7 @@ import type { Settings } from '../config.ts'
 import type { CoordinatorSettings } from '../coordinator/open.ts'
 import type { Coordinator } from '../coordinator/port.ts'
 import type { Env } from '../env.ts'
+import type { StartChild } from '../machine/children.ts'
 import type { AskNode } from './node-client.ts'
 
 export interface RunningNode {
@@ -34,6 +35,10 @@ export interface CliHost {
   readonly startNode: StartNode
   /** Says commands to a node that runs. */
   readonly askNode: AskNode
-  /** @throws DiskError */
-  openCoordinator(settings: CoordinatorSettings): Coordinator
+  /** @param deadlineMs  longest wait for a call; some seconds otherwise @throws DiskError */
+  openCoordinator(settings: CoordinatorSettings, deadlineMs?: number): Coordinator
+  /** Starts a node as a process of its own. */
+  readonly startChild: StartChild
+  /** Lines like those of a node, with these fields. @returns writes a sentence */
+  openLog(fields: Readonly<Record<string, string>>): (sentence: string) => void
 }

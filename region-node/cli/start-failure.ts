@@ -42,3 +42,8 @@ function listenSentence(error: Error): string {
   }
   return `cannot listen on ${place}: ${error.message}`
 }
+
+/** What nobody foresaw, with its stack. */
+export function describeDefect(error: unknown): string {
+  return error instanceof Error ? (error.stack ?? error.message) : String(error)
+}

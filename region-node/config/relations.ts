@@ -70,8 +70,9 @@ const RULES: readonly Rule[] = [
   },
   {
     name: 'sync-port',
+    // With a coordinator others learn the port for clients, which takes them as well.
     broken: (values) =>
-      values.peer.length > 0 && values['sync-port'] === 0
+      values.peer.length > 0 && values['sync-port'] === 0 && values.coordinator === ''
         ? 'there are peers but no sync-port: set the port on which they reach this region'
         : undefined,
   },

@@ -101,12 +101,14 @@ export class EtcdWatch {
 
   /** The member has a quorum behind it, and the store has come to where the watch is. */
   async #check(endpoint: string): Promise<void> {
+    // While the answer is on its way the watch goes on.
+    const known = this.#next - 1
     const { header } = await this.#gateway.attempt(endpoint, (ask) =>
       ask<RangeReply>('/v3/kv/range', oneKeyUnder(this.#prefix)),
     )
     const revision = Number(header.revision)
-    if (revision >= this.#next - 1) return
-    throw new EtcdError('refused', `etcd is at revision ${revision}, the watch at ${this.#next - 1}`)
+    if (revision >= known) return
+    throw new EtcdError('refused', `etcd is at revision ${revision}, the watch at ${known}`)
   }
 
   async #failureOf(endpoint: string): Promise<EtcdError | undefined> {

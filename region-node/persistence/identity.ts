@@ -16,7 +16,7 @@
  * the folder itself in place (a volume restored as a whole) has to be started without its origin.json.
  */
 import { originId } from '../../crdt/origin.ts'
-import type { Env } from '../env.ts'
+import type { Disk, Env } from '../env.ts'
 import { StartError } from '../start-error.ts'
 
 const FORMAT = 1
@@ -68,6 +68,17 @@ function writeJson(env: Env, path: string, value: object): void {
     path,
     Uint8Array.from(text, (letter) => letter.charCodeAt(0)),
   )
+}
+
+/** Of the node that a folder belongs to; '' where none has begun, or what is there cannot be read. */
+export function nodeIdOf(disk: Pick<Disk, 'readFile'>, folder: string): string {
+  const bytes = disk.readFile(`${folder}/identity.json`)
+  if (bytes === undefined) return ''
+  try {
+    return (JSON.parse(String.fromCharCode(...bytes)) as FolderIdentity).nodeId
+  } catch {
+    return ''
+  }
 }
 
 /** Reads a folder's identity, or gives it one. @throws StartError when it belongs to another region */

@@ -34,6 +34,9 @@ import type { Placing } from './placing.ts'
 
 /** How long the preferred primary has to have followed another one before it takes over: it may have been unwell. */
 const PREFERRED_AFTER_MS = 60_000
+/** The first primary of all is whoever was there first: nobody has been unwell, so it is enough to have begun. */
+const FIRST_TERM = 1
+const BEGUN_MS = 5000
 /** Partitions of which a lost copy is rebuilt at one time: each of them costs its primary a reading of everything. */
 const REBUILDS_MAX = 4
 
@@ -243,11 +246,10 @@ function handOver(view: View): Step | undefined {
   }
   const best = inSyncOn(view, preferred)
   if (isStaying) {
-    const followedMs =
-      best === undefined
-        ? 0
-        : scene.patience.followedMs(partition, best.nodeId, documents.state.document?.term ?? 0)
-    if (best === undefined || followedMs < PREFERRED_AFTER_MS) return undefined
+    if (best === undefined) return undefined
+    const { term = 0 } = documents.state.document ?? {}
+    const followedMs = scene.patience.followedMs(partition, best.nodeId, term)
+    if (followedMs < (term === FIRST_TERM ? BEGUN_MS : PREFERRED_AFTER_MS)) return undefined
     return place(best, preferred, `primaries are even over machines when it is on ${preferred}`)
   }
   // While the preferred one is being built it is waited for: clients are to be moved once.

@@ -54,6 +54,11 @@ export class Judge {
     this.#nowMs = nowMs
   }
 
+  /** To clients; no less ever, unless somebody was promoted unclean. */
+  get acknowledgedOps(): Vector {
+    return this.#acknowledged
+  }
+
   look(seats: readonly Seat[]): void {
     this.answering = undefined
     for (const { nodeId, member, isStill } of seats) {

@@ -139,6 +139,10 @@ describe('a database of two partitions', () => {
       openCoordinator: () => {
         throw new Error('no coordinator is opened here')
       },
+      startChild: () => {
+        throw new Error('no child is started here')
+      },
+      openLog: () => () => {},
     }
     const { syncUrl } = newcomers[0]!
     const line = `add C --id 3 --url ${syncUrl} --to 127.0.0.1:${seed!.ports.port}`

@@ -53,6 +53,10 @@ export class CliDesk {
       startNode: () => Promise.reject(new Error('no node is started here')),
       askNode: this.#askNode,
       openCoordinator: () => this.#connect(),
+      startChild: () => {
+        throw new Error('no child is started here')
+      },
+      openLog: () => () => {},
     })
     return { code, out, errors }
   }

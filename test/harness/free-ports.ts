@@ -26,6 +26,20 @@ export async function freePorts(count: number): Promise<number[]> {
   return ports
 }
 
+/** So many ports one after another. @returns the first of them */
+export async function freePortRun(count: number): Promise<number> {
+  for (let tries = 0; tries < TRIES_MAX; tries++) {
+    const first = FIRST + Math.floor(Math.random() * (LAST - FIRST + 2 - count))
+    const run = Array.from({ length: count }, (_, at) => first + at)
+    if (run.some((port) => given.has(port))) continue
+    const areFree = await Promise.all(run.map(isFree))
+    if (areFree.includes(false)) continue
+    for (const port of run) given.add(port)
+    return first
+  }
+  throw new Error(`no ${count} free ports in a row found between ${FIRST} and ${LAST}`)
+}
+
 function isFree(port: number): Promise<boolean> {
   return new Promise((resolve) => {
     const probe = createServer()

@@ -133,6 +133,13 @@ export class SimDisk {
           done()
         })
       },
+      removeFolderLater: (path, done) => {
+        if (!isCurrent()) return
+        this.later(() => {
+          for (const name of this.#list(path)) this.#files.delete(`${path}/${name}`)
+          done()
+        })
+      },
       rename: (from, to) => {
         if (isCurrent()) this.#rename(from, to)
       },

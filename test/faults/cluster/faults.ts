@@ -18,17 +18,22 @@ import { etcdIsInstalled } from '../../../compose/cluster/etcd-members.ts'
 import { PROJECT_ROOT } from '../../harness/project-root.ts'
 import { ETCD_FAULTS } from './etcd-faults.ts'
 import { failOverAgain } from './failovers.ts'
+import { MACHINE_FAULTS, type MachineFault, tryOnMachines } from './machine-faults.ts'
 import { NETWORK_FAULTS } from './network-faults.ts'
 import { PROCESS_FAULTS } from './process-faults.ts'
 import { Results } from './results.ts'
 import { Scene } from './scene.ts'
 import { STREAM_FAULTS } from './stream-faults.ts'
-import { Trial } from './trial.ts'
+import { type Fault, Trial } from './trial.ts'
 import { ENDINGS, measureWindow } from './windows.ts'
 
-const FAULTS = [...PROCESS_FAULTS, ...NETWORK_FAULTS, ...ETCD_FAULTS, ...STREAM_FAULTS].sort(
-  (a, b) => Number.parseInt(a.number, 10) - Number.parseInt(b.number, 10),
-)
+const FAULTS: readonly (Fault | MachineFault)[] = [
+  ...PROCESS_FAULTS,
+  ...NETWORK_FAULTS,
+  ...ETCD_FAULTS,
+  ...STREAM_FAULTS,
+  ...MACHINE_FAULTS,
+].sort((a, b) => Number.parseInt(a.number, 10) - Number.parseInt(b.number, 10))
 const RESULTS = 'test/faults/CLUSTER.md'
 const ACKS = ['sync', 'async'] as const
 
@@ -61,7 +66,11 @@ async function run(): Promise<void> {
   for (const [at, fault] of faults.entries()) {
     progress(`fault ${at + 1} of ${faults.length}: ${fault.number} ${fault.fault}, ${fault.ack}`)
     // Each on nodes of its own: what one leaves behind is not the next one's beginning.
-    results.fault(fault, await onScene((scene) => Trial.of(fault, scene)))
+    const isOfMachines = 'shape' in fault
+    results.fault(
+      fault,
+      isOfMachines ? await tryOnMachines(fault) : await onScene((scene) => Trial.of(fault, scene)),
+    )
   }
   if (times > 0) await onScene((scene) => measureAll(scene, times, results))
   if (failovers > 0)

@@ -5,7 +5,7 @@ import { availableParallelism, loadavg, totalmem } from 'node:os'
 import { CLIENT_SENTENCE } from '../../../compose/cluster/writer.ts'
 import type { FailoversReport } from './failovers.ts'
 import { REGIONS } from './scene.ts'
-import type { Fault, Report } from './trial.ts'
+import type { FaultTitle, Report } from './trial.ts'
 import type { Window } from './windows.ts'
 
 const SECOND_MS = 1000
@@ -19,7 +19,7 @@ export class Results {
   readonly #notes: string[] = []
   failures = 0
 
-  fault({ number, fault, done, ack }: Fault, report: Report): void {
+  fault({ number, fault, done, ack }: FaultTitle, report: Report): void {
     const { windowMs, errors, acknowledged, found, failures, remarks } = report
     const window = windowMs === undefined ? 'not measured' : `${Math.round(windowMs)} ms`
     this.#faults.push(
@@ -77,7 +77,7 @@ export class Results {
       'A window is its longest time without an acknowledgement; errors are commands that it gave up. Found is',
       'counted on all nodes of both regions, when everything runs again.',
       ...section('Faults', FAULT_HEADINGS, this.#faults),
-      ...(this.#faults.length > 0 ? ['', RESHARDING] : []),
+      ...(this.#faults.length > 0 ? ['', MACHINES] : []),
       ...section('Windows', WINDOW_HEADINGS, this.#windows),
       ...section('Random failovers', FAILOVER_HEADINGS, this.#failovers),
       ...(this.#notes.length > 0 ? ['', '## Remarks', '', ...this.#notes] : []),
@@ -93,9 +93,10 @@ const FAULT_HEADINGS = [
 ]
 const WINDOW_HEADINGS = ['what', 'replica-ack', 'times', 'median', 'worst', 'promised', 'errors', 'verdict']
 const FAILOVER_HEADINGS = ['replica-ack', 'failovers', 'of them', 'acknowledged', 'lost', 'verdict']
-const RESHARDING =
-  'Number 22, another number of partitions under load, is not tried: it is chosen at the beginning. All regions\n' +
-  'here have one partition.'
+const MACHINES =
+  'Numbers 21, 22 and 23b have machines, four partitions and an etcd of one member. Number 22 changes over how many\n' +
+  'machines a region is placed: the number of partitions is chosen at the beginning, for all regions. The others have\n' +
+  'one partition, and nodes that were started one by one.'
 
 function section(title: string, headings: readonly string[], rows: readonly string[]): string[] {
   if (rows.length === 0) return []

@@ -10,12 +10,15 @@ import type { Scene } from './scene.ts'
 
 export type AckMode = 'async' | 'sync'
 
-export interface Fault {
+export interface FaultTitle {
   /** Of the list in the design: `8a` is a part of 8. */
   readonly number: string
   readonly fault: string
   readonly done: string
   readonly ack: AckMode
+}
+
+export interface Fault extends FaultTitle {
   readonly run: (trial: Trial) => Promise<void>
 }
 

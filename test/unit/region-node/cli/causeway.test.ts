@@ -62,6 +62,14 @@ class FakeHost implements CliHost {
     throw new Error('no coordinator is opened here')
   }
 
+  startChild(): never {
+    throw new Error('no child is started here')
+  }
+
+  openLog(): () => void {
+    return () => {}
+  }
+
   async startNode(settings: Settings): Promise<RunningNode> {
     if (this.#startError !== undefined) throw this.#startError
     this.settings = settings

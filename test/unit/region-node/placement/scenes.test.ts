@@ -201,8 +201,14 @@ describe('the preferred primary', () => {
     put('partition/0/placement', firstPlacement(['m1', 'm2']))
   })
 
+  it('takes over soon from whoever was there first', () => {
+    served('m2', ['m1', 'm2'], 1)
+    expect(steps()).toEqual([])
+    expect(steps(5000)).toMatchObject([{ kind: 'hand-over', machine: 'm1' }])
+  })
+
   it('takes over when it has followed for a minute', () => {
-    served('m2', ['m1', 'm2'])
+    served('m2', ['m1', 'm2'], 2)
     expect(steps()).toEqual([])
     expect(steps(59_999)).toEqual([])
     expect(steps(1)).toMatchObject([
