@@ -4,7 +4,7 @@
  * Everything else in the project receives an `Env` and knows nothing of where it comes from, so
  * the same log, engine and sync code runs in the server and in the simulator (`test/harness`).
  * Sockets are not here: they are opened in the RESP listener, the WebSocket transport, the admin server, the
- * client of the command line and the client of etcd only, each behind a port of its own.
+ * proxy, the client of the command line and the client of etcd only, each behind a port of its own.
  *
  * Invariants: (1) `monoMs` never goes back; `wallMs` may. (2) A file's `write` is complete when it
  * returns, and durable only when a `sync` begun after it has called back without an error.

@@ -31,7 +31,7 @@ import { nodeLatin1 } from './latin1-node.ts'
 import { Loading } from './loading.ts'
 import { type Front, NodeServices } from './node-services.ts'
 import { processFacts } from './process-facts.ts'
-import { dial } from './proxy/dial.ts'
+import { dialler } from './proxy/dial.ts'
 import { homeAt } from './proxy/home.ts'
 import { proxyDoor, RegionProxy } from './proxy/proxy.ts'
 import { horizonOf, regionsOf } from './regions.ts'
@@ -152,7 +152,7 @@ class Node implements RunningNode, Front {
       cluster: this.#cluster,
       partitions,
       env,
-      dial,
+      dial: dialler(env),
       home: (session, events) => homeAt(this.#listener, env, session, events),
     })
     this.#cluster.onChange(() => proxy.topologyChanged())

@@ -7,8 +7,8 @@
  *
  * Invariants: (1) while anything was refused or waits, nothing new overtakes it. (2) Nothing is sent to another node
  * while something is under way to the last one. (3) What is repeated was not executed, and nothing behind it was:
- * where the node did something in between, what it had refused before is answered as refused. (4) Nobody waits for
- * longer than `WAIT_MS_MAX`.
+ * where the node did something in between, what it had refused before is answered as refused. (4) Nobody waits for a
+ * primary for longer than `WAIT_MS_MAX`.
  */
 import type { Timer } from '../env.ts'
 import { errors } from '../errors.ts'
@@ -19,6 +19,8 @@ import type { Link, Order, OrderOwner } from './link.ts'
 export const WAIT_MS_MAX = 15_000
 /** A node that refuses may not have heard yet what the topology says here, or the other way round. */
 export const PAUSE_MS = 100
+/** A node that is primary no more and has not answered by then is not there any more. */
+export const OVERDUE_MS = 2000
 
 export interface LaneParts {
   /** A connection to the primary of the partition; undefined while there is none. */
@@ -36,6 +38,7 @@ export class Lane implements OrderOwner {
   #waiting: Order[] = []
   #pause: Timer | undefined = undefined
   #deadline: Timer | undefined = undefined
+  #overdue: Timer | undefined = undefined
   /** The wait was over once, and nothing has been served since: nobody waits any more. */
   #isLate = false
 
@@ -113,12 +116,21 @@ export class Lane implements OrderOwner {
   look(): void {
     this.#pause?.cancel()
     this.#pause = undefined
-    if (this.isCalm || this.#underway > 0) return
     const link = this.#parts.link()
     if (link === undefined) return
+    if (this.#underway > 0 && link !== this.#link) this.#hurry()
+    if (this.isCalm || this.#underway > 0) return
     const orders = [...this.#takeRefused(), ...this.#waiting]
     this.#waiting = []
     for (const order of orders) this.send(order)
+  }
+
+  /** Another node is primary. The last one answers what is under way by MOVED, if it is still there. */
+  #hurry(): void {
+    this.#overdue ??= this.#parts.after(OVERDUE_MS, () => {
+      this.#overdue = undefined
+      if (this.#underway > 0 && this.#parts.link() !== this.#link) this.#link?.cut()
+    })
   }
 
   #lookAgain(): void {
@@ -130,6 +142,7 @@ export class Lane implements OrderOwner {
   close(): void {
     this.#pause?.cancel()
     this.#deadline?.cancel()
+    this.#overdue?.cancel()
   }
 
   #goOn(isPaused: boolean): void {

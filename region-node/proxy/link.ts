@@ -145,6 +145,12 @@ export class Link {
     else this.#socket.pause()
   }
 
+  /** Its node is not waited for any more: what was sent there is lost. */
+  cut(): void {
+    this.#socket.destroy()
+    this.#closed()
+  }
+
   /** The client is gone, or has no use for it. Nobody hears of it any more. */
   close(): void {
     if (this.#state === 'gone') return
@@ -206,8 +212,7 @@ export class Link {
     } catch (error) {
       if (!(error instanceof NotResp || error instanceof RangeError)) throw error
       // Nonsense, or a reply beyond the longest string.
-      this.#socket.destroy()
-      this.#closed()
+      this.cut()
       return
     }
     this.#parts.moved()

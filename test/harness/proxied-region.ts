@@ -67,6 +67,7 @@ export class ProxiedNode {
   readonly #env: SimEnv
   readonly #sink: CommandSink
   readonly #cuts = new Map<Connection, () => void>()
+  readonly #mutes: (() => void)[] = []
   #lastId = 0
 
   constructor(number: number, env: SimEnv) {
@@ -130,6 +131,10 @@ export class ProxiedNode {
       }
       clock.after(0, () => events.closed())
     }
+    this.#mutes.push(() => {
+      requests.isCut = true
+      replies.isCut = true
+    })
     clock.after(prng.random() * TRAVEL_MS_MAX, () => {
       if (this.isDown) close()
       if (requests.isCut) return
@@ -145,6 +150,12 @@ export class ProxiedNode {
       events.connected()
     })
     return { write: (text) => requests.send(text), pause: () => {}, resume: () => {}, destroy: close }
+  }
+
+  /** Its machine is gone: nobody is told anything, ever. */
+  vanish(): void {
+    this.isDown = true
+    for (const mute of this.#mutes) mute()
   }
 
   /** All connections from elsewhere are lost, with what was on its way. */

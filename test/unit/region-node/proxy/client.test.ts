@@ -6,7 +6,7 @@ import { describe, expect, it } from 'vitest'
 import { partitionOf } from '../../../../region-node/cluster/topology.ts'
 import { slotOf } from '../../../../region-node/engine/slot.ts'
 import { ASKED_BYTES_MAX } from '../../../../region-node/proxy/client.ts'
-import { WAIT_MS_MAX } from '../../../../region-node/proxy/lane.ts'
+import { OVERDUE_MS, WAIT_MS_MAX } from '../../../../region-node/proxy/lane.ts'
 import { ProxiedRegion } from '../../../harness/proxied-region.ts'
 
 /** `b` and `c` belong to partition 0, `foo` and `a` to partition 1. */
@@ -83,6 +83,25 @@ describe('a failover', () => {
       expect(value).toBeGreaterThanOrEqual(acknowledged)
       expect(value).toBeLessThanOrEqual(55)
     }
+  })
+
+  it('of a machine that is gone without a word ends the wait for it', () => {
+    const it = region()
+    const client = it.client()
+    client.ask(['GET', OTHER])
+    it.nodes[PRIMARY]!.vanish()
+    client.send(['INCR', OTHER])
+    it.clock.advance(20_000)
+    expect(client.replies).toEqual([])
+    it.swapRoles(PRIMARY, REPLICA)
+    it.tell(REPLICA)
+    it.tell(0)
+    client.send(['INCR', OTHER])
+    const before = it.clock.nowMs
+    const [first, second] = client.take(2)
+    expect(first).toMatch(LOST)
+    expect(second).toBe(':1\r\n')
+    expect(it.clock.nowMs - before).toBeLessThan(OVERDUE_MS + 1000)
   })
 
   it('that does not come is waited for so long and no longer', () => {
