@@ -155,7 +155,8 @@ export class Replicas {
 
   /** Those that have to hold what this region acknowledges. One that is unknown here holds it back altogether. */
   nameInSync(nodeIds: ReadonlySet<string>): void {
-    this.#common = this.common
+    // As it is now: what is fsynced from here on counts only when they have it too.
+    this.#common = this.common.copy()
     this.#inSync = nodeIds
   }
 

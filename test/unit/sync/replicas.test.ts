@@ -1,5 +1,5 @@
 /**
- * replicas.test.ts: how late a replica is, as its primary counts it.
+ * replicas.test.ts: how late a replica is, as its primary counts it, and what all in sync have.
  */
 import { describe, expect, it } from 'vitest'
 import { OriginTable } from '../../../crdt/origin.ts'
@@ -56,6 +56,24 @@ class Primary {
     return replica!.behindSinceMs === undefined ? 0 : this.nowMs - replica!.behindSinceMs
   }
 }
+
+describe('what the region acknowledges', () => {
+  it('is what was fsynced when a member was named in sync, until that one has more', () => {
+    const primary = new Primary()
+    const { replicas } = primary
+    replicas.nameInSync(new Set(['n1']))
+    // Nobody asks before the next fsync.
+    primary.pass(50)
+    expect(replicas.common.toWire()).toEqual([[ORIGIN, 1]])
+    primary.acknowledge(20)
+    expect(replicas.common.toWire()).toEqual([[ORIGIN, 20]])
+    replicas.nameInSync(new Set())
+    expect(replicas.common.toWire()).toEqual([[ORIGIN, 51]])
+    replicas.nameInSync(new Set(['n1', 'n2']))
+    primary.pass(10)
+    expect(replicas.common.toWire()).toEqual([[ORIGIN, 51]])
+  })
+})
 
 describe('a replica', () => {
   it('is as late as what it lacks is old, however long it has lacked the last few ops', () => {
