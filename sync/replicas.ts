@@ -206,11 +206,10 @@ export class Replicas {
     return count
   }
 
-  /** Ops that it has not said it has applied. */
-  lagOf({ applied }: Replica): number {
+  /** Ops that it has not said it has applied. @param wanted  of these; undefined: of all that are applied here */
+  lagOf({ applied }: Replica, wanted: VersionVector = this.#ports.applied): number {
     let lag = 0
-    for (const [origin, seq] of this.#ports.applied.entries())
-      lag += Math.max(0, seq - (applied?.get(origin) ?? 0))
+    for (const [origin, seq] of wanted.entries()) lag += Math.max(0, seq - (applied?.get(origin) ?? 0))
     return lag
   }
 

@@ -66,6 +66,8 @@ export interface Member {
   readonly isCaughtUp: boolean
   /** As primary: those that follow it, also those whose link broke in the last minute. */
   replicas(): readonly ReplicaState[]
+  /** As primary: what replies wait for disks or for replicas; of `reads` all have run since writes were paused. */
+  readonly unanswered: 'none' | 'reads' | 'writes'
   /** Takes up a duty. A lower term than `term` is refused by an exception. */
   take(duty: Duty): void
   /**

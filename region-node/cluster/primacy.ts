@@ -118,8 +118,7 @@ export class Primacy {
   #handOverTo(successor: string, timeoutMs: number, told: Told): void {
     const { member, env } = this.#parts
     const isReady = (): boolean => !this.#inSync.isBusy && this.successors.includes(successor)
-    const inSync = (): readonly string[] => this.successors
-    this.#handOver = new HandOver(successor, timeoutMs, member, env, inSync, isReady, (failure) => {
+    this.#handOver = new HandOver(successor, timeoutMs, member, env, isReady, (failure) => {
       this.#handOver = undefined
       if (failure === undefined) {
         this.resign(successor, told)

@@ -89,6 +89,11 @@ export class Replication implements Member, ReplicationHost {
   #hasCaughtUp = false
   /** What the log has of what is applied; undefined: nobody asks. */
   #logged: VersionVector | undefined
+  /** Since the start; and of them those on their way to the log. */
+  #turns = 0
+  #turnsUnderWay = 0
+  /** When writes were held back for a hand-over: what was applied, and the turn that was open. */
+  #pausedAt: { readonly applied: VersionVector; readonly turn: number } | undefined
   /** Counts how often replies were kept from leaving. */
   #silences = 0
   #heardMs = Number.NEGATIVE_INFINITY
@@ -176,6 +181,14 @@ export class Replication implements Member, ReplicationHost {
 
   get isWhole(): boolean {
     return !this.#parts.keeper().lacking
+  }
+
+  get unanswered(): 'none' | 'reads' | 'writes' {
+    const waiting = this.#turnsUnderWay + this.gate.waitingCount
+    // Turns are answered in order.
+    const isPauseAnswered = this.#turns - waiting >= (this.#pausedAt?.turn ?? Number.POSITIVE_INFINITY)
+    if (isPauseAnswered) return waiting === 0 ? 'none' : 'reads'
+    return 'writes'
   }
 
   get opCount(): number {
@@ -300,16 +313,29 @@ export class Replication implements Member, ReplicationHost {
     const { mesh, env } = this.#parts
     const { replicas } = mesh()
     const nowMs = env.monoMs()
+    const wanted = this.#wanted
     return Array.from(replicas.all, (replica) => ({
       nodeId: replica.nodeId,
       host: replica.host,
       port: replica.port,
       isConnected: replica.link !== undefined,
-      lagOps: replicas.lagOf(replica),
+      lagOps: replicas.lagOf(replica, wanted),
       lagMs: replica.behindSinceMs === undefined ? 0 : nowMs - replica.behindSinceMs,
       isDurable: replica.durable?.covers(replicas.common) === true,
       confirmedMs: replica.confirmedMs,
     }))
+  }
+
+  /**
+   * What a replica should have. Once writes are held back it need not have what other regions go on sending: nothing
+   * of that is acknowledged to them before all in sync have it, and without a pause there it would never have all.
+   */
+  get #wanted(): VersionVector {
+    const { applied, origin } = this.#parts.engine
+    if (this.#pausedAt === undefined) return applied
+    const wanted = this.#pausedAt.applied.copy()
+    for (const [one, seq] of applied.entries()) if (one.region === origin.region) wanted.advance(one, seq)
+    return wanted
   }
 
   setInSync(nodeIds: ReadonlySet<string>): void {
@@ -322,6 +348,8 @@ export class Replication implements Member, ReplicationHost {
 
   pauseWrites(): void {
     const { engine, env } = this.#parts
+    this.#pausedAt = { applied: engine.applied.copy(), turn: this.#turns + 1 }
+    this.#parts.turnBegan()
     engine.commands.pause.begin('write', PAUSE_MS_MAX, env.monoMs(), (delayMs, task) =>
       env.after(delayMs, task),
     )
@@ -333,6 +361,7 @@ export class Replication implements Member, ReplicationHost {
   }
 
   letWritesGo(): void {
+    this.#pausedAt = undefined
     this.#parts.engine.commands.pause.end()
   }
 
@@ -405,7 +434,10 @@ export class Replication implements Member, ReplicationHost {
     const silences = this.#silences
     const isAsked = this.role === 'replica' || !this.#parts.mesh().replicas.isEmpty
     const applied = isAsked ? this.#parts.engine.applied.copy() : undefined
+    this.#turns++
+    this.#turnsUnderWay++
     return () => {
+      this.#turnsUnderWay--
       this.#logged = applied
       if (silences === this.#silences) this.gate.pass(waiting)
       else dropAll(waiting)

@@ -48,6 +48,11 @@ export class ReplyGate {
     return this.#parts.mayAnswer()
   }
 
+  /** Turns whose replies wait for replicas. */
+  get waitingCount(): number {
+    return this.#turns.length
+  }
+
   /** The log has a turn: its replies leave now, or once replicas have it too. */
   pass(waiting: Iterable<Waiting>): void {
     if (!this.#parts.mayAnswer()) {

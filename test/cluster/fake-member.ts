@@ -89,6 +89,14 @@ export class FakeMember implements Member {
     return duty.isWhole || this.#process.monoMs() >= this.#takenMs + ASK_MS
   }
 
+  get unanswered(): 'none' | 'writes' {
+    const isHeld = [...this.inSync].every(
+      (nodeId) =>
+        nodeId === this.nodeId || covers(this.#followers.get(nodeId)?.applied ?? new Map(), this.applied),
+    )
+    return isHeld ? 'none' : 'writes'
+  }
+
   get opCount(): number {
     return countOf(this.applied)
   }

@@ -500,7 +500,11 @@ describe('fault', () => {
 })
 
 describe('a planned hand-over', () => {
-  it.each(['async', 'sync'] as const)('under load loses nothing: %s', (ackMode) =>
+  it.each([
+    ['async', 'everysec'],
+    ['sync', 'everysec'],
+    ['sync', 'always'],
+  ] as const)('under load loses nothing, and leaves nothing unanswered: %s, %s', (ackMode, policy) =>
     live(
       async (run) => {
         for (let round = 0; round < 5; round++) {
@@ -509,8 +513,14 @@ describe('a planned hand-over', () => {
           expect(run.failover(term)).toBeLessThan(1000)
           run.pass(1500)
         }
+        const longAgoMs = run.simulation.clock.nowMs - 1000
+        const unanswered = run.simulation.commands.filter(
+          ({ dot, sentMs, answeredMs }) =>
+            dot !== undefined && answeredMs === undefined && sentMs < longAgoMs,
+        )
+        expect(unanswered).toEqual([])
       },
-      { ackMode, thinkMs: 10 },
+      { ackMode, policy, thinkMs: 10, disk: { ...QUIET.disk!, syncMsMin: 10, syncMsMax: 40 } },
     ),
   )
 })
