@@ -4,7 +4,8 @@
  * Everything here is a function of the documents: nobody is asked.
  */
 import type { Directory } from '../cluster/directory.ts'
-import type { NodeDocument } from '../cluster/documents.ts'
+import type { NodeDocument, StateDocument } from '../cluster/documents.ts'
+import { forgottenState, latestOf } from '../cluster/election.ts'
 import { slotsOf } from '../cluster/topology.ts'
 import { type MachinesReport, machinesJson, machinesOf, machinesText } from './cluster-machines.ts'
 import type { RegionView } from './region-documents.ts'
@@ -140,7 +141,7 @@ function partitionWarnings(
 
 function withoutPrimary(
   { partition, replicas }: PartitionReport,
-  state: { readonly primary: string; readonly inSync: readonly string[] } | undefined,
+  state: StateDocument | undefined,
   isPlaced: boolean,
 ): string {
   if (state === undefined) {
@@ -149,6 +150,8 @@ function withoutPrimary(
       ? 'has no primary yet: its nodes are about to choose one'
       : `has no node: nobody serves its slots. Start one with --partition ${partition} and the same coordinator`
   }
+  const forgotten = forgottenState(state, latestOf([state, ...replicas.map(({ node }) => node)]))
+  if (forgotten !== undefined) return `has no primary: ${forgotten}`
   const there = replicas.filter(({ isInSync }) => isInSync)
   if (there.length > 0)
     return `has no primary; ${there.map(({ node }) => nodeAddress(node)).join(', ')} may take over: look again soon`

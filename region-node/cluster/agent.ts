@@ -39,7 +39,7 @@ import type { Change, Condition, Coordinator, Lease } from '../coordinator/port.
 import { DiskError, type Env, type Timer } from '../env.ts'
 import { Directory, type Stored } from './directory.ts'
 import { encode, isName, Keys, type LeaderDocument, type NodeDocument } from './documents.ts'
-import { type Candidacy, candidacyOf, runsAtMs } from './election.ts'
+import { type Candidacy, candidacyOf, forgottenState, runsAtMs } from './election.ts'
 import type { Outcome } from './in-sync.ts'
 import { Knowledge } from './knowledge.ts'
 import { LeaseClock } from './lease-clock.ts'
@@ -149,6 +149,7 @@ export class Agent {
   #isClearing = false
   /** Of the disk, as it was told last. */
   #trouble = ''
+  #notedForgotten = ''
   #noResigningBeforeMs = Number.NEGATIVE_INFINITY
   #beatTimer: Timer | undefined
   #runTimer: Timer | undefined
@@ -464,11 +465,26 @@ export class Agent {
     const { state } = this.#directory.of(this.#options.partition)
     const isDamaged = state.revision !== 0 && state.document === undefined
     const candidacy = isDamaged ? undefined : candidacyOf(this.#knowledge.facts(isUncleanAllowed()))
-    if (candidacy === undefined) return
+    if (candidacy === undefined) {
+      this.#noteForgotten()
+      return
+    }
     const runsMs = runsAtMs(candidacy, this.#knowledge.moments, isHealthy(), profile)
     const waitMs = Math.max(runsMs, this.#noClaimBeforeMs) - env.monoMs()
     if (waitMs <= 0) this.#run(candidacy, lease)
     else if (waitMs < Number.POSITIVE_INFINITY) this.#runTimer = env.after(waitMs, () => this.#evaluate())
+  }
+
+  /** Says once why this node waits, when no node that is here can know better. */
+  #noteForgotten(): void {
+    const { moments, latest, remembered } = this.#knowledge
+    const { env } = this.#parts
+    const { ttlMs } = this.#options.profile
+    if (env.monoMs() < Math.max(moments.absentMs, moments.unbrokenMs) + 2 * ttlMs) return
+    const sentence = forgottenState(remembered, latest)
+    if (sentence === undefined || sentence === this.#notedForgotten) return
+    this.#notedForgotten = sentence
+    this.#events.noted(`this node waits: ${sentence}`)
   }
 
   #run({ state, isWhole }: Candidacy, lease: Lease): void {

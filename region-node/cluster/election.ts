@@ -80,6 +80,21 @@ export function trustedState(facts: ElectionFacts): StateDocument | undefined {
   return [facts.state, facts.remembered].find((state) => state !== undefined && !isOlder(state, latest))
 }
 
+/**
+ * Why nobody may claim as whole, for an operator: a coordinator was put back, and nobody who is there has seen the
+ * latest state since it began. Whoever has may be promoted; otherwise nothing tells who was in sync.
+ */
+export function forgottenState(known: StateVersion | undefined, latest: StateVersion): string | undefined {
+  if (known !== undefined && !isOlder(known, latest)) return undefined
+  if (latest.term === 0) return undefined
+  return (
+    `the coordinator knows of term ${known?.term ?? 0}, and there was a term ${latest.term}: it was put back from a ` +
+    'backup, and the nodes that are here have been restarted since, so that none of them knows who was in sync last. ' +
+    'Start all other nodes of the partition. If nobody takes over, set replica-ack async and unclean-failover yes for ' +
+    'a while: one that may lack writes is promoted, and what the others hold is added when they follow it'
+  )
+}
+
 /** This node is in sync, by all that it knows. */
 export function isInSync(facts: ElectionFacts): boolean {
   const { self, hasLostData } = facts

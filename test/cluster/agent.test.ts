@@ -426,6 +426,33 @@ describe('a lost disk', () => {
 })
 
 describe('a coordinator that is restored', () => {
+  it('stays without a primary when all have been restarted since, and says what an operator can do', () => {
+    const { region, primary } = settled()
+    const image = region.backUp()
+    for (const lost of [primary, undefined]) {
+      const node = lost ?? region.primary!
+      region.crash(node, true)
+      failoverMs(region, node)
+      region.start(node)
+      region.advance(10_000)
+    }
+    for (const node of region.nodes) region.crash(node, false)
+    region.restore(image)
+    region.startAll()
+    expect(region.until(() => region.primary !== undefined, 60_000)).toBe(Number.POSITIVE_INFINITY)
+    const said = region.notes.filter((note) =>
+      note.includes('set replica-ack async and unclean-failover yes'),
+    )
+    expect(said).toHaveLength(region.nodes.length)
+    expect(said[0]).toContain('the coordinator knows of term 1, and there was a term 3')
+    region.isUncleanAllowed = true
+    expect(region.until(() => region.primary !== undefined)).toBeLessThan(15_000)
+    region.advance(10_000)
+    expect(stateOf(region)).toMatchObject({ term: 4, isWhole: true })
+    expect(stateOf(region).inSync).toHaveLength(3)
+    peaceful(region)
+  })
+
   it('is not believed; the next term is above all that were', () => {
     const { region, primary } = settled()
     const image = region.backUp()

@@ -108,6 +108,14 @@ describe('causeway cluster status', () => {
       'nobody that could be promoted without losing writes is there. The last one was node n1',
     ],
     [
+      'no primary, and nodes that know of a later term than the coordinator',
+      {
+        'partition/0/leader': undefined,
+        'node/n2': nodeDocument('n2', 7102, { term: 9, edition: 0 }),
+      },
+      'there was a term 9: it was put back from a backup',
+    ],
+    [
       'nobody in sync',
       {
         'partition/0/state': stateDocument('n1', ['n1']),
