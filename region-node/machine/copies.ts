@@ -8,6 +8,7 @@
  * So nothing ends or is deleted because something is not said, not heard, or was said in a past that a coordinator has
  * been put back to. While the coordinator is away everything goes on as it was.
  */
+import type { DetectionProfile } from '../cluster/profiles.ts'
 import {
   type HeldCopy,
   isNamed,
@@ -20,6 +21,7 @@ import { mayDiscard } from './release.ts'
 
 export interface CopiesOptions {
   readonly self: Pick<MachineDocument, 'name' | 'host' | 'firstPort'>
+  readonly profile: Pick<DetectionProfile, 'ttlMs'>
   /** Behind `causeway node`. */
   readonly wordsOf: (partition: number, partitions: number) => readonly string[]
 }
@@ -73,11 +75,14 @@ export class Copies {
   }
 
   #decide(partition: number, partitions: number, placement: PlacementDocument): void {
-    const { self, wordsOf } = this.#options
+    const { self, profile, wordsOf } = this.#options
     const copy = this.#copies.get(partition)
     if (isNamed(placement, self.name)) {
       if (partition < partitions) this.#copyOf(partition).run(wordsOf(partition, partitions))
-    } else if (copy !== undefined && mayDiscard(this.#outlook, partition, placement, copy.nodeId)) {
+    } else if (
+      copy !== undefined &&
+      mayDiscard(this.#outlook, partition, placement, copy.nodeId, profile.ttlMs)
+    ) {
       copy.halt()
       if (!copy.hasProcess) this.#discard(copy)
     }

@@ -20,19 +20,23 @@ import { latestOf } from '../cluster/election.ts'
 import { isReleased, type PlacementDocument } from '../placement/documents.ts'
 import type { Outlook } from './outlook.ts'
 
-/** Several leases of the longer profile. */
-const LISTENED_MS_MIN = 30_000
+/** How many leases long a machine listens first. */
+const LISTENED_LEASES = 3
 
-/** @param nodeId  of a copy that the placement does not name; '' for unknown */
+/**
+ * @param nodeId  of a copy that the placement does not name; '' for unknown
+ * @param leaseMs  how long a lease lasts
+ */
 export function mayDiscard(
   outlook: Outlook,
   partition: number,
   placement: PlacementDocument,
   nodeId: string,
+  leaseMs: number,
 ): boolean {
   const { directory, unbrokenMs } = outlook
   const { document: state } = directory.of(partition).state
-  if (unbrokenMs < LISTENED_MS_MIN || nodeId === '' || state === undefined) return false
+  if (unbrokenMs < LISTENED_LEASES * leaseMs || nodeId === '' || state === undefined) return false
   const known = [...directory.known.values()].filter((node) => node.partition === partition)
   const isLatest = !isOlder(state, latestOf(known))
   return (

@@ -237,7 +237,9 @@ function handOver(view: View): Step | undefined {
   const holder = [...placement.machines, ...placement.leaving].find(
     (machine) => primary !== undefined && inSyncOn(view, machine) === primary,
   )
-  if (primary === undefined || holder === preferred) return undefined
+  // A primary that still asks the other regions would leave that to its successor, and its clients without an answer.
+  if (primary === undefined || holder === preferred || documents.state.document?.isWhole !== true)
+    return undefined
   const isStaying = holder !== undefined && placement.machines.includes(holder)
   const place = ({ nodeId }: NodeDocument, machine: string, why: string): Step => {
     const { host, firstPort } = scene.placing.known.get(machine)!

@@ -131,7 +131,12 @@ export class MachineScene {
     const errors = writer.errorsSince(fromMs)
     this.#errors += errors.length
     for (const sentence of new Set(errors)) this.remark(`a client was told: ${sentence}`)
-    this.expect(gapMs <= limitMs, `no answer for ${Math.round(gapMs)} ms, promised are ${limitMs} ms`)
+    const { region, partition } = this.#writers.get(writer)!
+    const where = `partition ${partition} of ${region}`
+    this.expect(
+      gapMs <= limitMs,
+      `no answer of ${where} for ${Math.round(gapMs)} ms, promised are ${limitMs} ms`,
+    )
   }
 
   /** Stops the clients, and looks at every copy of what they wrote to. */

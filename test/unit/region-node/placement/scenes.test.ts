@@ -207,6 +207,16 @@ describe('the preferred primary', () => {
     expect(steps(5000)).toMatchObject([{ kind: 'hand-over', machine: 'm1' }])
   })
 
+  it('waits while the primary still asks the other regions: its successor would have to', () => {
+    served('m2', ['m1', 'm2'], 2)
+    const state = { ...stateDocument('n-m2', ['n-m1', 'n-m2']), term: 2, members: ['n-m1', 'n-m2'] }
+    put('partition/0/state', { ...state, isWhole: false })
+    steps()
+    expect(steps(60_000)).toEqual([])
+    put('partition/0/state', state)
+    expect(steps()).toMatchObject([{ kind: 'hand-over', machine: 'm1' }])
+  })
+
   it('takes over when it has followed for a minute', () => {
     served('m2', ['m1', 'm2'], 2)
     expect(steps()).toEqual([])
