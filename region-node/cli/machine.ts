@@ -21,8 +21,8 @@ export const MACHINE_HELP = `causeway machine: run the nodes of one machine, whe
     --coordinator http://10.0.1.9:2379 --bind 10.0.1.1 --first-port 7000 --dir /var/lib/causeway \\
     --sync-secret WORD --peer paris@ws://10.0.2.1:7000
 
-One such process runs on each machine of a region. It says that the machine is there, and starts, watches and ends the
-nodes of the partitions that are placed on it. Where they are placed is said once, from anywhere:
+One such process runs on each machine of a region. It says that the machine is there, and starts, watches and
+ends the nodes of the partitions that are placed on it. Where they are placed is said once, from anywhere:
 
   causeway cluster create --partitions 16 --copies 2 --coordinator http://10.0.1.9:2379 --region berlin
 
@@ -34,17 +34,18 @@ Words of its own:
   --first-proxy-port PORT  likewise for clients that know of no partitions
   --first-admin-port PORT  likewise for health, metrics and status over HTTP; without it there is none
 
-All other words are settings of its nodes ('causeway node --help'), given to each of them: so are those of --config FILE
-and of the environment. Of these the machine decides the ports, partition and partitions, and refuses them. What counts for a node counts for each: with maxmemory 4gb and three nodes on the machine they may take
-12 GB.
+All other words are settings of its nodes ('causeway node --help'), given to each of them: so are those of
+--config FILE and of the environment. Of these the machine decides the ports, partition and partitions, and
+refuses them. What counts for a node counts for each: with maxmemory 4gb and three nodes on the machine they
+may take 12 GB.
 
   --dir FOLDER             holds a folder for each copy: FOLDER/partition-3
   --zone NAME              copies of a partition are placed in different zones
   --bind ADDRESS           also where others reach the nodes; for 0.0.0.0 add --replica-announce-ip ADDRESS
 
-SIGTERM and Ctrl-C end the nodes in order: those that are primary hand over to other machines first. When this process
-dies, its nodes end in order by themselves; when it is started again, it starts them again. When the coordinator is out
-of reach they go on.
+SIGTERM and Ctrl-C end the nodes in order: those that are primary hand over to other machines first. When this
+process dies, its nodes end in order by themselves; when it is started again, it starts them again. When the
+coordinator is out of reach they go on.
 `
 
 /** Runs a machine to its end. @returns the exit code */
