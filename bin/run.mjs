@@ -3,7 +3,8 @@
  *
  * Checks Node's version, installs the dependencies when they are not the locked ones, builds what has
  * changed, then runs the script with its words, its standard streams, signals and exit code. All npm
- * scripts go through it, so that one command is enough after a clone.
+ * scripts go through it, so that one command is enough after a clone. Asked for --help it prints what stands at the
+ * head of the script's file instead.
  *
  * Keeps to the syntax of 2019, so that a Node that is too old gets as far as the sentence about it.
  */
@@ -21,6 +22,8 @@ function main(words) {
   if (words.length === 0) return fail('usage: node bin/run.mjs SCRIPT [WORDS...]')
   const refusal = nodeRefusal(process.version)
   if (refusal) return fail(refusal)
+  const page = asksForHelp(words) ? pageOf(words[0]) : undefined
+  if (page) return console.log(page)
   if (!isWritable()) return fail(`cannot write to ${root}: the dependencies and the build go there.`)
   if (!hasLockedDependencies() && !install()) return
   if (!build()) return
@@ -30,6 +33,19 @@ function main(words) {
 function fail(sentence) {
   console.error(sentence)
   process.exitCode = 1
+}
+
+function asksForHelp(words) {
+  return words.includes('--help') || words.includes('-h')
+}
+
+/** What a script of this project says of itself, and what may be said to it; undefined for those of others. */
+function pageOf(script) {
+  const built = /^dist\/(.*)\.js$/.exec(script)
+  if (!built) return undefined
+  const source = readFileSync(join(root, `${built[1]}.ts`), 'utf8')
+  const comment = /^\/\*\*\n([^]*?)\n \*\//.exec(source)
+  return comment[1].replace(/^ \* ?/gm, '')
 }
 
 function isWritable() {

@@ -11,6 +11,8 @@ import type { FaultKind } from './options.ts'
 export interface Mutant {
   readonly name: string
   readonly patches: readonly Patch[]
+  /** Where the search begins, to find soon what few seeds find; 1 without it. */
+  readonly firstSeed?: number
   readonly seeds: number
   readonly focus?: readonly FaultKind[]
 }
@@ -51,6 +53,7 @@ export const MUTANTS: readonly Mutant[] = [
         replace: 'if (true) {',
       },
     ],
+    firstSeed: 45,
     seeds: 200,
     focus: ['power', 'deaf', 'stuck-disk'],
   },

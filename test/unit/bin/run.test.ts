@@ -1,5 +1,5 @@
 /**
- * run.test.ts: the refusal of an old Node, and what bin/causeway.mjs says before a build.
+ * run.test.ts: the refusal of an old Node, what bin/causeway.mjs says before a build, and the help of the npm scripts.
  */
 import { spawnSync } from 'node:child_process'
 import { cpSync, mkdtempSync, rmSync } from 'node:fs'
@@ -7,6 +7,8 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { describe, expect, it } from 'vitest'
+import { PROJECT_ROOT } from '../../harness/project-root.ts'
+import { readRoot } from '../../tidy/source.ts'
 
 const bin = fileURLToPath(new URL('../../../bin/', import.meta.url))
 
@@ -35,5 +37,18 @@ describe('bin', () => {
     } finally {
       rmSync(folder, { recursive: true })
     }
+  })
+})
+
+describe('an npm script', () => {
+  const { scripts } = JSON.parse(readRoot('package.json')) as { scripts: Readonly<Record<string, string>> }
+  const own = Object.entries(scripts).filter(([, command]) => command.startsWith('node bin/run.mjs dist/'))
+
+  it.each(own)('%s answers --help with what stands at the head of its file', (name, command) => {
+    const words = [...command.split(' ').slice(1), '--help']
+    const { stdout, status } = spawnSync(process.execPath, words, { cwd: PROJECT_ROOT, encoding: 'utf8' })
+    expect(status).toBe(0)
+    expect(stdout).toMatch(/^[\w-]+\.ts: /)
+    expect(stdout).toContain(name === 'start' ? 'npm start' : `npm run ${name}`)
   })
 })
