@@ -2,7 +2,7 @@
  * load-data.ts: a shop's data goes into two regions at once, through clients of Redis Cluster: customers and orders,
  * a ranking, sets by city, a counter of money. What must be there in the end is computed beside it.
  */
-import type { Cluster as RedisCluster } from 'ioredis'
+import type { Redis, Cluster as RedisCluster } from 'ioredis'
 import type { Cluster } from '../cluster/cluster.ts'
 import { connectCluster } from '../cluster/writer.ts'
 import type { Stage } from '../stage.ts'
@@ -16,7 +16,7 @@ const BATCH = 100
 const REPORTS = 4
 
 /** Figures that every node must show. */
-interface Books {
+export interface Books {
   readonly keys: number
   readonly cents: number
   readonly inCity: number
@@ -56,6 +56,17 @@ async function loadRegion(stage: Stage, cluster: Cluster, region: string, at: nu
   const seeds = cluster.nodesOf(region).map(({ plan }) => ({ host: plan.bind, port: plan.port }))
   // Nothing fails here, and what is counted must not be sent twice because a busy machine took its time.
   const client = connectCluster(seeds, { sendsAgain: false, hasTimeout: false })
+  await sell(stage, client, region, at)
+  client.disconnect()
+}
+
+/** The data of a region goes through its client. @param at  of the region: each has its own customers */
+export async function sell(
+  stage: Stage,
+  client: RedisCluster | Redis,
+  region: string,
+  at: number,
+): Promise<void> {
   for (let first = 0; first < CUSTOMERS; first += BATCH) {
     const ids = Array.from({ length: BATCH }, (_, next) => at * CUSTOMERS + first + next)
     await Promise.all(ids.flatMap((id) => customer(client, id)))
@@ -63,10 +74,9 @@ async function loadRegion(stage: Stage, cluster: Cluster, region: string, at: nu
     if (done % (CUSTOMERS / REPORTS) === 0)
       stage.say(`${region}: ${count(done)} of ${count(CUSTOMERS)} customers`)
   }
-  client.disconnect()
 }
 
-function customer(client: RedisCluster, id: number): Promise<unknown>[] {
+function customer(client: RedisCluster | Redis, id: number): Promise<unknown>[] {
   const city = CITIES[id % CITIES.length]!
   const orders = Array.from({ length: ORDERS_EACH }, (_, at) => ({ number: id * ORDERS_EACH + at }))
   return [
@@ -84,7 +94,8 @@ function centsOf(order: number): number {
   return 100 + (order % 900)
 }
 
-function booksOf(regions: number): Books {
+/** What must be there when that many regions have sold. */
+export function booksOf(regions: number): Books {
   const customers = regions * CUSTOMERS
   const orders = customers * ORDERS_EACH
   let cents = 0
@@ -95,9 +106,10 @@ function booksOf(regions: number): Books {
 
 type Ask = (...words: [string, ...string[]]) => Promise<unknown>
 
-async function booksAt(ask: Ask): Promise<Books> {
+/** @param size  how many keys there are, where nobody who is asked has all of them */
+export async function booksAt(ask: Ask, size: () => Promise<unknown> = () => ask('DBSIZE')): Promise<Books> {
   return {
-    keys: Number(await ask('DBSIZE')),
+    keys: Number(await size()),
     cents: Number(await ask('GET', 'revenue')),
     inCity: Number(await ask('SCARD', `city:${CITIES[0]}`)),
   }

@@ -8,7 +8,7 @@
  * A gap is the longest time between two acknowledgements one after another: what users notice of a fault.
  */
 import { setTimeout as delay } from 'node:timers/promises'
-import { Cluster as RedisCluster } from 'ioredis'
+import { type ClusterOptions, type Redis, Cluster as RedisCluster } from 'ioredis'
 import { eventually } from './eventually.ts'
 
 /** A connection that answers nothing for so long is given up, and one that is not made by then. */
@@ -35,8 +35,12 @@ export interface Witness {
   ask(...words: readonly [string, ...string[]]): Promise<unknown>
 }
 
+/** Connects a client of whatever kind. @param sendsAgain  as `ClientOptions` says */
+export type Connect = (sendsAgain: boolean) => RedisCluster | Redis
+
 interface Acknowledgement {
   readonly member: string
+  readonly lane: number
   readonly sentMs: number
   readonly atMs: number
 }
@@ -47,26 +51,31 @@ export class ClusterWriter {
   readonly errors: { readonly atMs: number; readonly sentence: string }[] = []
   readonly counted = { sent: 0, acknowledged: 0 }
   readonly #laneCount: number
-  readonly #adding: RedisCluster
-  readonly #counting: RedisCluster
+  readonly #adding: RedisCluster | Redis
+  readonly #counting: RedisCluster | Redis
   #next = 0
   #isStopped = false
   #lanes: readonly Promise<void>[] = []
 
   /**
    * @param name  of the keys it writes: no other writer has it
+   * @param reach  nodes to begin with, or how to connect
    * @param lanes  writes on their way at a time
    */
-  constructor(name: string, seeds: readonly Address[], lanes = LANES) {
+  constructor(name: string, reach: readonly Address[] | Connect, lanes = LANES) {
+    const connect: Connect =
+      typeof reach === 'function'
+        ? reach
+        : (sendsAgain) => connectCluster(reach, { sendsAgain, hasTimeout: true })
     this.name = name
     this.#laneCount = lanes
-    this.#adding = connectCluster(seeds, { sendsAgain: true, hasTimeout: true })
-    this.#counting = connectCluster(seeds, { sendsAgain: false, hasTimeout: true })
+    this.#adding = connect(true)
+    this.#counting = connect(false)
   }
 
   /** Begins, and waits for the first acknowledgement. */
   async start(): Promise<void> {
-    this.#lanes = [...Array.from({ length: this.#laneCount }, () => this.#add()), this.#count()]
+    this.#lanes = [...Array.from({ length: this.#laneCount }, (_, lane) => this.#add(lane)), this.#count()]
     await this.acknowledgesAfter(performance.now())
   }
 
@@ -95,6 +104,21 @@ export class ClusterWriter {
       lastMs = atMs
     }
     return Math.max(longestMs, toMs - lastMs)
+  }
+
+  /**
+   * What one user after another notices, where the rest of the keys may be served all the time.
+   * @returns the longest time that any lane was without an acknowledgement from then on, milliseconds
+   */
+  longestLaneGapMs(fromMs: number, toMs = performance.now()): number {
+    const lastMs = Array.from({ length: this.#laneCount }, () => fromMs)
+    let longestMs = 0
+    for (const { lane, atMs } of this.acknowledged) {
+      if (atMs <= fromMs || atMs > toMs) continue
+      longestMs = Math.max(longestMs, atMs - lastMs[lane]!)
+      lastMs[lane] = atMs
+    }
+    return Math.max(longestMs, ...lastMs.map((last) => toMs - last))
   }
 
   errorsSince(fromMs: number): readonly string[] {
@@ -134,13 +158,13 @@ export class ClusterWriter {
     return `members:${this.name}:${Number(member) % SETS}`
   }
 
-  async #add(): Promise<void> {
+  async #add(lane: number): Promise<void> {
     while (!this.#isStopped) {
       const member = String(this.#next++)
       const sentMs = performance.now()
       try {
         await this.#adding.sadd(this.#setOf(member), member)
-        this.acknowledged.push({ member, sentMs, atMs: performance.now() })
+        this.acknowledged.push({ member, lane, sentMs, atMs: performance.now() })
       } catch (error) {
         this.#failed(error)
       }
@@ -170,15 +194,20 @@ export interface ClientOptions {
   /** What was sent over a connection that ended is sent again: it may then have been done twice. */
   readonly sendsAgain: boolean
   readonly hasTimeout: boolean
+  readonly password?: string
+  /** Where nodes are reached from here, by what they call themselves. */
+  readonly natMap?: NonNullable<ClusterOptions['natMap']>
 }
 
 export function connectCluster(
   seeds: readonly Address[],
-  { sendsAgain, hasTimeout }: ClientOptions,
+  { sendsAgain, hasTimeout, password, natMap }: ClientOptions,
 ): RedisCluster {
   const cluster = new RedisCluster([...seeds], {
     ...(sendsAgain ? {} : { retryDelayOnFailover: 0 }),
+    ...(natMap === undefined ? {} : { natMap }),
     redisOptions: {
+      ...(password === undefined ? {} : { password }),
       protocol: 2,
       connectTimeout: SOCKET_TIMEOUT_MS,
       ...(hasTimeout ? { socketTimeout: SOCKET_TIMEOUT_MS } : {}),

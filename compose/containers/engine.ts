@@ -4,7 +4,7 @@
 import { execFile } from 'node:child_process'
 
 /** Runs a program to its end. @returns what it printed  @throws Error with what it complained about */
-export type RunProgram = (program: string, words: readonly string[]) => Promise<string>
+export type RunProgram = (program: string, words: readonly string[], timeoutMs?: number) => Promise<string>
 
 const ENGINES = ['docker', 'podman'] as const
 /** Longest time for one answer of the engine, milliseconds. */
@@ -28,9 +28,35 @@ export class ContainerEngine {
     return Number(published)
   }
 
+  /** All of its ports that are published, each with the port of this machine. */
+  async publishedPorts(container: string): Promise<ReadonlyMap<number, number>> {
+    const lines = await this.#run(this.name, ['port', container])
+    return new Map(
+      [...lines.matchAll(/^(\d+)\/tcp -> .*:(\d+)\s*$/gm)].map(([, port, published]) => [
+        Number(port),
+        Number(published),
+      ]),
+    )
+  }
+
+  /** Runs a program in a container. @returns what it printed  @throws Error with what it complained about */
+  exec(container: string, words: readonly string[], timeoutMs = ANSWER_MS_MAX): Promise<string> {
+    return this.#run(this.name, ['exec', container, ...words], timeoutMs)
+  }
+
+  /** As a loss of power: all that runs in it ends at once. */
+  async kill(container: string): Promise<void> {
+    await this.#run(this.name, ['kill', container])
+  }
+
+  /** Does nothing to one that runs. */
+  async start(container: string): Promise<void> {
+    await this.#run(this.name, ['start', container])
+  }
+
   /** A variable of a container's environment. @throws Error when it is not set */
   async variable(container: string, name: string): Promise<string> {
-    return (await this.#run(this.name, ['exec', container, 'printenv', name])).trimEnd()
+    return (await this.exec(container, ['printenv', name])).trimEnd()
   }
 
   /** Takes a container's interface to a network away; its connections there hear nothing any more. */
@@ -57,9 +83,9 @@ export async function findEngine(run: RunProgram = runProgram): Promise<Containe
   throw new Error(`no container engine answers here: ${ENGINES.join(' or ')} is needed`)
 }
 
-function runProgram(program: string, words: readonly string[]): Promise<string> {
+function runProgram(program: string, words: readonly string[], timeoutMs = ANSWER_MS_MAX): Promise<string> {
   return new Promise((resolve, reject) => {
-    execFile(program, words, { timeout: ANSWER_MS_MAX }, (error, printed, complaint) => {
+    execFile(program, words, { timeout: timeoutMs }, (error, printed, complaint) => {
       if (error === null) resolve(printed)
       else reject(new Error(complaint.trimEnd() || error.message))
     })

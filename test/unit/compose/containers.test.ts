@@ -8,6 +8,7 @@ import { ContainerEngine, findEngine, type RunProgram } from '../../../compose/c
 import { Prometheus } from '../../../compose/containers/prometheus.ts'
 import { until } from '../../../compose/containers/until.ts'
 import { loadSettings } from '../../../region-node/config.ts'
+import { machineSettings } from '../../../region-node/machine/machine-settings.ts'
 import { readRoot } from '../../tidy/source.ts'
 
 /** An engine that notes what it is asked and always answers the same. */
@@ -40,6 +41,16 @@ describe('ContainerEngine', () => {
     await expect(engineThatSays('').engine.publishedPort('causeway-a', 6379)).rejects.toThrow(
       'publishes no port',
     )
+  })
+
+  it('finds all ports that are published, whatever the engine puts beside them', async () => {
+    const { engine } = engineThatSays(
+      '7000/tcp -> 127.0.0.1:7311\n9000/tcp -> [::1]:7411\n53/udp -> 0.0.0.0:53\n',
+    )
+    expect([...(await engine.publishedPorts('causeway-a1'))]).toEqual([
+      [7000, 7311],
+      [9000, 7411],
+    ])
   })
 
   it('reads a variable with its spaces', async () => {
@@ -169,5 +180,57 @@ describe('the image and the compose file', () => {
       ([, at]) => at,
     )
     expect(targets).toEqual(['a', 'b', 'c'].map((name) => `causeway-${name}:${image.CAUSEWAY_ADMIN_PORT}`))
+  })
+})
+
+describe('the compose file of machines', () => {
+  const compose = readRoot('compose/compose-cluster.yaml').replace(/\$\{\w+:-([^}]*)\}/g, '$1')
+  const dockerfile = readRoot('compose/Dockerfile')
+  /** Up to what belongs to the image of a node alone. */
+  const image = dockerfile.slice(0, dockerfile.indexOf('\nFROM machine'))
+  const variables = (text: string): Record<string, string> =>
+    Object.fromEntries(
+      [...text.matchAll(/^.*?(CAUSEWAY_\w+)(?:=|: )["']?(.*?)["']?(?: \\)?$/gm)].map(([, name, value]) => [
+        name!,
+        value!,
+      ]),
+    )
+  const part = (name: string): string => {
+    const from = compose.indexOf(`\n${name}:`)
+    return compose.slice(from, compose.indexOf('\n\n', from))
+  }
+
+  it('starts three machines in three zones in each region, by settings that a machine takes', () => {
+    for (const [region, id] of [
+      ['a', 1],
+      ['b', 2],
+    ] as const) {
+      const environment = {
+        ...variables(image),
+        ...variables(part('x-shared')),
+        ...variables(part(`x-region-${region}`)),
+      }
+      const machines = [1, 2, 3].map((at) => {
+        const [, command = ''] =
+          new RegExp(
+            `container_name: causeway-${region}${at}\\s+command:\\s*\\[\\s*machine,([^\\]]*)\\]`,
+          ).exec(compose) ?? []
+        const argv = command.match(/[^\s,"]+/g) ?? []
+        return machineSettings({ argv, environment, readFile: () => undefined })
+      })
+      expect(machines.map(({ self }) => [self.name, self.zone, self.host, self.firstPort])).toEqual(
+        [1, 2, 3].map((at) => [`${region}${at}`, `zone-${at}`, `causeway-${region}${at}`, 7000]),
+      )
+      for (const { values } of machines) {
+        expect([values.region, values['region-id'], values.peer.length]).toEqual([
+          region.toUpperCase(),
+          id,
+          3,
+        ])
+        expect(values.coordinator.split(' ')).toEqual(
+          [1, 2, 3].map((at) => `http://causeway-etcd-${region}${at}:2379`),
+        )
+      }
+    }
   })
 })
