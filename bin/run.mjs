@@ -44,7 +44,7 @@ function pageOf(script) {
   const built = /^dist\/(.*)\.js$/.exec(script)
   if (!built) return undefined
   const source = readFileSync(join(root, `${built[1]}.ts`), 'utf8')
-  const comment = /^\/\*\*\n([^]*?)\n \*\//.exec(source)
+  const comment = /^\/\*\*\n([\s\S]*?)\n \*\//.exec(source)
   return comment[1].replace(/^ \* ?/gm, '')
 }
 
