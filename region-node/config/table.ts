@@ -496,6 +496,7 @@ export const SETTINGS = {
 
   appendonly: row('redis', flag(), true, 'The log is always on.'),
   'cluster-enabled': row('redis', flag(), false, 'All slots are served here.'),
+  'replica-read-only': row('redis', flag(), true, 'Replicas take no writes: only a primary mints ops.'),
   hz: row('redis', integer(1, 500), 10, 'Background work per second, as Redis reports it.'),
 } as const
 
