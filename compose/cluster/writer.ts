@@ -130,7 +130,9 @@ export class ClusterWriter {
     const bySet = new Map<string, string[]>()
     for (const { member } of this.acknowledged.slice(from)) {
       const set = this.#setOf(member)
-      bySet.set(set, [...(bySet.get(set) ?? []), member])
+      const members = bySet.get(set)
+      if (members === undefined) bySet.set(set, [member])
+      else members.push(member)
     }
     const missing: string[] = []
     for (const [set, members] of bySet)
