@@ -2,7 +2,7 @@
  * machine.ts: `causeway machine`: runs the nodes of one machine, those that the placements name it for.
  */
 import { Keys } from '../cluster/documents.ts'
-import { PROFILES } from '../cluster/profiles.ts'
+import { deadlineMsOf, PROFILES } from '../cluster/profiles.ts'
 import { CopyFolders } from '../machine/copy-folders.ts'
 import { Machine } from '../machine/machine.ts'
 import { type MachineSettings, machineSettings } from '../machine/machine-settings.ts'
@@ -11,9 +11,6 @@ import type { CliHost } from './host.ts'
 import { say } from './node-talk.ts'
 import { describeDefect, startFailure } from './start-failure.ts'
 import { stopRequested } from './stop-request.ts'
-
-/** A call of the coordinator is given up after this share of a lease: there is time for another one then. */
-const DEADLINE_SHARE = 1 / 3
 
 export const MACHINE_HELP = `causeway machine: run the nodes of one machine, where the system places them
 
@@ -79,7 +76,7 @@ function startMachine({ values, self, wordsOf }: MachineSettings, host: CliHost)
     )
   const report = host.openLog({ region, machine: self.name })
   const profile = PROFILES[values['failover-profile']]
-  const coordinator = host.openCoordinator(values, Math.floor(profile.ttlMs * DEADLINE_SHARE))
+  const coordinator = host.openCoordinator(values, deadlineMsOf(profile))
   const folders = new CopyFolders(env.disk, dir, report)
   const password = requirepass === '' ? undefined : requirepass
   const machine = new Machine(

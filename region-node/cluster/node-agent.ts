@@ -16,11 +16,8 @@ import { ConfigurationWatch } from './configuration-watch.ts'
 import { Keys } from './documents.ts'
 import { LastWill } from './last-will.ts'
 import type { Member } from './member.ts'
-import { PROFILES } from './profiles.ts'
+import { deadlineMsOf, PROFILES } from './profiles.ts'
 import type { Topology } from './topology.ts'
-
-/** A call of the coordinator is given up after this share of a lease: there is time for another one then. */
-const DEADLINE_SHARE = 1 / 3
 
 export interface NodeAgentParts {
   readonly values: SettingValues
@@ -49,7 +46,7 @@ export class NodeAgent {
     const { values, env, member } = parts
     const { host, syncUrl } = addressOf(values)
     const profile = PROFILES[values['failover-profile']]
-    const deadlineMs = Math.floor(profile.ttlMs * DEADLINE_SHARE)
+    const deadlineMs = deadlineMsOf(profile)
     const { region, partition, partitions } = values
     const database = values['database-name']
     this.#coordinator = openCoordinator(values, deadlineMs, env)

@@ -17,3 +17,11 @@ export const PROFILES = {
   high: { ttlMs: 3000, renewMs: 1000, marginMs: 500 },
   low: { ttlMs: 10_000, renewMs: 3000, marginMs: 1000 },
 } as const satisfies Record<string, DetectionProfile>
+
+/** A call of the coordinator is given up after this share of a lease: there is time for another one then. */
+const DEADLINE_SHARE = 1 / 3
+
+/** How long a call of the coordinator may take, milliseconds. */
+export function deadlineMsOf({ ttlMs }: DetectionProfile): number {
+  return Math.floor(ttlMs * DEADLINE_SHARE)
+}
