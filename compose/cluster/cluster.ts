@@ -3,7 +3,9 @@
  *
  * Who is primary is asked of the nodes themselves and of the etcd: they have to say the same.
  */
+
 import { decodeLeader, decodeNode, decodeState, Keys } from '../../region-node/cluster/documents.ts'
+import { agreementOf } from './agreement.ts'
 import { ClusterNode } from './cluster-node.ts'
 import type { NodePlan } from './cluster-plan.ts'
 import type { EtcdMembers } from './etcd-members.ts'
@@ -125,17 +127,6 @@ export class Cluster {
   /** Waits until all nodes that run have applied the same ops. @returns their digests, by node */
   async agree(): Promise<ReadonlyMap<string, string>> {
     const nodes = this.nodes.filter(({ process }) => process.isRunning)
-    await eventually(
-      'all nodes have applied the same ops',
-      SETTLE_MS_MAX,
-      async () => {
-        const vectors = await Promise.all(nodes.map((node) => node.ask('CRDT.VECTOR').catch(() => undefined)))
-        const texts = new Set(vectors.map((vector) => JSON.stringify(vector)))
-        return texts.size === 1 && vectors[0] !== undefined ? true : undefined
-      },
-      POLL_MS,
-    )
-    const digests = await Promise.all(nodes.map((node) => node.ask('CRDT.DIGEST')))
-    return new Map(nodes.map(({ name }, at) => [name, String(digests[at])]))
+    return agreementOf(nodes, 'all nodes', SETTLE_MS_MAX, POLL_MS)
   }
 }

@@ -2,6 +2,7 @@
  * fleet.ts: regions of several machines with an etcd, as processes of this machine: placed by `causeway cluster`, asked
  * and ended.
  */
+
 import { execFile } from 'node:child_process'
 import { promisify } from 'node:util'
 import { Directory } from '../../region-node/cluster/directory.ts'
@@ -11,6 +12,7 @@ import { Placing } from '../../region-node/placement/placing.ts'
 import { nodeOn } from '../../region-node/placement/steps.ts'
 import { CAUSEWAY } from '../project-root.ts'
 import { connect } from '../region.ts'
+import { agreementOf } from './agreement.ts'
 import type { EtcdMembers } from './etcd-members.ts'
 import { eventually } from './eventually.ts'
 import { type MachinePlan, MachineProcess } from './machine-process.ts'
@@ -149,18 +151,7 @@ export class Fleet {
   async agree(partition: number): Promise<ReadonlyMap<string, string>> {
     const regions = [...this.machines.keys()]
     const nodes = (await Promise.all(regions.map((region) => this.nodesOf(region, partition)))).flat()
-    await eventually(
-      `all nodes of partition ${partition} have applied the same ops`,
-      SETTLE_MS_MAX,
-      async () => {
-        const vectors = await Promise.all(nodes.map((node) => node.ask('CRDT.VECTOR').catch(() => undefined)))
-        const texts = new Set(vectors.map((vector) => JSON.stringify(vector)))
-        return texts.size === 1 && vectors[0] !== undefined ? true : undefined
-      },
-      POLL_MS,
-    )
-    const digests = await Promise.all(nodes.map((node) => node.ask('CRDT.DIGEST')))
-    return new Map(nodes.map(({ name }, at) => [name, String(digests[at])]))
+    return agreementOf(nodes, `all nodes of partition ${partition}`, SETTLE_MS_MAX, POLL_MS)
   }
 
   async stop(): Promise<void> {

@@ -7,7 +7,7 @@ import type { Keys, NodeDocument } from '../cluster/documents.ts'
 import { Mirror } from '../cluster/mirror.ts'
 import type { Coordinator } from '../coordinator/port.ts'
 import type { Env } from '../env.ts'
-import { type MachineDocument, PlacingKeys, portOf } from '../placement/documents.ts'
+import { type MachineDocument, nodeOfCopy, PlacingKeys } from '../placement/documents.ts'
 import { Placing } from '../placement/placing.ts'
 
 export interface OutlookEvents {
@@ -78,9 +78,6 @@ export class Outlook {
 
   /** The node of a machine's copy; undefined while it is not registered. */
   nodeOf(machine: Pick<MachineDocument, 'host' | 'firstPort'>, partition: number): NodeDocument | undefined {
-    const port = portOf(machine, partition)
-    for (const node of this.directory.nodes.values())
-      if (node.partition === partition && node.host === machine.host && node.port === port) return node
-    return undefined
+    return nodeOfCopy(machine, partition, this.directory.nodes.values())
   }
 }

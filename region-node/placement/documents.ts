@@ -15,7 +15,7 @@
  * named no more is not enough: a machine that was away for long is replaced, and may hold writes that nobody else
  * has. What is not named and not released stays as it is, and the controller takes it back.
  */
-import type { Keys } from '../cluster/documents.ts'
+import type { Keys, NodeDocument } from '../cluster/documents.ts'
 import { decode, isCount, isListOf, isNames, isOneOf, isText, type Shape } from '../cluster/shapes.ts'
 
 /** What has become of a copy on its machine. */
@@ -154,6 +154,18 @@ export function copyOn({ held }: MachineDocument, partition: number): HeldCopy |
 /** Where the node of a copy listens. */
 export function portOf({ firstPort }: Pick<MachineDocument, 'firstPort'>, partition: number): number {
   return firstPort + partition
+}
+
+/** The node of a machine's copy, among those that are registered; undefined while it is not. */
+export function nodeOfCopy(
+  machine: Pick<MachineDocument, 'host' | 'firstPort'>,
+  partition: number,
+  nodes: Iterable<NodeDocument>,
+): NodeDocument | undefined {
+  const port = portOf(machine, partition)
+  for (const node of nodes)
+    if (node.partition === partition && node.host === machine.host && node.port === port) return node
+  return undefined
 }
 
 export type PlacingMeaning =

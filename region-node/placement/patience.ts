@@ -1,8 +1,9 @@
 /**
- * patience.ts: since when things are as they are, as one controller has seen it itself.
+ * patience.ts: since when things are as they are, as one machine has seen it itself.
  *
  * Counted by its monotonic clock, and only while it heard of the coordinator: what happened meanwhile, it does not
- * know. A new controller begins from nought.
+ * know. Every machine counts, so that one that becomes controller goes on; a process that has just begun counts from
+ * nought.
  */
 import type { Directory } from '../cluster/directory.ts'
 import { copyOn } from './documents.ts'

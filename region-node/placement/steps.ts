@@ -21,7 +21,7 @@ import {
   isNamed,
   isReleased,
   type LayoutDocument,
-  type MachineDocument,
+  nodeOfCopy,
   type PlacementDocument,
   type PlacingKeys,
   portOf,
@@ -173,14 +173,7 @@ export function nodeOn(
   nodes: Iterable<NodeDocument>,
 ): NodeDocument | undefined {
   const known = placing.known.get(machine)
-  if (known === undefined) return undefined
-  for (const node of nodes) if (node.partition === partition && isAt(node, known)) return node
-  return undefined
-}
-
-function isAt(node: NodeDocument, machine: MachineDocument): boolean {
-  const port = portOf(machine, node.partition)
-  return node.host === machine.host && (node.port === port || node.tlsPort === port)
+  return known === undefined ? undefined : nodeOfCopy(known, partition, nodes)
 }
 
 /** The node of that machine, when it may be promoted as it is. */
@@ -242,8 +235,8 @@ function handOver(view: View): Step | undefined {
     return undefined
   const isStaying = holder !== undefined && placement.machines.includes(holder)
   const place = ({ nodeId }: NodeDocument, machine: string, why: string): Step => {
-    const { host, firstPort } = scene.placing.known.get(machine)!
-    const node = { nodeId, host, port: firstPort + partition }
+    const known = scene.placing.known.get(machine)!
+    const node = { nodeId, host: known.host, port: portOf(known, partition) }
     return { kind: 'hand-over', partition, machine, node, why }
   }
   const best = inSyncOn(view, preferred)

@@ -1,6 +1,7 @@
 /**
  * readers.ts: what the consumer groups of a stream are to one region: who reads, what was given to whom and waits
- * for an acknowledgement, and what is still to be given. Worked out for the oracle without a line of `crdt/`.
+ * for an acknowledgement, and what is still to be given. Worked out for the oracle: of `crdt/` it
+ * takes the form of ops, and nothing that merges them.
  *
  * A region goes through its own ops in their order. What it had applied of others before each stands in its deps, and
  * in between only three things that others do matter to it: acknowledgements, entries that come with ids behind which

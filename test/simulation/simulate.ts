@@ -2,8 +2,8 @@
  * simulate.ts: `npm run simulate -- --seed N --ops N --seeds COUNT --focus KINDS --without KINDS --verbose`.
  *
  * Runs COUNT seeds from N on (1 each when not given), about the named kinds of faults and commands where some
- * are named (`dark,counters`), and leaving out others. Ends at the first finding with exit code 1 and the command that reproduces it;
- * the commit and that command are all that is needed.
+ * are named (`dark,counters`), and leaving out others. Ends at the first finding with exit code 1 and the
+ * command that reproduces it; the commit and that command are all that is needed.
  */
 import { parseArgs } from 'node:util'
 import { type About, FAMILIES, FAULT_KINDS, type Focus } from './options.ts'
