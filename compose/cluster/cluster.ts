@@ -3,7 +3,6 @@
  *
  * Who is primary is asked of the nodes themselves and of the etcd: they have to say the same.
  */
-
 import { decodeLeader, decodeNode, decodeState, Keys } from '../../region-node/cluster/documents.ts'
 import { agreementOf } from './agreement.ts'
 import { ClusterNode } from './cluster-node.ts'
@@ -64,7 +63,7 @@ export class Cluster {
     return found
   }
 
-  /** What the etcd says. @throws when no quorum of it answers */
+  /** What the etcd says, as soon as a quorum of it answers. */
   async standing(region: string): Promise<Standing> {
     const keys = new Keys(DATABASE, region)
     const documents = await this.etcd.read(keys.prefix)

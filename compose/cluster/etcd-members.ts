@@ -97,16 +97,12 @@ export class EtcdMembers {
 
   /** Waits until a member that runs answers a linearizable read. */
   async serves(): Promise<void> {
-    await this.#eventually('a quorum', async () => {
-      for (const { url } of this.#members)
-        if ((await tryPost(url, '/v3/kv/range', { key: 'AA==' })) !== undefined) return true
-      return undefined
-    })
+    await this.#eventually('quorum', () => this.#tryAll('/v3/kv/range', { key: 'AA==' }))
   }
 
   /** Which member leads, as it says itself. */
   leader(): Promise<number> {
-    return this.#eventually('a leader', async () => {
+    return this.#eventually('leader', async () => {
       for (const [at, { url }] of this.#members.entries()) {
         const status = await tryPost(url, '/v3/maintenance/status', {})
         const { header, leader } = (status ?? {}) as { header?: { member_id: string }; leader?: string }
@@ -124,16 +120,15 @@ export class EtcdMembers {
     return (await response.json()) as Record<string, unknown>
   }
 
-  /** Documents under a prefix, as this moment's quorum has them. */
-  async read(prefix: string): Promise<ReadonlyMap<string, string>> {
+  /** Documents under a prefix, as a quorum has them; waits for one, which an election may take seconds to bring. */
+  read(prefix: string): Promise<ReadonlyMap<string, string>> {
     const end = prefix.slice(0, -1) + String.fromCharCode(prefix.charCodeAt(prefix.length - 1) + 1)
     const range = { key: toBase64(prefix), range_end: toBase64(end) }
-    for (const { url } of this.#members) {
-      const answer = (await tryPost(url, '/v3/kv/range', range)) as { kvs?: KeyValue[] } | undefined
-      if (answer !== undefined)
-        return new Map(answer.kvs?.map(({ key, value }) => [fromBase64(key), fromBase64(value)]))
-    }
-    throw new Error('no member of the etcd answers')
+    return this.#eventually('quorum to read from', async () => {
+      const answer = (await this.#tryAll('/v3/kv/range', range)) as { kvs?: KeyValue[] } | undefined
+      if (answer === undefined) return undefined
+      return new Map(answer.kvs?.map(({ key, value }) => [fromBase64(key), fromBase64(value)]))
+    })
   }
 
   /** Kills all of them. */
@@ -141,12 +136,21 @@ export class EtcdMembers {
     await Promise.all([...this.#members.keys()].map((at) => this.kill(at)))
   }
 
+  /** Of the first member that answers. */
+  async #tryAll(path: string, body: object): Promise<unknown> {
+    for (const { url } of this.#members) {
+      const answer = await tryPost(url, path, body)
+      if (answer !== undefined) return answer
+    }
+    return undefined
+  }
+
   async #eventually<T>(what: string, look: () => Promise<T | undefined>): Promise<T> {
     const endMs = Date.now() + START_MS_MAX
     for (;;) {
       const found = await look()
       if (found !== undefined) return found
-      if (Date.now() > endMs) throw new Error(`etcd has no ${what}: ${this.#stderr}`)
+      if (Date.now() > endMs) throw new Error(`the etcd has no ${what}: ${this.#stderr}`)
       await delay(POLL_MS)
     }
   }

@@ -2,7 +2,6 @@
  * fleet.ts: regions of several machines with an etcd, as processes of this machine: placed by `causeway cluster`, asked
  * and ended.
  */
-
 import { execFile } from 'node:child_process'
 import { promisify } from 'node:util'
 import { Directory } from '../../region-node/cluster/directory.ts'
