@@ -40,21 +40,36 @@ export class SimWallClock {
   }
 }
 
+const GIGABYTE = 2 ** 30
+
+/** A machine's memory. What a node of the simulation holds is next to nothing. */
+export class SimMemory {
+  /** Something else on the machine has taken all of it. */
+  isTaken = false
+
+  read(): MemoryReading {
+    const bufferBytes = this.isTaken ? 8 * GIGABYTE : 0
+    return { heapBytes: 0, bufferBytes, heapBytesMax: 4 * GIGABYTE, machineBytes: 8 * GIGABYTE }
+  }
+}
+
 export class SimEnv implements Env {
   alive = true
   readonly disk: Disk
   readonly #clock: SimClock
   readonly #wall: SimWallClock
   readonly #prng: Prng
+  readonly #memory: SimMemory
   /** What has reached the process since it was frozen; undefined: it runs, and everything runs as it comes. */
   #waiting: WaitingTask[] | undefined
   #catchUp: Timer | undefined
 
-  constructor(clock: SimClock, wall: SimWallClock, prng: Prng, disk: Disk) {
+  constructor(clock: SimClock, wall: SimWallClock, prng: Prng, disk: Disk, memory = new SimMemory()) {
     this.#clock = clock
     this.#wall = wall
     this.#prng = prng
     this.disk = disk
+    this.#memory = memory
   }
 
   wallMs(): number {
@@ -128,9 +143,8 @@ export class SimEnv implements Env {
     })
   }
 
-  /** No simulated node runs out of memory. */
   memory(): MemoryReading {
-    return { heapBytes: 0, bufferBytes: 0, heapBytesMax: 2 ** 32, machineBytes: 2 ** 33 }
+    return this.#memory.read()
   }
 
   collectGarbage(): void {}

@@ -17,7 +17,7 @@ import type { MemoryNetwork } from './memory-transport.ts'
 import type { Prng } from './prng.ts'
 import type { SimClock } from './sim-clock.ts'
 import type { SimDisk } from './sim-disk.ts'
-import { SimEnv, type SimWallClock } from './sim-env.ts'
+import { SimEnv, SimMemory, type SimWallClock } from './sim-env.ts'
 import { SimTransport } from './sim-network.ts'
 
 /** Few, so that what is written and received meets snapshots in the middle. */
@@ -79,6 +79,7 @@ const front: Front = {
 export class SimNode {
   readonly name: string
   readonly machine: SimMachine
+  readonly memory = new SimMemory()
   #settings: Partial<SettingValues>
   readonly #observer: SimNodeObserver
   /** The process, while there is one. */
@@ -133,7 +134,7 @@ export class SimNode {
   /** @throws StartError */
   async start(): Promise<void> {
     const { clock, network, disk, wall, prng } = this.machine
-    const env = new SimEnv(clock, wall, prng.fork('process'), disk.mount())
+    const env = new SimEnv(clock, wall, prng.fork('process'), disk.mount(), this.memory)
     disk.deliver = (task) => env.enter(task)
     const transport = new SimTransport(network, this.name, env)
     const core = new NodeCore(settingsOf(this.#settings), {

@@ -4,6 +4,8 @@
  * All judges of the simulation watch every one of them; what is expected besides stands in the test.
  */
 import { describe, expect, it } from 'vitest'
+import { RespError } from '../../../region-node/resp/parse-reply.ts'
+import { type Command, isAcknowledged } from './commands.ts'
 import type { Machine } from './machine.ts'
 import { drawOptions, type FaultKind, type InRegionOptions } from './options.ts'
 import type { Region } from './region.ts'
@@ -497,6 +499,45 @@ describe('fault', () => {
       expect(run.region.isReady).toBe(true)
       expect(run.term - term).toBeLessThanOrEqual(1)
     }))
+
+  it('24: a region is out of memory while regions sync', () =>
+    live(async (run) => {
+      const [short, other] = run.simulation.regions
+      const answersOf = (region: Region, sinceMs: number): Command[] =>
+        run.simulation.commands.filter(
+          (command) => command.region === region.name && (command.answeredMs ?? 0) > sinceMs,
+        )
+      const isGrown = ({ dot, ask }: Command): boolean => dot !== undefined && ask.kind !== 'delete'
+      const heard = (): number =>
+        [...run.primary.core!.applied.entries()]
+          .filter(([origin]) => origin.region === other!.id)
+          .reduce((sum, [, seq]) => sum + seq, 0)
+      const usual = answersOf(other!, 0).filter(isGrown).length
+      await run.begin('memory', run.primary)
+      run.pass(150)
+      const { nowMs } = run.simulation.clock
+      const heardBefore = heard()
+      const cutBefore = cutOf(run.primary)
+      run.pass(3000)
+      const refused = answersOf(short!, nowMs)
+      expect(refused.filter(isGrown)).toEqual([])
+      expect(refused.some(isOutOfMemory)).toBe(true)
+      // What gives memory back, and what only reads, goes on.
+      for (const kind of ['delete', 'sum'])
+        expect(refused.some((command) => command.ask.kind === kind && isAcknowledged(command))).toBe(true)
+      expect(answersOf(other!, nowMs).some(isOutOfMemory)).toBe(false)
+      expect(answersOf(other!, nowMs).filter(isGrown).length).toBeGreaterThan(usual / 2)
+      expect(heard()).toBeGreaterThan(heardBefore)
+      expect(cutOf(run.primary)).toBeGreaterThan(cutBefore)
+      const { term } = run
+      run.primary.crash('kill')
+      expect(run.failover(term)).toBeLessThan(DEATH_MS_MAX)
+      run.pass(1000)
+      expect(answersOf(short!, nowMs).filter(isGrown)).toEqual([])
+      await run.heal()
+      run.pass(3000)
+      expect(run.acknowledgedWithin(1000)).toBeGreaterThan(0)
+    }))
 })
 
 describe('a planned hand-over', () => {
@@ -583,4 +624,13 @@ describe('regions that were given one address of each other', () => {
 
 function isFetching({ snapshotIn }: { readonly snapshotIn?: unknown }): boolean {
   return snapshotIn !== undefined
+}
+
+function isOutOfMemory({ reply }: Command): boolean {
+  return reply instanceof RespError && reply.line.startsWith('OOM')
+}
+
+/** Ops that all regions are known to have applied, as a node sees it. */
+function cutOf({ core }: Machine): number {
+  return core!.mesh.cut.cut.opCount
 }

@@ -150,6 +150,11 @@ export class Nemesis {
       case 'trim':
         this.#trim(machine)
         return true
+      case 'memory':
+        for (const { node } of region.machines) node.memory.isTaken = true
+        return this.#later(ms, () => {
+          for (const { node } of region.machines) node.memory.isTaken = false
+        })
     }
   }
 

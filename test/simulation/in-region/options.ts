@@ -43,6 +43,8 @@ export const FAULT_KINDS = [
   'wipe',
   // Logs are cut down to snapshots, so that who lacks something is sent one.
   'trim',
+  // The memory of a region's machines is taken by others.
+  'memory',
 ] as const
 export type FaultKind = (typeof FAULT_KINDS)[number]
 
@@ -84,8 +86,12 @@ export interface InRegionOptions {
 /** Least weight of what a run is about. */
 const FOCUS_WEIGHT = 8
 
-function weights(prng: Prng, focus: readonly FaultKind[]): Record<FaultKind, number> {
-  const drawn = FAULT_KINDS.map((kind) => [kind, prng.chance(0.35) ? prng.between(1, 4) : 0] as const)
+/** @param later  for kinds that came later: a stream of their own, so that seeds which found something still do */
+function weights(prng: Prng, later: Prng, focus: readonly FaultKind[]): Record<FaultKind, number> {
+  const drawn = FAULT_KINDS.map((kind) => {
+    const chance = kind === 'memory' ? later : prng
+    return [kind, chance.chance(0.35) ? chance.between(1, 4) : 0] as const
+  })
   const faults = Object.fromEntries(drawn) as Record<FaultKind, number>
   // A run in which no primary is ever lost has little to say.
   faults[prng.pick(['kill', 'power', 'freeze', 'isolate', 'hand-over'] as const)] += 2
@@ -126,7 +132,7 @@ export function drawOptions(
     chaosMs: prng.pick([10_000, 20_000]),
     faultEveryMs: prng.pick([400, 1500, 4000]),
     faultMsMax: prng.pick([1000, 6000, 15_000]),
-    faults: weights(prng, focus),
+    faults: weights(prng, new Prng(seed).fork('later'), focus),
     network: {
       delayMsMin,
       delayMsMax: delayMsMin * prng.pick([1, 3, 10]),
