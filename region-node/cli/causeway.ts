@@ -1,32 +1,56 @@
 /**
  * causeway.ts: the command line as a whole: picks the subcommand, answers --help and --version.
+ *
+ * A subcommand is loaded when it is asked for: a node starts without what moves partitions.
  */
 import { closest, distance } from 'fastest-levenshtein'
 import { VERSION } from '../version.ts'
-import { CLUSTER_HELP, runCluster } from './cluster.ts'
-import { DOCTOR_HELP, runDoctor } from './doctor.ts'
 import { HELP, nodeHelp } from './help.ts'
 import type { CliHost } from './host.ts'
-import { LOG_HELP, runLog } from './log.ts'
-import { MACHINE_HELP, runMachine } from './machine.ts'
-import { runNode } from './node.ts'
-import { REGION_HELP, runRegion } from './region.ts'
 
-/** Runs a subcommand until it is done; what it returns is the exit code. */
-type Subcommand = (argv: readonly string[], host: CliHost) => Promise<number>
-
-interface SubcommandEntry {
-  readonly run: Subcommand
+interface Subcommand {
+  /** Until it is done. @returns the exit code */
+  readonly run: (argv: readonly string[], host: CliHost) => Promise<number>
   readonly help: () => string
 }
 
-const SUBCOMMANDS: ReadonlyMap<string, SubcommandEntry> = new Map([
-  ['node', { run: runNode, help: nodeHelp }],
-  ['machine', { run: runMachine, help: () => MACHINE_HELP }],
-  ['region', { run: runRegion, help: () => REGION_HELP }],
-  ['cluster', { run: runCluster, help: () => CLUSTER_HELP }],
-  ['doctor', { run: runDoctor, help: () => DOCTOR_HELP }],
-  ['log', { run: runLog, help: () => LOG_HELP }],
+const SUBCOMMANDS: ReadonlyMap<string, () => Promise<Subcommand>> = new Map([
+  ['node', async () => ({ run: (await import('./node.ts')).runNode, help: nodeHelp })],
+  [
+    'machine',
+    async () => {
+      const { runMachine, MACHINE_HELP } = await import('./machine.ts')
+      return { run: runMachine, help: () => MACHINE_HELP }
+    },
+  ],
+  [
+    'region',
+    async () => {
+      const { runRegion, REGION_HELP } = await import('./region.ts')
+      return { run: runRegion, help: () => REGION_HELP }
+    },
+  ],
+  [
+    'cluster',
+    async () => {
+      const { runCluster, CLUSTER_HELP } = await import('./cluster.ts')
+      return { run: runCluster, help: () => CLUSTER_HELP }
+    },
+  ],
+  [
+    'doctor',
+    async () => {
+      const { runDoctor, DOCTOR_HELP } = await import('./doctor.ts')
+      return { run: runDoctor, help: () => DOCTOR_HELP }
+    },
+  ],
+  [
+    'log',
+    async () => {
+      const { runLog, LOG_HELP } = await import('./log.ts')
+      return { run: runLog, help: () => LOG_HELP }
+    },
+  ],
 ])
 
 /** @param argv the words after `causeway`  @returns the exit code */
@@ -34,9 +58,10 @@ export async function runCauseway(argv: readonly string[], host: CliHost): Promi
   const [first = '', ...rest] = argv
   if (first === '--version' || first === '-v') return printed(host, `${VERSION}\n`)
   if (first === '--help' || first === '-h' || first === 'help') {
-    return printed(host, SUBCOMMANDS.get(rest[0] ?? '')?.help() ?? HELP)
+    const about = await SUBCOMMANDS.get(rest[0] ?? '')?.()
+    return printed(host, about?.help() ?? HELP)
   }
-  const subcommand = SUBCOMMANDS.get(first)
+  const subcommand = await SUBCOMMANDS.get(first)?.()
   if (subcommand === undefined) {
     host.complain(first === '' ? HELP : `causeway: unknown command '${first}': ${advice(first)}\n`)
     return 1

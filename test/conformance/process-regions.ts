@@ -21,7 +21,8 @@ export class RegionPool {
   readonly #bySettings = new Map<string, { regions: Regions; nextDatabase: number }>()
 
   constructor(settings: Readonly<Record<string, string>> = {}) {
-    this.#settings = { databases: String(DATABASES), ...settings }
+    // A region is restarted hundreds of times: without the admin server that takes less.
+    this.#settings = { databases: String(DATABASES), 'admin-port': '0', ...settings }
   }
 
   /** Regions with all links cut, and a database that nobody has used. */
