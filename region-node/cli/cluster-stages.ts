@@ -80,6 +80,7 @@ function buildingOf(
   if (registered === undefined) return [plain(`${machine} is away`)]
   const node = nodeOn(view, machine, partition, directory.nodes.values())
   if (node === undefined) {
+    if (copyOn(registered, partition) === undefined) return [plain(`${machine} has not begun its copy`)]
     const isFailed = copyOn(registered, partition)?.state === 'failed'
     return [
       plain(isFailed ? `${machine} cannot start its copy: its log says why` : `${machine} starts its copy`),

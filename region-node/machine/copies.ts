@@ -1,7 +1,8 @@
 /**
  * copies.ts: decides which copies run on this machine, from what the placements say.
  *
- *   the placement names the machine        its node runs, and is started again when it ends
+ *   the placement names the machine        its node runs, and is started again when it ends; a copy that has to be
+ *                                          fetched is begun when few others are being fetched
  *   its copy was released                  it is ended and deleted, as soon as `release.ts` allows that
  *   neither, or nothing that can be read   as it is: a node that runs goes on, a folder at rest stays
  *
@@ -18,6 +19,9 @@ import {
 import { Copy, type CopyParts } from './copy.ts'
 import type { Outlook } from './outlook.ts'
 import { mayDiscard } from './release.ts'
+
+/** Copies that are fetched at one time: each costs its primary a reading of everything, and this machine a writing. */
+export const FETCHES_MAX = 2
 
 export interface CopiesOptions {
   readonly self: Pick<MachineDocument, 'name' | 'host' | 'firstPort'>
@@ -63,9 +67,14 @@ export class Copies {
     const { placing } = this.#outlook
     const partitions = placing.layout.document?.partitions ?? 0
     const all = new Set([...this.#copies.keys(), ...Array.from({ length: partitions }, (_, at) => at)])
+    let fetches = [...this.#copies.values()].filter((copy) => this.#isFetching(copy)).length
     for (const partition of all) {
       const { document } = placing.placement(partition)
-      if (document !== undefined) this.#decide(partition, partitions, document)
+      if (document === undefined) continue
+      const isOneMore = !this.#copies.has(partition) && this.#opsOf(partition) !== 0
+      if (isOneMore && fetches >= FETCHES_MAX) continue
+      this.#decide(partition, partitions, document)
+      if (isOneMore && this.#copies.has(partition)) fetches++
     }
   }
 
@@ -86,6 +95,20 @@ export class Copies {
       copy.halt()
       if (!copy.hasProcess) this.#discard(copy)
     }
+  }
+
+  /** It is on its way to being in sync. While nobody is primary it waits, and keeps no other one from its turn. */
+  #isFetching(copy: Copy): boolean {
+    if (!copy.isWanted || copy.isHopeless || !this.#opsOf(copy.partition)) return false
+    const { state } = this.#outlook.directory.of(copy.partition)
+    return state.document?.inSync.includes(copy.nodeId) !== true
+  }
+
+  /** What there is to fetch: 0 in a partition that is new. Undefined: nobody is primary who could say. */
+  #opsOf(partition: number): number | undefined {
+    const { directory } = this.#outlook
+    const { state, leader } = directory.of(partition)
+    return state.document === undefined ? 0 : directory.nodes.get(leader.document?.nodeId ?? '')?.opCount
   }
 
   #discard(copy: Copy): void {

@@ -3,6 +3,7 @@
  */
 import { describe, expect, it } from 'vitest'
 import type { StoreImage } from '../../region-node/coordinator/document-store.ts'
+import { FETCHES_MAX } from '../../region-node/machine/copies.ts'
 import { Prng } from '../harness/prng.ts'
 import { type FakeMachine, FakeMachines } from './fake-machines.ts'
 
@@ -171,6 +172,33 @@ describe('a move', () => {
     world.until(() => world.placement(0).released.length > 0)
     settle(world)
     expect(world.machine('m0').disks.get(0)!.nodeId).toBe(nodeId)
+  })
+})
+
+describe('many moves', () => {
+  it('to one machine are fetched few at one time', () => {
+    const world = new FakeMachines({ partitions: 6 })
+    world.create(Array.from({ length: 6 }, () => ['m0', 'm1']))
+    world.startAll()
+    settle(world)
+    // The preferred primaries have taken over, and say how much they have.
+    world.advance(120_000)
+    const m2 = world.machine('m2')
+    const fetching = (): number => {
+      const { directory } = world.documents
+      const isInSync = ({ partition, disk }: { partition: number; disk: { nodeId: string } }): boolean =>
+        directory.of(partition).state.document!.inSync.includes(disk.nodeId)
+      return [...m2.lives.values()].filter((life) => !isInSync(life)).length
+    }
+    for (let partition = 0; partition < 6; partition++) world.move(partition, ['m0', 'm2'])
+    let most = 0
+    world.until(() => {
+      most = Math.max(most, fetching())
+      return world.isSettled
+    })
+    settle(world)
+    expect(most).toBe(FETCHES_MAX)
+    expect(m2.starts).toBe(6)
   })
 })
 

@@ -318,6 +318,7 @@ async function underWay(
     'partition/0/placement': { ...firstPlacement(['m1', 'm3']), leaving: ['m2'] },
     'partition/0/state': stateDocument(primary, inSync),
     'partition/0/leader': leaderDocument(primary),
+    'machine/m3': { ...THREE[2]!, held: [{ partition: 0, nodeId: '', state: 'starting' }] },
   })
   for (const name of nodes)
     await desk.store({
@@ -340,7 +341,7 @@ describe('causeway cluster status', () => {
     [['m1', 'm2', 'm3'], ['m1', 'm2'], 'm1', 'm3 has 40 of 100 ops'],
     [['m1', 'm2', 'm3'], ['m1', 'm2', 'm3'], 'm1', 'm2 is about to be let go'],
     [['m1', 'm2', 'm3'], ['m1', 'm2', 'm3'], 'm2', 'm1 is about to become primary in place of m2'],
-    [['m2', 'm3'], ['m2', 'm3'], 'm2', 'm1 starts its copy'],
+    [['m2', 'm3'], ['m2', 'm3'], 'm2', 'm1 has not begun its copy'],
     [['m1', 'm3'], ['m1', 'm3'], 'm2', 'nobody is primary'],
   ])('of nodes %j, in sync %j, with primary %s says: %s', async (nodes, inSync, primary, sentence) => {
     const desk = await underWay(nodes, inSync, primary)
