@@ -11,7 +11,7 @@ import type { Logger } from 'pino'
 import { LIBRARY_DB } from '../crdt/effects/key-effects.ts'
 import type { LinkStatus } from '../sync/link-status.ts'
 import { isRefusal } from '../sync/reason.ts'
-import { WsTransport } from '../sync/transport-ws.ts'
+import { type LinkTls, WsTransport } from '../sync/transport-ws.ts'
 import type { AdminServer } from './admin/server.ts'
 import type { NodeStatus, PeerStatus, RegionStatus } from './admin/status.ts'
 import type { RunningNode } from './cli/host.ts'
@@ -38,7 +38,7 @@ import { horizonOf, regionsOf } from './regions.ts'
 import { sentinelDoor } from './sentinel/door.ts'
 import { Sentinel } from './sentinel/sentinel.ts'
 import { ClientListener, type Doors, isLoopback, type ListenerLimits } from './server/listener.ts'
-import { TLS_SETTINGS, TlsError, tlsOptions } from './server/tls.ts'
+import { linkTls, TLS_SETTINGS, TlsError, tlsOptions } from './server/tls.ts'
 import { StartError } from './start-error.ts'
 
 /** Words in one command. Redis's own limit. */
@@ -59,6 +59,9 @@ class Node implements RunningNode, Front {
   readonly #settings: Settings
   readonly #env: Env
   readonly #logger: Logger
+  readonly #transport: WsTransport
+  /** With `tls-replication`: what nodes show each other. */
+  #linkTls: LinkTls | undefined
   readonly #core: NodeCore
   readonly #listener: ClientListener
   readonly #loading: Loading
@@ -93,12 +96,16 @@ class Node implements RunningNode, Front {
       error: (sentence: string) => logger.error(sentence),
     }
     this.#loading = new Loading({ env, report: log.info })
+    const isLinkTls = values['tls-replication']
+    this.#linkTls = isLinkTls ? usable(() => linkTls(values, env.disk)) : undefined
     const transport = new WsTransport({
       host: values.bind,
       port: values['sync-port'] === 0 ? undefined : values['sync-port'],
       frameBytesMax: values['sync-frame-bytes-max'],
       env,
+      tls: this.#linkTls,
     })
+    this.#transport = transport
     this.#core = new NodeCore(settings, {
       env,
       latin1: nodeLatin1,
@@ -107,10 +114,10 @@ class Node implements RunningNode, Front {
       hmac: (secret, message) => createHmac('sha256', secret).update(message, 'utf8').digest('hex'),
       log,
       services: (core) => new NodeServices(core, env, this, this.#cluster),
-      clientPort: () => this.#listener.port,
+      clientPort: () => (isLinkTls ? this.#listener.tlsPort : this.#listener.port),
       failed: (error) => this.#crash(error),
     })
-    this.#listener = new ClientListener(doorsOf(settings, env), {
+    this.#listener = new ClientListener(doorsOf(settings, env, values.port, values['tls-port']), {
       env,
       sink: this.#core,
       turn: this.#core,
@@ -120,14 +127,17 @@ class Node implements RunningNode, Front {
       peers:
         values['sync-secret'] === '' && !isLoopback(values.bind)
           ? undefined
-          : (socket, first) => transport.take(socket, first),
+          : (socket, first, isTls) => {
+              if (isLinkTls && !isTls) socket.destroy()
+              else transport.take(socket, first)
+            },
     })
     this.#cluster.onChange((topology) => this.#core.engine.commands.topologyChanged(topology))
     this.#sentinel = this.#sentinelDoor(log)
     this.#proxy = this.#proxyDoor(log)
     this.#agent = values.coordinator === '' ? undefined : this.#makeAgent(log)
     settings.onChange((name) => {
-      if (values['tls-port'] !== 0 && TLS_SETTINGS.some((one) => one === name)) this.#renewTls(log)
+      if (TLS_SETTINGS.some((one) => one === name)) this.#renewTls(log)
     })
   }
 
@@ -142,21 +152,23 @@ class Node implements RunningNode, Front {
     return sentinelDoor(bind, port, sentinel, { env: this.#env, limits: clientLimits(this.#core), log })
   }
 
-  /** Undefined without `proxy-port`. */
+  /** Undefined without `proxy-port` and `proxy-tls-port`. */
   #proxyDoor(log: { warn(sentence: string): void }): ClientListener | undefined {
-    const { bind, 'proxy-port': port, partitions } = this.#settings.values
-    if (port === 0) return undefined
+    const { values } = this.#settings
+    const { 'proxy-port': port, 'proxy-tls-port': tlsPort, partitions } = values
+    if (port === 0 && tlsPort === 0) return undefined
     const env = this.#env
     const proxy = new RegionProxy({
       table: commandTable,
       cluster: this.#cluster,
       partitions,
       env,
-      dial: dialler(env),
+      dial: dialler(env, () => this.#linkTls),
       home: (session, events) => homeAt(this.#listener, env, session, events),
     })
     this.#cluster.onChange(() => proxy.topologyChanged())
-    return proxyDoor(bind, port, proxy, { env, limits: clientLimits(this.#core), log })
+    const doors = doorsOf(this.#settings, env, port, tlsPort)
+    return proxyDoor(doors, proxy, { env, limits: clientLimits(this.#core), log })
   }
 
   /** @throws StartError */
@@ -191,10 +203,19 @@ class Node implements RunningNode, Front {
   }
 
   #renewTls(log: { warn(sentence: string): void }): void {
+    const { values } = this.#settings
+    const { disk } = this.#env
     try {
-      this.#listener.renewTls(tlsOptions(this.#settings.values, this.#env.disk))
+      for (const [listener, port] of [
+        [this.#listener, values['tls-port']],
+        [this.#proxy, values['proxy-tls-port']],
+      ] as const)
+        if (port !== 0) listener?.renewTls(tlsOptions(values, disk))
+      if (!values['tls-replication']) return
+      this.#linkTls = linkTls(values, disk)
+      this.#transport.renewTls(this.#linkTls)
     } catch (error) {
-      log.warn(`clients are met with the certificates of before: ${(error as Error).message}`)
+      log.warn(`the certificates of before stay in use: ${(error as Error).message}`)
     }
   }
 
@@ -405,13 +426,17 @@ function peerState({ pull, behindOps, lastError }: LinkStatus): PeerStatus['stat
 }
 
 /** @throws StartError when the files of the TLS door cannot be used */
-function doorsOf({ values }: Settings, env: Env): Doors {
+function doorsOf({ values }: Settings, env: Env, port: number, tlsPort: number): Doors {
   const host = values.bind
-  const tlsPort = values['tls-port']
-  if (tlsPort === 0) return { host, port: values.port, tls: undefined }
+  if (tlsPort === 0) return { host, port, tls: undefined }
+  const options = usable(() => tlsOptions(values, env.disk))
+  return { host, port: port === 0 ? undefined : port, tls: { port: tlsPort, options } }
+}
+
+/** @throws StartError when files or settings of TLS cannot be used */
+function usable<T>(read: () => T): T {
   try {
-    const options = tlsOptions(values, env.disk)
-    return { host, port: values.port === 0 ? undefined : values.port, tls: { port: tlsPort, options } }
+    return read()
   } catch (error) {
     if (error instanceof TlsError) throw new StartError(`${error.message}.`)
     throw error

@@ -7,8 +7,10 @@
  * Invariants: (1) whatever a peer sends, no exception leaves this file: a text frame, a frame too large
  * or bytes that are no WebSocket at all end that one connection. (2) `closed` is reported once per link.
  */
-import { createServer, type IncomingMessage, type Server } from 'node:http'
+import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http'
+import { createServer as createTlsServer, type Server as TlsServer } from 'node:https'
 import type { Socket } from 'node:net'
+import type { SecureContext, TlsOptions } from 'node:tls'
 import { WebSocket, WebSocketServer } from 'ws'
 import type { Link, LinkEvents, SyncEnv, Transport } from './ports.ts'
 
@@ -20,9 +22,17 @@ export interface WsOptions {
   /** Largest message taken, bytes. */
   readonly frameBytesMax: number
   readonly env: Pick<SyncEnv, 'after'>
+  /** Undefined: who dials here speaks no TLS, and whom this node dials at `wss://` shows a certificate that all trust. */
+  readonly tls?: LinkTls | undefined
 }
 
-/** Milliseconds for a dialed peer to answer. */
+/** Certificates, and whose others are trusted. */
+export interface LinkTls {
+  readonly server: TlsOptions
+  readonly client: { readonly secureContext: SecureContext }
+}
+
+/** Milliseconds for a dialed peer to answer, and for one that dials to come as far as that. */
 const DIAL_MS_MAX = 5000
 /** Milliseconds for the other end to take a close before the socket is cut. */
 const CLOSE_MS_MAX = 1000
@@ -35,13 +45,23 @@ const CLOSE_REASON_LENGTH_MAX = 120
 export class WsTransport implements Transport {
   readonly #options: WsOptions
   readonly #links = new Set<WsLink>()
+  /** Where requests for a WebSocket come in. The first takes sockets of another port too; it listens if there is no TLS. */
   #http: Server | undefined
+  #https: TlsServer | undefined
   #server: WebSocketServer | undefined
+  #tls: LinkTls | undefined
   #port: number | undefined
   #closed = false
 
   constructor(options: WsOptions) {
     this.#options = options
+    this.#tls = options.tls
+  }
+
+  /** Links that begin from now on have these certificates. */
+  renewTls(tls: LinkTls): void {
+    this.#tls = tls
+    this.#https?.setSecureContext(tls.server)
   }
 
   /** The port it listens on, or undefined. */
@@ -58,7 +78,7 @@ export class WsTransport implements Transport {
     let tcp: Socket | undefined
     let reason = `no answer from ${url}`
     const early = (error: Error): void => {
-      reason = `cannot reach ${url}: ${error.message || codeOf(error)}`
+      reason = `cannot reach ${url}: ${dialFailure(url, error)}`
     }
     const never = (): void => failed(reason)
     socket.once('error', early)
@@ -80,6 +100,7 @@ export class WsTransport implements Transport {
         perMessageDeflate: false,
         maxPayload: this.#options.frameBytesMax,
         handshakeTimeout: DIAL_MS_MAX,
+        ...this.#tls?.client,
       })
     } catch {
       return undefined
@@ -89,32 +110,40 @@ export class WsTransport implements Transport {
   /** @throws Error that names the address when it cannot be listened on */
   async listen(accept: (link: Link) => LinkEvents): Promise<void> {
     const { host, port, frameBytesMax } = this.#options
-    const http = createServer((_request, response) => {
-      // Somebody opened the address in a browser.
-      response
-        .writeHead(426, { connection: 'close' })
-        .end('This port speaks the sync protocol over WebSocket.\n')
+    const http = createServer(answerBrowser)
+    const https =
+      this.#tls === undefined
+        ? undefined
+        : createTlsServer({ ...this.#tls.server, handshakeTimeout: DIAL_MS_MAX }, answerBrowser)
+    const server = new WebSocketServer({
+      noServer: true,
+      perMessageDeflate: false,
+      maxPayload: frameBytesMax,
     })
-    const server = new WebSocketServer({ server: http, perMessageDeflate: false, maxPayload: frameBytesMax })
-    server.on('connection', (socket, request) => {
-      const { remoteAddress, remotePort } = request.socket
-      this.#attach(socket, request.socket, `${remoteAddress}:${remotePort}`, accept)
-    })
+    for (const door of [http, https])
+      door?.on('upgrade', (request: IncomingMessage, tcp: Socket, head: Buffer) =>
+        server.handleUpgrade(request, tcp, head, (socket) => {
+          const { remoteAddress, remotePort } = tcp
+          this.#attach(socket, tcp, `${remoteAddress}:${remotePort}`, accept)
+        }),
+      )
     this.#server = server
     this.#http = http
+    this.#https = https
     if (port === undefined) return
+    const door = https ?? http
     await new Promise<void>((resolve, reject) => {
       const refused = (error: Error): void => {
         reject(new Error(`cannot listen for peers on ${host}:${port}: ${inWords(error)}`))
       }
-      server.once('error', refused)
-      http.listen(port, host, () => {
-        server.off('error', refused)
-        server.on('error', () => {})
+      door.once('error', refused)
+      door.listen(port, host, () => {
+        door.off('error', refused)
+        door.on('error', () => {})
         resolve()
       })
     })
-    const address = http.address()
+    const address = door.address()
     this.#port = typeof address === 'object' && address !== null ? address.port : undefined
   }
 
@@ -135,13 +164,8 @@ export class WsTransport implements Transport {
     if (this.#closed) return
     this.#closed = true
     for (const link of this.#links) link.close('stopping')
-    const http = this.#http
     this.#server?.close()
-    if (http === undefined) return
-    await new Promise<void>((resolve) => {
-      http.close(() => resolve())
-      http.closeAllConnections()
-    })
+    await Promise.all([closed(this.#http), closed(this.#https)])
   }
 
   #attach(
@@ -228,6 +252,31 @@ class WsLink implements Link {
     socket.close(CODE_NORMAL, reason.slice(0, CLOSE_REASON_LENGTH_MAX))
     this.#env.after(CLOSE_MS_MAX, () => socket.terminate())
   }
+}
+
+/** Somebody opened the address in a browser. */
+function answerBrowser(_request: IncomingMessage, response: ServerResponse): void {
+  response.writeHead(426, { connection: 'close' }).end('This port speaks the sync protocol over WebSocket.\n')
+}
+
+/** When it listens no more, and all its connections are closed. */
+function closed(door: Server | TlsServer | undefined): Promise<void> {
+  return new Promise((resolve) => {
+    if (door === undefined) {
+      resolve()
+      return
+    }
+    door.close(() => resolve())
+    door.closeAllConnections()
+  })
+}
+
+/** One side speaks TLS and the other does not: what each of them sees of that says nothing to an operator. */
+function dialFailure(url: string, error: Error): string {
+  const text = error.message || codeOf(error)
+  if (codeOf(error) === 'EPROTO' && text.includes('wrong version number')) return 'no TLS is spoken there'
+  if (url.startsWith('ws:') && codeOf(error) === 'ECONNRESET') return `${text}; is TLS spoken there (wss://)?`
+  return text
 }
 
 function codeOf(error: Error): string {

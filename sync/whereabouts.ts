@@ -15,6 +15,7 @@
  * (2) What is known is bounded: the seeds and `NODES_MAX` others. (3) Whoever was reached inside TLS names nobody that
  * is reached without.
  */
+import { isSyncUrl } from './sync-url.ts'
 
 /** Addresses that one node may name. */
 export const NODES_MAX = 8
@@ -22,12 +23,6 @@ export const NODES_MAX = 8
 const NAMED_DIALS_MAX = 16
 /** Characters. */
 const URL_LENGTH_MAX = 512
-
-export function isSyncUrl(url: string): boolean {
-  if (!/^wss?:\/\//.test(url) || !URL.canParse(url)) return false
-  const { hostname, username, password, search, hash } = new URL(url)
-  return hostname !== '' && username === '' && password === '' && search === '' && hash === ''
-}
 
 export class Whereabouts {
   readonly #seeds: readonly string[]

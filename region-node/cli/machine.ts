@@ -28,7 +28,7 @@ Words of its own:
   --name NAME              of this machine: no other machine of the region has it
   --first-port PORT        partition p listens at this port plus p, for clients and for other nodes and regions
   --first-tls-port PORT    likewise for clients that speak TLS
-  --first-proxy-port PORT  likewise for clients that know of no partitions
+  --first-proxy-port PORT  likewise for clients that know of no partitions; --first-proxy-tls-port inside TLS
   --first-admin-port PORT  likewise for health, metrics and status over HTTP; without it there is none
 
 All other words are settings of its nodes ('causeway node --help'), given to each of them: so are those of

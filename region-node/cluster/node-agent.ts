@@ -4,6 +4,7 @@
  */
 
 import type { Neighbour } from '../../sync/neighbours.ts'
+import { syncUrlOf } from '../../sync/sync-url.ts'
 import type { SettingValues } from '../config.ts'
 import { etcdSettings, folderOf, openCoordinator } from '../coordinator/open.ts'
 import type { Coordinator, Lease } from '../coordinator/port.ts'
@@ -165,6 +166,12 @@ function addressOf(values: SettingValues): { readonly host: string; readonly syn
   }
   const announced = values['sync-announce-url']
   if (announced !== '') return { host, syncUrl: announced }
-  const port = values['sync-port'] === 0 ? values.port : values['sync-port']
-  return { host, syncUrl: `ws://${host.includes(':') ? `[${host}]` : host}:${port}` }
+  const isTls = values['tls-replication']
+  const clientPort = isTls ? values['tls-port'] : values.port
+  const port = values['sync-port'] === 0 ? clientPort : values['sync-port']
+  if (port === 0)
+    throw new StartError(
+      'tls-replication yes needs a port where other nodes reach this one: tls-port, or sync-port',
+    )
+  return { host, syncUrl: syncUrlOf(`${host.includes(':') ? `[${host}]` : host}:${port}`, isTls) }
 }

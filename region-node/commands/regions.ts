@@ -14,7 +14,7 @@
  * Source: algorithms.md, The horizon, 7.
  */
 import { REGION_ID_MAX } from '../../crdt/origin.ts'
-import { isSyncUrl } from '../../sync/whereabouts.ts'
+import { isSyncUrl } from '../../sync/sync-url.ts'
 import { isRegionName } from '../config/kinds.ts'
 import { type CommandError, commandError, errors } from '../errors.ts'
 import type { ReplyWriter } from '../resp/reply.ts'
@@ -35,7 +35,7 @@ const HEARD_MS_MAX = 10_000
 /** What a member has said it holds counts for all that it holds while it is this recent, milliseconds. */
 const WORD_MS_MAX = 5000
 const badUrl = commandError(
-  'ERR The address of a region is ws://HOST:PORT, or wss:// behind a TLS proxy: the sync-port of its node',
+  'ERR The address of a region is ws://HOST:PORT, or wss:// where TLS is spoken: the sync-port of its node',
 )
 
 function add({ services, out }: CommandContext, words: readonly string[]): void {

@@ -8,7 +8,7 @@
  * Invariant: `parse(format(value))` gives `value` again.
  * Source: Redis's config.c (numericParseString, memtoull, boolConfigSet, enumConfigSet).
  */
-import { isSyncUrl } from '../../sync/whereabouts.ts'
+import { isSyncUrl } from '../../sync/sync-url.ts'
 import { formatEventFlags, parseEventFlags } from '../engine/event-classes.ts'
 
 export type Parsed<T> = { readonly value: T } | { readonly refusal: string }
@@ -153,7 +153,7 @@ export function peers(): Kind<readonly PeerAddress[]> {
         const name = item.slice(0, at)
         const url = item.slice(at + 1)
         if (at < 0 || !isRegionName(name) || !isSyncUrl(url)) {
-          return { refusal: 'argument must be NAME@ws://HOST:PORT, or wss:// behind a TLS proxy' }
+          return { refusal: 'argument must be NAME@ws://HOST:PORT, or wss:// where TLS is spoken' }
         }
         value.push({ name, url })
       }
@@ -170,7 +170,7 @@ export function syncAddress(): Kind<string> {
     shape: 'ws://HOST:PORT',
     parse(url) {
       if (url === '' || isSyncUrl(url)) return { value: url }
-      return { refusal: 'argument must be ws://HOST:PORT, or wss:// behind a TLS proxy' }
+      return { refusal: 'argument must be ws://HOST:PORT, or wss:// where TLS is spoken' }
     },
     format: (value) => value,
   }

@@ -16,6 +16,7 @@ export const NODES_OWN: ReadonlyMap<SettingName, string> = new Map([
   ['port', PLACE],
   ['sentinel-port', PLACE],
   ['proxy-port', PLACE],
+  ['proxy-tls-port', PLACE],
   ['tls-port', PLACE],
   ['sync-port', PLACE],
   ['admin-port', PLACE],

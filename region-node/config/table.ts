@@ -126,7 +126,14 @@ export const SETTINGS = {
     0,
     'Port at which the whole region looks like one Redis server; 0 is none.',
   ),
+  'proxy-tls-port': row('network', integer(0, 65535), 0, 'The same for clients that speak TLS; 0 is none.'),
   'tls-port': row('network', integer(0, 65535), 0, 'Port for Redis clients that speak TLS; 0 is none.'),
+  'tls-replication': row(
+    'network',
+    flag(),
+    false,
+    'Nodes reach each other inside TLS, also between regions.',
+  ),
   'tls-cert-file': row('network', text('path', true), '', 'Certificate of the node, PEM.', runtime),
   'tls-key-file': row('network', text('path', true), '', 'Private key of the certificate, PEM.', runtime),
   'tls-key-file-pass': row('network', word(), '', 'Passphrase of the private key.', {

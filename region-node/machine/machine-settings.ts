@@ -20,6 +20,7 @@ const FIRST_PORTS = {
   'first-port': 'port',
   'first-tls-port': 'tls-port',
   'first-proxy-port': 'proxy-port',
+  'first-proxy-tls-port': 'proxy-tls-port',
   'first-admin-port': 'admin-port',
 } as const
 type FirstPort = keyof typeof FIRST_PORTS
@@ -29,6 +30,10 @@ const DECIDED: ReadonlyMap<SettingName, string> = new Map([
   ['port', 'each node has its own: write --first-port, partition p listens at that port plus p'],
   ['tls-port', 'each node has its own: write --first-tls-port, partition p listens at that port plus p'],
   ['proxy-port', 'each node has its own: write --first-proxy-port, that of partition p is that port plus p'],
+  [
+    'proxy-tls-port',
+    'each node has its own: write --first-proxy-tls-port, that of partition p is that port plus p',
+  ],
   ['admin-port', 'each node has its own: write --first-admin-port, partition p listens at that port plus p'],
   ['sync-port', 'other regions reach a node at its port for clients'],
   ['sync-announce-url', 'each node has its own address: name that of the machine with --replica-announce-ip'],
@@ -68,6 +73,10 @@ export function machineSettings({ argv, ...others }: SettingSources): MachineSet
   if (firstPort === undefined)
     throw new StartError(
       'first-port is missing: partition p listens at that port plus p, say --first-port 7000',
+    )
+  if (values['tls-replication'] && !ports.has('tls-port'))
+    throw new StartError(
+      'tls-replication yes needs first-tls-port: nodes reach each other at their ports for clients that speak TLS',
     )
   return {
     values,

@@ -480,11 +480,10 @@ export class ProxyClient {
   }
 
   #linkTo(node: ClusterNode): Link {
-    const { host, port } = node
-    const name = `${host}:${port}`
+    const name = `${node.host}:${node.port}:${node.tlsPort}`
     const known = this.#links.get(name)
     if (known !== undefined) return known
-    const link = this.#link((events) => this.#parts.dial({ host, port }, events))
+    const link = this.#link((events) => this.#parts.dial(node, events))
     this.#links.set(name, link)
     return link
   }

@@ -6,7 +6,7 @@
  */
 import type { Session } from '../commands/session.ts'
 import type { CommandSink, TurnPort, Waiting } from '../server/connection.ts'
-import { ClientListener, type ListenerPorts } from '../server/listener.ts'
+import { ClientListener, type Doors, type ListenerPorts } from '../server/listener.ts'
 import { ProxyClient, type ProxyParts } from './client.ts'
 import { SeenScripts } from './seen-scripts.ts'
 
@@ -43,13 +43,12 @@ export class RegionProxy implements CommandSink {
 }
 
 export function proxyDoor(
-  host: string,
-  port: number,
+  doors: Doors,
   proxy: RegionProxy,
   ports: Omit<ListenerPorts, 'sink' | 'turn' | 'peers'>,
 ): ClientListener {
   const turn = new ProxyTurn(ports.env.defer)
-  return new ClientListener({ host, port, tls: undefined }, { ...ports, sink: proxy, turn, peers: undefined })
+  return new ClientListener(doors, { ...ports, sink: proxy, turn, peers: undefined })
 }
 
 /** What comes for a client in one turn leaves in one piece. */

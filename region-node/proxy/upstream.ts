@@ -19,9 +19,13 @@ export interface UpstreamSocket {
   destroy(): void
 }
 
+/** Where a node takes clients. */
 export interface Address {
   readonly host: string
+  /** 0: none without TLS. */
   readonly port: number
+  /** 0: none inside TLS. */
+  readonly tlsPort: number
 }
 
 export type Dial = (address: Address, events: UpstreamEvents) => UpstreamSocket

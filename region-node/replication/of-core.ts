@@ -35,6 +35,7 @@ export function replicationOf(core: Rooms, side: CoreSide): Replication {
     ...side,
     nodeId: core.identity.nodeId,
     partition: core.identity.partition,
+    isTls: values['tls-replication'],
     engine,
     log,
     lateTail,
@@ -51,7 +52,7 @@ export function replicationOf(core: Rooms, side: CoreSide): Replication {
   }
   // With a coordinator the agent says what it is.
   const first = values.coordinator === '' ? 'primary' : 'idle'
-  const replication = new Replication(parts, url === '' ? first : 'replica', `ws://${url}`)
+  const replication = new Replication(parts, url === '' ? first : 'replica', url)
   settings.onChange((name) => {
     if (name === 'replica-of') replication.told(values['replica-of'])
     else if (WATCHED.has(name)) replication.configured()

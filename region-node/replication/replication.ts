@@ -20,6 +20,7 @@ import type { Identity, ReplicationHost, Role } from '../../sync/ports.ts'
 import type { PullState } from '../../sync/puller.ts'
 import { reason } from '../../sync/reason.ts'
 import type { Replica } from '../../sync/replicas.ts'
+import { addressIn, syncUrlOf } from '../../sync/sync-url.ts'
 import { NODES_MAX } from '../../sync/whereabouts.ts'
 import type { Duty, Member, ReplicaState } from '../cluster/member.ts'
 import type { PrimaryLink, ReplicationState } from '../commands/services.ts'
@@ -55,6 +56,8 @@ export interface ReplicationParts {
   readonly folder: string
   readonly nodeId: string
   readonly partition: number
+  /** Nodes reach each other inside TLS. */
+  readonly isTls: boolean
   readonly engine: Engine
   readonly log: OpLog
   readonly terms: RunTerms
@@ -109,11 +112,11 @@ export class Replication implements Member, ReplicationHost {
    * @param duty  what the node begins as, once it has recovered
    * @throws StartError
    */
-  constructor(parts: ReplicationParts, duty: Duty['kind'], primaryUrl: string) {
+  constructor(parts: ReplicationParts, duty: Duty['kind'], primaryAddress: string) {
     this.#parts = parts
     this.nodeId = parts.nodeId
     this.#term = new TermFile(parts.env.disk, parts.folder)
-    this.#duty = this.#firstDuty(duty, primaryUrl)
+    this.#duty = this.#firstDuty(duty, this.#urlOf(primaryAddress))
     this.gate = new ReplyGate({
       mode: parts.ackMode,
       isDurable: parts.isDurableAck,
@@ -147,9 +150,14 @@ export class Replication implements Member, ReplicationHost {
     return kind === 'idle' ? { kind } : { kind, term, primary: { nodeId: '', syncUrl } }
   }
 
+  /** Without a coordinator a node is reached at its port for clients. @param address  `host:port` */
+  #urlOf(address: string): string {
+    return syncUrlOf(address, this.#parts.isTls)
+  }
+
   /** Where the primary is that this node follows: `host:port`; '' when it follows none. */
   get primaryAddress(): string {
-    return this.#duty.kind === 'replica' ? this.#duty.primary.syncUrl.replace(/^wss?:\/\//, '') : ''
+    return this.#duty.kind === 'replica' ? addressIn(this.#duty.primary.syncUrl) : ''
   }
 
   /** `replica-of` has changed, at an operator's word. @param address  `host:port`; '' for no one */
@@ -157,7 +165,7 @@ export class Replication implements Member, ReplicationHost {
     if (address === this.primaryAddress) return
     const { term } = this
     if (address !== '')
-      this.take({ kind: 'replica', term, primary: { nodeId: '', syncUrl: `ws://${address}` } })
+      this.take({ kind: 'replica', term, primary: { nodeId: '', syncUrl: this.#urlOf(address) } })
     else if (this.role !== 'primary') this.take({ kind: 'primary', term: term + 1, isWhole: false })
   }
 
@@ -369,7 +377,7 @@ export class Replication implements Member, ReplicationHost {
     const term = this.term + 1
     link?.lead(term)
     const address = `${bracketed(host)}:${port}`
-    this.take({ kind: 'replica', term, primary: { nodeId, syncUrl: `ws://${address}` } })
+    this.take({ kind: 'replica', term, primary: { nodeId, syncUrl: this.#urlOf(address) } })
     this.#parts.noted(address)
   }
 
@@ -532,7 +540,7 @@ export class Replication implements Member, ReplicationHost {
     if (this.#duty.kind === 'replica') return [this.#duty.primary.syncUrl]
     const { replicas } = this.#parts.mesh()
     const linked = Array.from(replicas.all).filter(({ link, port }) => link !== undefined && port > 0)
-    return linked.map(({ host, port }) => `ws://${bracketed(host)}:${port}`)
+    return linked.map(({ host, port }) => this.#urlOf(`${bracketed(host)}:${port}`))
   }
 
   termHeard(term: number): void {

@@ -57,7 +57,7 @@ export interface ListenerPorts {
    * Takes a socket by which no client came but a node that wants to follow this one, with what was read of it;
    * undefined: such are clients that speak nonsense.
    */
-  readonly peers: ((socket: Socket, first: Buffer) => void) | undefined
+  readonly peers: ((socket: Socket, first: Buffer, isTls: boolean) => void) | undefined
 }
 
 /** Connections that the system completes before we accept them, as Redis's `tcp-backlog`. */
@@ -264,7 +264,7 @@ export class ClientListener {
     socket.on('close', () => {
       this.handedOn--
     })
-    take(socket, first)
+    take(socket, first, connection.session.isTls)
   }
 
   /** In Redis's order. */

@@ -1,10 +1,12 @@
 /**
- * tls.ts: what clients are met with on the TLS port: certificates from files, and who has to show one of his own.
+ * tls.ts: what clients are met with on the TLS port, and other nodes with `tls-replication`: certificates from files,
+ * and who has to show one of his own.
  *
  * Names and defaults are Redis's. Files are read when the node starts and whenever one of the settings changes:
  * a renewed certificate is taken up by CONFIG SET of the same path, and by connections that are made from then on.
  */
-import type { TlsOptions } from 'node:tls'
+import { createSecureContext, type SecureContextOptions, type TlsOptions } from 'node:tls'
+import type { LinkTls } from '../../sync/transport-ws.ts'
 import type { SettingValues } from '../config/table.ts'
 import { type Disk, DiskError } from '../env.ts'
 
@@ -30,28 +32,41 @@ const CERTIFICATE_FILE = /\.(pem|crt|cer)$/
 /** Something about TLS that an operator has to mend: a sentence for him. */
 export class TlsError extends Error {}
 
-/** @throws TlsError when a file is missing, or the settings do not go together */
+/** Towards whoever connects. @throws TlsError when a file is missing, or the settings do not go together */
 export function tlsOptions(settings: TlsSettings, disk: Disk): TlsOptions {
-  const cert = fileOf('tls-cert-file', settings, disk)
-  const key = fileOf('tls-key-file', settings, disk)
-  if (cert === undefined || key === undefined) {
-    throw new TlsError('tls-port needs a certificate: set tls-cert-file and tls-key-file')
-  }
-  const ca = authorities(settings, disk)
-  const asks = settings['tls-auth-clients'] !== 'no'
-  if (settings['tls-auth-clients'] === 'yes' && ca.length === 0) {
+  const context = contextOf(settings, disk)
+  const who = settings['tls-auth-clients']
+  if (who === 'yes' && context.ca === undefined) {
     throw new TlsError(
       'tls-auth-clients yes needs to know whose certificates to trust: set tls-ca-cert-file or tls-ca-cert-dir, ' +
         'or set tls-auth-clients no',
     )
   }
+  return {
+    ...context,
+    requestCert: who !== 'no' && context.ca !== undefined,
+    rejectUnauthorized: who === 'yes',
+  }
+}
+
+/** For links with other nodes: whoever is dialed has to show a certificate that is trusted, and that names his address. */
+export function linkTls(settings: TlsSettings, disk: Disk): LinkTls {
+  const secureContext = createSecureContext(contextOf(settings, disk))
+  return { server: tlsOptions(settings, disk), client: { secureContext } }
+}
+
+function contextOf(settings: TlsSettings, disk: Disk): SecureContextOptions {
+  const cert = fileOf('tls-cert-file', settings, disk)
+  const key = fileOf('tls-key-file', settings, disk)
+  if (cert === undefined || key === undefined) {
+    throw new TlsError('TLS needs a certificate: set tls-cert-file and tls-key-file')
+  }
+  const ca = authorities(settings, disk)
   const { lowest, highest } = protocolsOf(settings['tls-protocols'])
   const ciphers = [settings['tls-ciphersuites'], settings['tls-ciphers']].filter((names) => names !== '')
   return {
     cert,
     key,
-    requestCert: asks && ca.length > 0,
-    rejectUnauthorized: settings['tls-auth-clients'] === 'yes',
     minVersion: lowest,
     maxVersion: highest,
     ...(ca.length > 0 ? { ca } : {}),

@@ -62,6 +62,7 @@ export const MUTANTS: readonly Mutant[] = [
     patches: [
       { file: 'region-node/cluster/primacy.js', find: 'if (nowMs < lease.deadlineMs)', replace: 'if (true)' },
     ],
+    firstSeed: 45,
     seeds: 60,
     focus: ['isolate', 'freeze'],
   },
@@ -74,14 +75,17 @@ export const MUTANTS: readonly Mutant[] = [
         replace: 'atMs = Math.max(atMs, claimedMs + ttlMs)',
       },
     ],
-    seeds: 200,
+    firstSeed: 45,
+    seeds: 60,
     focus: ['uncoordinated'],
   },
   {
     name: 'what only a deposed primary has is thrown away',
     patches: [{ file: 'sync/following.js', find: 'this.#sendTail(vector);', replace: '' }],
-    seeds: 60,
-    focus: ['isolate', 'freeze'],
+    // Mostly another region has it, and gives it back.
+    firstSeed: 95,
+    seeds: 80,
+    focus: ['isolate', 'uncoordinated', 'apart'],
   },
   {
     name: 'a replica says that it has what its log has not',
@@ -92,7 +96,8 @@ export const MUTANTS: readonly Mutant[] = [
         replace: 'applied: host.applied.toWire(),',
       },
     ],
-    seeds: 400,
+    firstSeed: 25,
+    seeds: 200,
     focus: ['kill'],
   },
   {

@@ -6,8 +6,11 @@
 import { connect as connectTcp, createServer } from 'node:net'
 import { afterEach, describe, expect, it } from 'vitest'
 import { WebSocket } from 'ws'
+import { linkTls } from '../../../region-node/server/tls.ts'
 import type { Link, LinkEvents } from '../../../sync/ports.ts'
-import { WsTransport } from '../../../sync/transport-ws.ts'
+import { syncUrlOf } from '../../../sync/sync-url.ts'
+import { type LinkTls, WsTransport } from '../../../sync/transport-ws.ts'
+import { CERTIFICATE_DISK, tlsSettingsOf } from '../../harness/tls-files.ts'
 
 const env = {
   after(delayMs: number, task: () => void) {
@@ -53,8 +56,8 @@ class End {
 
 const transports: WsTransport[] = []
 
-function transport(port = 0, frameBytesMax = 1_000_000): WsTransport {
-  const made = new WsTransport({ host: '127.0.0.1', port, frameBytesMax, env })
+function transport(port = 0, frameBytesMax = 1_000_000, tls?: LinkTls): WsTransport {
+  const made = new WsTransport({ host: '127.0.0.1', port, frameBytesMax, env, tls })
   transports.push(made)
   return made
 }
@@ -70,8 +73,8 @@ interface Listening {
   next(): Promise<End>
 }
 
-async function listening(frameBytesMax?: number): Promise<Listening> {
-  const server = transport(0, frameBytesMax)
+async function listening(frameBytesMax?: number, tls?: LinkTls): Promise<Listening> {
+  const server = transport(0, frameBytesMax, tls)
   const ends: End[] = []
   let arrived: () => void = () => {}
   await server.listen((link) => {
@@ -83,7 +86,7 @@ async function listening(frameBytesMax?: number): Promise<Listening> {
   const port = server.port!
   return {
     port,
-    url: `ws://127.0.0.1:${port}`,
+    url: syncUrlOf(`127.0.0.1:${port}`, tls !== undefined),
     async next() {
       while (ends.length === 0) {
         await new Promise<void>((resolve) => {
@@ -166,6 +169,59 @@ describe('a link', () => {
     near.link.send(new Uint8Array(1001))
     expect(await far.closed).toMatch(/max payload/i)
     await near.closed
+  })
+})
+
+describe('inside TLS', () => {
+  const tlsOf = (name: 'node' | 'client' | 'stranger'): LinkTls =>
+    linkTls(tlsSettingsOf(name), CERTIFICATE_DISK)
+  const from = (name: 'node' | 'client' | 'stranger'): WsTransport =>
+    transport(undefined, undefined, tlsOf(name))
+
+  it('a link carries messages both ways', async () => {
+    const server = await listening(undefined, tlsOf('node'))
+    const near = await dial(server.url, from('client'))
+    const far = await server.next()
+    near.link.send(Uint8Array.of(1))
+    far.link.send(Uint8Array.of(2))
+    expect([...(await far.received(1))[0]!]).toEqual([1])
+    expect([...(await near.received(1))[0]!]).toEqual([2])
+    expect(near.link.receivedBytes).toBeGreaterThan(0)
+  })
+
+  it('whoever shows no certificate that is trusted is let in at neither end', async () => {
+    const server = await listening(undefined, tlsOf('node'))
+    await expect(dial(server.url, from('stranger'))).rejects.toThrow(`cannot reach ${server.url}`)
+    await expect(dial(server.url)).rejects.toThrow(/unable to verify|self-signed/)
+    const other = await listening(undefined, tlsOf('stranger'))
+    await expect(dial(other.url, from('client'))).rejects.toThrow('self-signed certificate')
+  })
+
+  // Others have only one address on the loopback.
+  it.runIf(process.platform === 'linux')('whoever is dialed has to be named by his certificate', async () => {
+    const options = { host: '127.0.0.2', port: 0, frameBytesMax: 1000, env, tls: tlsOf('node') }
+    const server = new WsTransport(options)
+    transports.push(server)
+    await server.listen((link) => new End(link).events)
+    const url = `wss://127.0.0.2:${server.port}`
+    await expect(dial(url, from('client'))).rejects.toThrow(/does not match certificate/)
+  })
+
+  it('it is said when only one end speaks TLS', async () => {
+    const server = await listening(undefined, tlsOf('node'))
+    await expect(dial(server.url.replace('wss:', 'ws:'))).rejects.toThrow('is TLS spoken there (wss://)?')
+    const plain = await listening()
+    await expect(dial(plain.url.replace('ws:', 'wss:'))).rejects.toThrow('no TLS is spoken there')
+  })
+
+  it('links that begin after a renewal have other certificates, and those before go on', async () => {
+    const server = await listening(undefined, tlsOf('node'))
+    const near = await dial(server.url, from('client'))
+    const far = await server.next()
+    transports[0]!.renewTls(tlsOf('stranger'))
+    await expect(dial(server.url, from('client'))).rejects.toThrow('self-signed certificate')
+    near.link.send(Uint8Array.of(1))
+    expect([...(await far.received(1))[0]!]).toEqual([1])
   })
 })
 

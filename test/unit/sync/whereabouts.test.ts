@@ -2,7 +2,8 @@
  * whereabouts.test.ts: in which order addresses are tried, and that whoever names them cannot keep a search busy.
  */
 import { describe, expect, it } from 'vitest'
-import { isSyncUrl, NODES_MAX, Whereabouts } from '../../../sync/whereabouts.ts'
+import { isSyncUrl } from '../../../sync/sync-url.ts'
+import { NODES_MAX, Whereabouts } from '../../../sync/whereabouts.ts'
 
 /** Dials until a pause, with nobody there. */
 function round(where: Whereabouts, dialed: (url: string) => void = () => {}): string[] {

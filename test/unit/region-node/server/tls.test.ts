@@ -1,36 +1,21 @@
 /**
  * tls.test.ts: the TLS door: who is let in, and what is said when the files are wrong.
- *
- * The certificates in test/harness/certificates are good for a hundred years: `node` and `client` are signed by
- * `ca`, `stranger` by himself.
  */
-import { readdirSync, readFileSync } from 'node:fs'
+import { readFileSync } from 'node:fs'
 import { connect as connectPlain } from 'node:net'
 import { connect } from 'node:tls'
 import { afterEach, describe, expect, it } from 'vitest'
 import { User } from '../../../../region-node/acl/user.ts'
-import type { Disk } from '../../../../region-node/env.ts'
 import { ClientListener } from '../../../../region-node/server/listener.ts'
 import { tlsOptions } from '../../../../region-node/server/tls.ts'
 import { NO_OUTPUT_LIMITS } from '../../../harness/no-output-limits.ts'
+import {
+  CERTIFICATE_DISK as disk,
+  CERTIFICATES as FOLDER,
+  tlsSettingsOf,
+} from '../../../harness/tls-files.ts'
 
-const FOLDER = new URL('../../../harness/certificates', import.meta.url).pathname
-const disk = {
-  readFile: (path: string) => (path.includes('missing') ? undefined : readFileSync(path)),
-  list: (path: string) => readdirSync(path).sort(),
-} as unknown as Disk
-
-const SETTINGS = {
-  'tls-cert-file': `${FOLDER}/node.pem`,
-  'tls-key-file': `${FOLDER}/node.key`,
-  'tls-key-file-pass': '',
-  'tls-ca-cert-file': `${FOLDER}/ca.pem`,
-  'tls-ca-cert-dir': '',
-  'tls-auth-clients': 'yes',
-  'tls-protocols': '',
-  'tls-ciphers': '',
-  'tls-ciphersuites': '',
-} as const
+const SETTINGS = tlsSettingsOf('node')
 
 const cleanUps: Array<() => unknown> = []
 afterEach(async () => {
@@ -144,7 +129,7 @@ describe('the TLS door', () => {
 
 describe('the files', () => {
   it.each([
-    [{ 'tls-cert-file': '' }, 'tls-port needs a certificate: set tls-cert-file and tls-key-file'],
+    [{ 'tls-cert-file': '' }, 'TLS needs a certificate: set tls-cert-file and tls-key-file'],
     [{ 'tls-key-file': '/missing' }, 'tls-key-file names a file that does not exist: /missing'],
     [{ 'tls-ca-cert-file': '' }, 'tls-auth-clients yes needs to know whose certificates to trust'],
     [{ 'tls-protocols': 'TLSv1.2 SSLv3' }, 'tls-protocols may name: TLSv1 TLSv1.1 TLSv1.2 TLSv1.3'],
