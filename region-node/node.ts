@@ -167,6 +167,7 @@ class Node implements RunningNode, Front {
       home: (session, events) => homeAt(this.#listener, env, session, events),
     })
     this.#cluster.onChange(() => proxy.topologyChanged())
+    this.#core.mesh.neighbours.silent = (nodeId) => proxy.nodeSilent(nodeId)
     const doors = doorsOf(this.#settings, env, port, tlsPort)
     return proxyDoor(doors, proxy, { env, limits: clientLimits(this.#core), log })
   }

@@ -23,6 +23,8 @@ export interface HearerParts {
   judge(identity: Identity): Reason | undefined
   /** @throws ProtocolViolation */
   told(bytes: Uint8Array): void
+  /** It was heard, and says nothing any more, nor that it ends: its machine or the way to it is gone. */
+  silent(): void
   /** The link is over: what was still to come does not come. */
   ended(): void
 }
@@ -61,9 +63,14 @@ export class Hearer {
 
   /** Called once per heartbeat. */
   beat(nowMs: number): void {
-    const why = this.#connection?.judge(nowMs, this.isOpen, this.#parts.settings)
-    if (why !== undefined) this.#end(why)
-    else if (this.isOpen) this.#connection?.send({ type: 'pulse' })
+    const { isOpen } = this
+    const why = this.#connection?.judge(nowMs, isOpen, this.#parts.settings)
+    if (why === undefined) {
+      if (isOpen) this.#connection?.send({ type: 'pulse' })
+      return
+    }
+    this.#end(why)
+    if (isOpen) this.#parts.silent()
   }
 
   #dial(): void {

@@ -45,6 +45,8 @@ export class Neighbours {
   /** Nodes that hear this one. */
   readonly #links = new Map<string, ServerLink>()
   #isOver = false
+  /** Told of a node that was heard and says nothing any more, for as long as a link may be silent. */
+  silent: (nodeId: string) => void = () => {}
 
   constructor(parts: NeighbourParts) {
     this.#parts = parts
@@ -91,6 +93,7 @@ export class Neighbours {
       transport,
       settings,
       judge: (identity) => judgeNeighbour(host.identity, identity),
+      silent: () => this.silent(nodeId),
       told: (bytes) => publications.takeSpread(bytes, held),
       ended: () => {
         held.clear()

@@ -148,6 +148,11 @@ export class ProxyClient {
     this.#moved()
   }
 
+  /** Nothing comes from that node, and nothing gets there: what was sent is answered as lost. */
+  nodeSilent(nodeId: string): void {
+    for (const [name, link] of [...this.#links]) if (name.startsWith(`${nodeId} `)) link.cut()
+  }
+
   /** The client is gone. */
   close(): void {
     this.#isGone = true
@@ -480,7 +485,7 @@ export class ProxyClient {
   }
 
   #linkTo(node: ClusterNode): Link {
-    const name = `${node.host}:${node.port}:${node.tlsPort}`
+    const name = `${node.id} ${node.host}:${node.port}:${node.tlsPort}`
     const known = this.#links.get(name)
     if (known !== undefined) return known
     const link = this.#link((events) => this.#parts.dial(node, events))

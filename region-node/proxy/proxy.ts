@@ -40,6 +40,11 @@ export class RegionProxy implements CommandSink {
   topologyChanged(): void {
     for (const client of this.#clients.values()) client.topologyChanged()
   }
+
+  /** The system would tell of it after many minutes. */
+  nodeSilent(nodeId: string): void {
+    for (const client of this.#clients.values()) client.nodeSilent(nodeId)
+  }
 }
 
 export function proxyDoor(

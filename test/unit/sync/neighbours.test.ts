@@ -295,3 +295,26 @@ describe('without a coordinator', () => {
     expect(world.heard()).toEqual(allBut('a1', ['m']))
   })
 })
+
+describe('a neighbour that is silent', () => {
+  it('is told of once it has been so for too long, and no other one is', async () => {
+    const world = await new World().start()
+    world.meet()
+    const silent: string[] = []
+    world.node('a0').mesh.neighbours.silent = (nodeId) => silent.push(nodeId)
+    // One that ends says so, and one whose link breaks is dialed again.
+    await world.node('a1r').mesh.stop('over')
+    world.network.drop('a0', 'a0r')
+    world.clock.advance(20_000)
+    expect(silent).toEqual([])
+    for (const [from, to] of [
+      ['a0', 'a1'],
+      ['a1', 'a0'],
+    ] as const)
+      world.network.stall(from, to)
+    world.clock.advance(SYNC_DEFAULTS.silenceMsMax - 2000)
+    expect(silent).toEqual([])
+    world.clock.advance(5000)
+    expect(silent).toEqual(['a1'])
+  })
+})

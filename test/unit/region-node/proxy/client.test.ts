@@ -7,6 +7,7 @@ import { partitionOf } from '../../../../region-node/cluster/topology.ts'
 import { slotOf } from '../../../../region-node/engine/slot.ts'
 import { ASKED_BYTES_MAX } from '../../../../region-node/proxy/client.ts'
 import { OVERDUE_MS, WAIT_MS_MAX } from '../../../../region-node/proxy/lane.ts'
+import { clusterNode } from '../../../harness/fake-cluster.ts'
 import { ProxiedRegion } from '../../../harness/proxied-region.ts'
 
 /** `b` and `c` belong to partition 0, `foo` and `a` to partition 1. */
@@ -102,6 +103,25 @@ describe('a failover', () => {
     expect(first).toMatch(LOST)
     expect(second).toBe(':1\r\n')
     expect(it.clock.nowMs - before).toBeLessThan(OVERDUE_MS + 1000)
+  })
+
+  it('that does not come, of a node that is silent: what was sent is answered as lost, and it is tried again', () => {
+    const it = region()
+    const client = it.client()
+    client.ask(['GET', OTHER])
+    it.nodes[PRIMARY]!.vanish()
+    client.send(['INCR', OTHER])
+    it.clock.advance(12_000)
+    expect(client.replies).toEqual([])
+    it.nodes[PRIMARY]!.isDown = false
+    it.proxy.nodeSilent(clusterNode(REPLICA).id)
+    it.clock.advance(100)
+    expect(client.replies).toEqual([])
+    it.proxy.nodeSilent(clusterNode(PRIMARY).id)
+    client.send(['INCR', OTHER])
+    const [first, second] = client.take(2)
+    expect(first).toMatch(LOST)
+    expect(second).toBe(':1\r\n')
   })
 
   it('that does not come is waited for so long and no longer', () => {
