@@ -11,6 +11,20 @@ export function registersIn(text: string): Map<number, number> {
   return text.charCodeAt(4) === DENSE ? denseIn(body) : sparseIn(body)
 }
 
+/** Its body says something of every register, and of no more. */
+export function isWhole(text: string): boolean {
+  const body = text.slice(HEADER_BYTES)
+  if (text.charCodeAt(4) === DENSE) return body.length === (REGISTERS * 6) / 8
+  let [at, count] = [0, 0]
+  while (at < body.length) {
+    const byte = body.charCodeAt(at++)
+    if (byte < 64) count += byte + 1
+    else if (byte >= 128) count += (byte % 4) + 1
+    else count += (byte - 64) * 256 + body.charCodeAt(at++) + 1
+  }
+  return count === REGISTERS
+}
+
 function denseIn(body: string): Map<number, number> {
   const registers = new Map<number, number>()
   for (let index = 0; index < REGISTERS; index++) {

@@ -4,7 +4,7 @@
  * Source: Austin Appleby, MurmurHash64A; Otmar Ertl, "New cardinality estimation algorithms for HyperLogLog
  * sketches", 2017.
  */
-import { registersIn } from '../hll-reading.ts'
+import { isWhole, registersIn } from '../hll-reading.ts'
 import { type Model, type Models, type PlainData, Refusal } from './plain-data.ts'
 
 type Registers = ReadonlyMap<number, number>
@@ -45,13 +45,15 @@ function raiseOf(element: string): readonly [register: number, level: number] {
   return [Number(hash % BigInt(REGISTERS)), (bits.includes('1') ? zeros : LEVEL_BITS) + 1]
 }
 
-/** Undefined where the key is not there. @throws Refusal for what is no HyperLogLog */
+/** Undefined where the key is not there. @throws Refusal for what is no HyperLogLog, or a damaged one */
 function registersOf(data: PlainData, key: string): Registers | undefined {
   const value = data.at(key)?.value
   if (value === undefined) return undefined
   if (value.type === 'hll') return value.registers
-  if (value.type === 'string' && value.text.startsWith('HYLL')) return registersIn(value.text)
-  throw new Refusal('WRONGTYPE')
+  if (value.type !== 'string' || !value.text.startsWith('HYLL')) throw new Refusal('WRONGTYPE')
+  // An exception that is documented: Redis reads on until it stumbles.
+  if (!isWhole(value.text)) throw new Refusal('INVALIDOBJ')
+  return registersIn(value.text)
 }
 
 function joined(all: readonly Registers[]): Registers {
