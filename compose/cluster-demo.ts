@@ -55,10 +55,7 @@ class TwoRegions implements Play {
     )
     const plans = planCluster({
       ...{ regions: REGIONS, ports, folder, bind: ADDRESS, address: ADDRESS, settings: SETTINGS },
-      detours: {
-        peer: (_region, node) => `ws://${ADDRESS}:${ports.get(node)!.syncPort}`,
-        coordinator: () => etcd.endpoints,
-      },
+      coordinator: () => etcd.endpoints,
     })
     this.#cluster = new Cluster(etcd, plans)
   }

@@ -21,14 +21,6 @@ export interface NodePorts {
   readonly adminPort: number
 }
 
-/** Where a node is to find others, where that is not where they listen. */
-export interface Detours {
-  /** Where nodes of `region` reach `node` of another region: a sync URL. */
-  peer(region: string, node: string): string
-  /** Where `node` reaches the members of the etcd. */
-  coordinator(node: string): readonly string[]
-}
-
 export interface ClusterShape {
   /** Of each region: a node in each of these zones. */
   readonly regions: ReadonlyMap<string, readonly string[]>
@@ -40,7 +32,8 @@ export interface ClusterShape {
   readonly address: string
   /** Further settings of all nodes. */
   readonly settings: Readonly<Record<string, string>>
-  readonly detours: Detours
+  /** Where `node` reaches the members of the etcd. */
+  readonly coordinator: (node: string) => readonly string[]
 }
 
 export function nodeNames(region: string, zones: readonly string[]): string[] {
@@ -54,7 +47,7 @@ export function planCluster(shape: ClusterShape): NodePlan[] {
 }
 
 function planNode(shape: ClusterShape, name: string, region: string, id: number, zone: string): NodePlan {
-  const { ports, folder, bind, address, settings, detours } = shape
+  const { ports, folder, bind, address, settings, coordinator } = shape
   const { port, syncPort, adminPort } = ports.get(name)!
   const dir = join(folder, name)
   const own: Record<string, string | number> = {
@@ -65,7 +58,10 @@ function planNode(shape: ClusterShape, name: string, region: string, id: number,
   }
   const others = [...shape.regions].filter(([other]) => other !== region)
   const peers = others.flatMap(([other, zones]) =>
-    nodeNames(other, zones).flatMap((node) => ['--peer', `${other}@${detours.peer(region, node)}`]),
+    nodeNames(other, zones).flatMap((node) => [
+      '--peer',
+      `${other}@ws://${address}:${ports.get(node)!.syncPort}`,
+    ]),
   )
   return {
     ...{ name, region, id, zone, bind, port, adminPort, folder: dir },
@@ -73,7 +69,7 @@ function planNode(shape: ClusterShape, name: string, region: string, id: number,
     logFile: join(folder, `${name}.log`),
     words: [
       ...Object.entries(own).flatMap(([setting, value]) => [`--${setting}`, String(value)]),
-      ...['--coordinator', detours.coordinator(name).join(' ')],
+      ...['--coordinator', coordinator(name).join(' ')],
       ...peers,
     ],
   }

@@ -62,8 +62,6 @@ export interface Member {
    * never. It stays when the link ends, whichever way: the answer that was given is a promise (`agent.ts`).
    */
   readonly primaryHeardMs: number
-  /** As a replica: it has all that the primary last said it has. */
-  readonly isCaughtUp: boolean
   /** As primary: those that follow it, also those whose link broke in the last minute. */
   replicas(): readonly ReplicaState[]
   /** As primary: what replies wait for disks or for replicas; of `reads` all have run since writes were paused. */

@@ -87,9 +87,10 @@ export class Replication implements Member, ReplicationHost {
   readonly handOver: HandOver
   #duty: Duty
   #isSettled = false
-  #caughtUp = false
   /** As replica, in this process: what its folder may have lacked when it began, it has since. */
   #hasCaughtUp = false
+  /** What the primary that it follows had when it was heard first. It has more at every moment, if it is written to. */
+  #toCatchUp: VersionVector | undefined
   /** What the log has of what is applied; undefined: nobody asks. */
   #logged: VersionVector | undefined
   /** Since the start; and of them those on their way to the log. */
@@ -225,7 +226,7 @@ export class Replication implements Member, ReplicationHost {
     membership.takesFenced = duty.kind !== 'primary'
     if (before.kind === 'primary') this.#resign()
     this.#refuse()
-    this.#caughtUp = false
+    this.#toCatchUp = undefined
     this.#clientAddress = undefined
     if (!this.#isSettled) return
     const mesh = this.#parts.mesh()
@@ -386,10 +387,6 @@ export class Replication implements Member, ReplicationHost {
     return this.#heardMs
   }
 
-  get isCaughtUp(): boolean {
-    return this.#caughtUp
-  }
-
   /** INFO and ROLE. */
   state(): ReplicationState {
     const { mesh, engine, env } = this.#parts
@@ -490,8 +487,8 @@ export class Replication implements Member, ReplicationHost {
     const { engine, lateTail } = this.#parts
     // What the primary did at that moment of its clock, this node will not do as "not yet due" later.
     if (clockMs > 0) engine.clock.atLeast(clockMs)
-    this.#caughtUp = engine.applied.covers(announced)
-    this.#hasCaughtUp ||= this.#caughtUp
+    this.#toCatchUp ??= announced.copy()
+    this.#hasCaughtUp ||= engine.applied.covers(this.#toCatchUp)
     if (lateTail.isPending) lateTail.search(() => this.#handUp())
   }
 

@@ -101,10 +101,6 @@ export class FakeMember implements Member {
     return countOf(this.applied)
   }
 
-  get isCaughtUp(): boolean {
-    return this.#session !== ''
-  }
-
   replicas(): readonly ReplicaState[] {
     const nowMs = this.#process.monoMs()
     return Array.from(this.#followers, ([nodeId, follower]) => ({

@@ -18,30 +18,17 @@ export interface RelayEnd {
 const WAITING_BYTES_MAX = 256 * 1024
 
 export class Relay {
-  readonly at: RelayEnd
   /** How long bytes are under way, each direction. */
   delayMs = 0
   bytesPerSecondMax = Number.POSITIVE_INFINITY
   /** In both directions. */
   forwardedBytes = 0
   readonly #target: RelayEnd
-  readonly #server: Server
   readonly #lanes = new Set<Lane>()
   #state: 'open' | 'cut' | 'silent' = 'open'
 
-  private constructor(at: RelayEnd, target: RelayEnd) {
-    this.at = at
+  constructor(target: RelayEnd) {
     this.#target = target
-    this.#server = createServer((near) => this.#accept(near))
-  }
-
-  static async listen(at: RelayEnd, target: RelayEnd): Promise<Relay> {
-    const relay = new Relay(at, target)
-    await new Promise<void>((resolve, reject) => {
-      relay.#server.once('error', reject)
-      relay.#server.listen(at.port, at.host, resolve)
-    })
-    return relay
   }
 
   get isSilent(): boolean {
@@ -62,12 +49,8 @@ export class Relay {
     this.#state = 'silent'
   }
 
-  async close(): Promise<void> {
-    this.cut()
-    await new Promise((resolve) => this.#server.close(resolve))
-  }
-
-  #accept(near: Socket): void {
+  /** Forwards this connection from now on. */
+  take(near: Socket): void {
     if (this.#state === 'cut') {
       near.destroy()
       return
@@ -81,6 +64,29 @@ export class Relay {
       const lane: Lane = new Lane(this, from, to, () => this.#lanes.delete(lane))
       this.#lanes.add(lane)
     }
+  }
+}
+
+/** Where connections come in, each for one relay or another. */
+export class RelayDoor {
+  readonly #server: Server
+
+  private constructor(relayOf: (near: Socket) => Relay) {
+    this.#server = createServer((near) => relayOf(near).take(near))
+  }
+
+  static async listen(at: RelayEnd, relayOf: (near: Socket) => Relay): Promise<RelayDoor> {
+    const door = new RelayDoor(relayOf)
+    await new Promise<void>((resolve, reject) => {
+      door.#server.once('error', reject)
+      door.#server.listen(at.port, at.host, resolve)
+    })
+    return door
+  }
+
+  /** Resolves when the relays behind it are cut. */
+  async close(): Promise<void> {
+    await new Promise((resolve) => this.#server.close(resolve))
   }
 }
 

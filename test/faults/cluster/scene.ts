@@ -2,9 +2,10 @@
  * scene.ts: two regions of several nodes with an etcd of three members, where every way between them leads through a
  * relay that a test can cut, silence or slow down.
  *
- * Nodes listen on 127.0.0.2, and say that they are at 127.0.0.1: there, on the same ports, stand the relays for
- * clients and for replicas. Every node has relays of its own to the etcd; between regions there is one to each node.
- * Needs a system whose loopback is all of 127.0.0.0/8, as Linux has it.
+ * Nodes listen on 127.0.0.2, and say that they are at 127.0.0.1: there, on the same ports, stand the relays. Behind the
+ * port for links stand two of them: one for the nodes of the region, and one for those of the other region, which are
+ * told that address too. Who dials is asked of the system. Every node has relays of its own to the etcd.
+ * Needs Linux: a loopback that is all of 127.0.0.0/8, and its /proc.
  */
 import { mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
@@ -14,8 +15,9 @@ import type { ClusterNode } from '../../../compose/cluster/cluster-node.ts'
 import { type NodePorts, nodeNames, planCluster } from '../../../compose/cluster/cluster-plan.ts'
 import { EtcdMembers } from '../../../compose/cluster/etcd-members.ts'
 import { type Address, ClusterWriter } from '../../../compose/cluster/writer.ts'
+import { isDialedBy } from '../../harness/dialer.ts'
 import { freePorts } from '../../harness/free-ports.ts'
-import { Relay } from '../../harness/relay.ts'
+import { Relay, RelayDoor } from '../../harness/relay.ts'
 
 const BEHIND = '127.0.0.2'
 const BEFORE = '127.0.0.1'
@@ -40,12 +42,19 @@ export interface NodeRelays {
 export class Scene {
   readonly cluster: Cluster
   readonly relays: ReadonlyMap<string, NodeRelays>
+  readonly #doors: readonly RelayDoor[]
   readonly #folder: string
   #writers = 0
 
-  private constructor(cluster: Cluster, relays: ReadonlyMap<string, NodeRelays>, folder: string) {
+  private constructor(
+    cluster: Cluster,
+    relays: ReadonlyMap<string, NodeRelays>,
+    doors: readonly RelayDoor[],
+    folder: string,
+  ) {
     this.cluster = cluster
     this.relays = relays
+    this.#doors = doors
     this.#folder = folder
   }
 
@@ -54,20 +63,33 @@ export class Scene {
     const etcd = new EtcdMembers(folder, await freePorts(2 * ETCD_SIZE))
     const ports = new Map<string, NodePorts>()
     const relays = new Map<string, NodeRelays>()
+    const doors: RelayDoor[] = []
+    const etcdPorts = new Map<string, readonly number[]>()
     for (const [region, zones] of REGIONS)
       for (const name of nodeNames(region, zones)) {
-        const [port, syncPort, adminPort] = (await freePorts(3)) as [number, number, number]
+        const [port, syncPort, adminPort, ...toEtcd] = (await freePorts(3 + ETCD_SIZE)) as [
+          ...[number, number, number],
+          ...number[],
+        ]
         ports.set(name, { port, syncPort, adminPort })
-        relays.set(name, await relaysOf(port, syncPort, etcd))
+        etcdPorts.set(name, toEtcd)
+        const own = relaysOf(port, syncPort, etcd)
+        relays.set(name, own)
+        doors.push(
+          await RelayDoor.listen({ host: BEFORE, port }, () => own.clients),
+          await RelayDoor.listen({ host: BEFORE, port: syncPort }, (near) =>
+            isDialedBy(near, scene.pidsOf(region)) ? own.replicas : own.regions,
+          ),
+          ...(await Promise.all(
+            toEtcd.map((at, member) => RelayDoor.listen({ host: BEFORE, port: at }, () => own.etcd[member]!)),
+          )),
+        )
       }
     const plans = planCluster({
       ...{ regions: REGIONS, ports, folder, bind: BEHIND, address: BEFORE, settings },
-      detours: {
-        peer: (_region, node) => `ws://${BEFORE}:${relays.get(node)!.regions.at.port}`,
-        coordinator: (node) => relays.get(node)!.etcd.map(({ at }) => `http://${BEFORE}:${at.port}`),
-      },
+      coordinator: (node) => etcdPorts.get(node)!.map((at) => `http://${BEFORE}:${at}`),
     })
-    const scene = new Scene(new Cluster(etcd, plans), relays, folder)
+    const scene = new Scene(new Cluster(etcd, plans), relays, doors, folder)
     try {
       await scene.cluster.start()
       return scene
@@ -75,6 +97,13 @@ export class Scene {
       await scene.stop()
       throw error
     }
+  }
+
+  pidsOf(region: string): number[] {
+    return this.cluster
+      .nodesOf(region)
+      .filter(({ process }) => process.isRunning)
+      .map(({ process }) => process.pid)
   }
 
   relaysOf(node: ClusterNode): NodeRelays {
@@ -123,21 +152,18 @@ export class Scene {
     await Promise.all(this.cluster.nodes.map((node) => node.process.kill()))
     await this.cluster.etcd.end()
     for (const { clients, replicas, regions, etcd } of this.relays.values())
-      await Promise.all([clients, replicas, regions, ...etcd].map((relay) => relay.close()))
+      for (const relay of [clients, replicas, regions, ...etcd]) relay.cut()
+    await Promise.all(this.#doors.map((door) => door.close()))
     rmSync(this.#folder, { recursive: true, force: true })
   }
 }
 
-async function relaysOf(port: number, syncPort: number, etcd: EtcdMembers): Promise<NodeRelays> {
-  const [regionsPort, ...etcdPorts] = (await freePorts(1 + ETCD_SIZE)) as [number, ...number[]]
+function relaysOf(port: number, syncPort: number, etcd: EtcdMembers): NodeRelays {
   const sync = { host: BEHIND, port: syncPort }
-  const [clients, replicas, regions, ...toEtcd] = await Promise.all([
-    Relay.listen({ host: BEFORE, port }, { host: BEHIND, port }),
-    Relay.listen({ host: BEFORE, port: syncPort }, sync),
-    Relay.listen({ host: BEFORE, port: regionsPort }, sync),
-    ...etcd.endpoints.map((url, at) =>
-      Relay.listen({ host: BEFORE, port: etcdPorts[at]! }, { host: BEFORE, port: Number(new URL(url).port) }),
-    ),
-  ])
-  return { clients, replicas, regions, etcd: toEtcd }
+  return {
+    clients: new Relay({ host: BEHIND, port }),
+    replicas: new Relay(sync),
+    regions: new Relay(sync),
+    etcd: etcd.endpoints.map((url) => new Relay({ host: BEFORE, port: Number(new URL(url).port) })),
+  }
 }
