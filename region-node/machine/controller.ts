@@ -8,6 +8,7 @@
  *
  * While it does not know the documents as they are now it does nothing.
  */
+import type { DetectionProfile } from '../cluster/profiles.ts'
 import type { Coordinator, Lease, Revision } from '../coordinator/port.ts'
 import type { Env } from '../env.ts'
 import { encodePlacing } from '../placement/documents.ts'
@@ -36,6 +37,8 @@ export interface ControllerParts {
   readonly coordinator: Coordinator
   readonly env: Pick<Env, 'monoMs' | 'wallMs'>
   readonly outlook: Outlook
+  /** Of the nodes. */
+  readonly profile: Pick<DetectionProfile, 'ttlMs'>
   readonly sayToNode: SayToNode
   /** For the log. */
   readonly report: (sentence: string) => void
@@ -102,7 +105,10 @@ export class Controller {
   #work(): void {
     const { env, outlook } = this.#parts
     const { placing, directory } = outlook
-    const scene: Scene = { placing, directory, patience: this.#patience, wallMs: env.wallMs() }
+    const scene: Scene = {
+      ...{ placing, directory, patience: this.#patience },
+      ...{ wallMs: env.wallMs(), claimAfterMs: this.#parts.profile.ttlMs },
+    }
     for (const step of stepsOf(scene))
       if (env.monoMs() >= this.#progressOf(step).untilMs)
         this.#carryOut(step, orderOf(step, scene, outlook.keys))

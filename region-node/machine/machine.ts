@@ -66,7 +66,7 @@ export class Machine {
     const changed = (): void => this.#look()
     this.#copies = new Copies(this.#outlook, { env, startChild, folders, report, changed }, options)
     this.#controller = new Controller(self.name, {
-      ...{ coordinator, env, outlook: this.#outlook, sayToNode, report },
+      ...{ coordinator, env, outlook: this.#outlook, profile, sayToNode, report },
     })
   }
 

@@ -48,6 +48,8 @@ export interface Scene {
   readonly patience: Patience
   /** For the cool-down, which outlasts a controller. */
   readonly wallMs: number
+  /** A node does not claim before it has run for so long (`cluster/election.ts`): a lease of its detection profile. */
+  readonly claimAfterMs: number
 }
 
 export interface NodePlace {
@@ -183,6 +185,17 @@ function inSyncOn(view: View, machine: string): NodeDocument | undefined {
   return node !== undefined && inSync.includes(node.nodeId) ? node : undefined
 }
 
+/** Also without making clients wait: one that has just begun would leave the claim to another one, or to nobody. */
+function readyOn(view: View, machine: string): NodeDocument | undefined {
+  const node = inSyncOn(view, machine)
+  return node !== undefined && followedMs(view, node) >= view.scene.claimAfterMs ? node : undefined
+}
+
+/** For how long it has been in sync with the primary of now. */
+function followedMs({ scene, partition, documents }: View, { nodeId }: NodeDocument): number {
+  return scene.patience.followedMs(partition, nodeId, documents.state.document?.term ?? 0)
+}
+
 const isAllInSync = (view: View): boolean =>
   view.placement.machines.every((machine) => inSyncOn(view, machine) !== undefined)
 
@@ -239,18 +252,17 @@ function handOver(view: View): Step | undefined {
     const node = { nodeId, host: known.host, port: portOf(known, partition) }
     return { kind: 'hand-over', partition, machine, node, why }
   }
-  const best = inSyncOn(view, preferred)
+  const best = readyOn(view, preferred)
   if (isStaying) {
     if (best === undefined) return undefined
     const { term = 0 } = documents.state.document ?? {}
-    const followedMs = scene.patience.followedMs(partition, best.nodeId, term)
-    if (followedMs < (term === FIRST_TERM ? BEGUN_MS : PREFERRED_AFTER_MS)) return undefined
+    if (followedMs(view, best) < (term === FIRST_TERM ? BEGUN_MS : PREFERRED_AFTER_MS)) return undefined
     return place(best, preferred, `primaries are even over machines when it is on ${preferred}`)
   }
   // While the preferred one is being built it is waited for: clients are to be moved once.
   const isAwaited = best === undefined && scene.placing.machines.has(preferred)
-  const machine = placement.machines.find((name) => inSyncOn(view, name) !== undefined)
-  const node = machine === undefined ? undefined : inSyncOn(view, machine)
+  const machine = placement.machines.find((name) => readyOn(view, name) !== undefined)
+  const node = machine === undefined ? undefined : readyOn(view, machine)
   if (isAwaited || machine === undefined || node === undefined) return undefined
   return place(
     node,

@@ -564,6 +564,32 @@ describe('a planned hand-over', () => {
       { ackMode, policy, thinkMs: 10, disk: { ...QUIET.disk!, syncMsMin: 10, syncMsMax: 40 } },
     ),
   )
+
+  it('to a replica that began without files, and never had all of its busy primary, asks nobody', () =>
+    live(
+      async (run) => {
+        const [replica] = run.replicas
+        await run.begin('wipe', replica!, 0)
+        await replica!.start()
+        run.simulation.pass(60_000, () => run.region.inSync.includes(replica!))
+        run.pass(3500)
+        const { term, primary } = run
+        primary.agent!.handOver(replica!.nodeId, 3000, () => {})
+        expect(run.failover(term)).toBeLessThan(1000)
+        expect(replica!.isPrimary).toBe(true)
+        run.pass(1000)
+        const behind = run.simulation.commands.filter(
+          ({ reply }) => reply instanceof RespError && reply.line.startsWith('BEHIND'),
+        )
+        expect(behind).toEqual([])
+      },
+      {
+        ackMode: 'async',
+        thinkMs: 10,
+        clientsPerRegion: 8,
+        network: { delayMsMin: 2, delayMsMax: 6, bytesPerMs: 400 },
+      },
+    ))
 })
 
 describe('regions that were given one address of each other', () => {

@@ -296,6 +296,7 @@ export class PlacedRegion {
       directory,
       patience: this.#patience,
       wallMs: this.#turn * TURN_MS,
+      claimAfterMs: 0,
     }
     return stepsOf(scene).map((step) => [step, orderOf(step, scene, this.#keys)])
   }

@@ -25,6 +25,8 @@ const PORTS = new Map([
   ['m4', 7004],
 ])
 
+const CLAIM_AFTER_MS = 3000
+
 let store: DocumentStore
 let placing: Placing
 let patience: Patience
@@ -82,7 +84,7 @@ function steps(passedMs = 0, isCurrent = true): Step[] {
   placing.replace(store.read(KEYS.prefix))
   nowMs += passedMs
   patience.look(placing, directory, nowMs, isCurrent)
-  return stepsOf({ placing, directory, patience, wallMs: nowMs })
+  return stepsOf({ placing, directory, patience, wallMs: nowMs, claimAfterMs: CLAIM_AFTER_MS })
 }
 
 describe('a copy that was released', () => {
@@ -246,13 +248,16 @@ describe('a primary on a machine that leaves', () => {
     served('m1', ['m1', 'm2'])
     expect(steps()).toEqual([])
     served('m1', ['m1', 'm2', 'm3'])
-    expect(steps()).toMatchObject([{ kind: 'hand-over', machine: 'm3' }])
+    expect(steps(), 'it would not claim yet').toEqual([])
+    expect(steps(CLAIM_AFTER_MS - 1)).toEqual([])
+    expect(steps(1)).toMatchObject([{ kind: 'hand-over', machine: 'm3' }])
   })
 
   it('goes to another one when the preferred one is away', () => {
     gone('machine/m3')
     gone('node/n-m3')
     served('m1', ['m1', 'm2'])
-    expect(steps()).toMatchObject([{ kind: 'hand-over', machine: 'm2' }])
+    expect(steps()).toEqual([])
+    expect(steps(CLAIM_AFTER_MS)).toMatchObject([{ kind: 'hand-over', machine: 'm2' }])
   })
 })
