@@ -216,7 +216,9 @@ function askedFor({ commands }: CommandContext, words: readonly string[]): Comma
       ? command
       : command.subcommands.find((sub) => sub.name === fullName)
   if (found === undefined) throw invalidCommand
-  if (found.keys.first === 0 && found.keysOf === undefined) throw noKeys
+  // A shard channel has a slot, and is no key.
+  const hasKeys = found.keys.first > 0 || found.keysOf !== undefined
+  if (!hasKeys || found.channels !== undefined) throw noKeys
   const { arity } = found
   if (arity > 0 ? asked.length !== arity : asked.length < -arity) throw invalidWordCount
   return found

@@ -458,6 +458,8 @@ const DIALOGUES: Readonly<Record<string, readonly string[]>> = {
     'command getkeys get a b',
     'command getkeys config get',
     'command getkeys config nosuch',
+    'command getkeys spublish a b',
+    'command getkeysandflags ssubscribe a',
     'command nosuch',
     'command count x',
   ],
