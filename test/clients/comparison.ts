@@ -113,6 +113,8 @@ const SCORED = [
   ...['zpopmin', 'zpopmax', 'zmpop', 'bzpopmin', 'bzpopmax', 'bzmpop', 'zunion', 'zinter', 'zdiff'],
 ]
 
+const GEO_SEARCHES = ['geosearch', 'georadius', 'georadius_ro', 'georadiusbymember', 'georadiusbymember_ro']
+
 const SAMENESS: Readonly<Record<string, Sameness>> = {
   smembers: sameUnordered,
   sinter: sameUnordered,
@@ -134,6 +136,7 @@ const SAMENESS: Readonly<Record<string, Sameness>> = {
   pexpiretime: sameTime,
   // From a script that asked for RESP3, which makes doubles of them.
   geopos: sameScores,
+  ...Object.fromEntries(GEO_SEARCHES.map((name) => [name, sameScores])),
   zrandmember: sameDraw,
   zscan: sameStep,
   ...Object.fromEntries(SCORED.map((name) => [name, sameScores])),
