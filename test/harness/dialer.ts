@@ -1,7 +1,8 @@
 /**
- * dialer.ts: whose end of a connection within this machine the other one is: Linux tells it in /proc.
+ * dialer.ts: whose end of a connection within this machine the other one is: Linux tells it in /proc. That takes some
+ * milliseconds, in which whoever asks may do something else.
  */
-import { readdirSync, readFileSync, readlinkSync } from 'node:fs'
+import { readdir, readFile, readlink } from 'node:fs/promises'
 import type { Socket } from 'node:net'
 
 /** Fields of a line of /proc/net/tcp. */
@@ -10,15 +11,19 @@ const REMOTE = 2
 const INODE = 9
 
 /** One of these processes has made the connection that was accepted as `near`. */
-export function isDialedBy(near: Socket, pids: readonly number[]): boolean {
-  const socket = inodeOf(near.remotePort ?? 0, near.localPort ?? 0)
-  return socket !== undefined && pids.some((pid) => holds(pid, `socket:[${socket}]`))
+export async function isDialedBy(near: Socket, pids: readonly number[]): Promise<boolean> {
+  const socket = await inodeOf(near.remotePort ?? 0, near.localPort ?? 0)
+  if (socket === undefined) return false
+  const all = await Promise.all(pids.map((pid) => holds(pid, `socket:[${socket}]`)))
+  return all.includes(true)
 }
 
 /** Of the socket that is at `port` and connected with `otherPort`. */
-function inodeOf(port: number, otherPort: number): string | undefined {
+async function inodeOf(port: number, otherPort: number): Promise<string | undefined> {
   const [own, other] = [inHex(port), inHex(otherPort)]
-  for (const line of readFileSync('/proc/net/tcp', 'latin1').split('\n')) {
+  const connections = await readFile('/proc/net/tcp', 'latin1')
+  for (const line of connections.split('\n')) {
+    if (!line.includes(own)) continue
     const fields = line.trim().split(/\s+/)
     if (fields[LOCAL]?.endsWith(own) === true && fields[REMOTE]?.endsWith(other) === true)
       return fields[INODE]
@@ -30,10 +35,11 @@ function inHex(port: number): string {
   return `:${port.toString(16).toUpperCase().padStart(4, '0')}`
 }
 
-function holds(pid: number, name: string): boolean {
+async function holds(pid: number, name: string): Promise<boolean> {
   const folder = `/proc/${pid}/fd`
   try {
-    return readdirSync(folder).some((fd) => linkOf(`${folder}/${fd}`) === name)
+    const links = await Promise.all((await readdir(folder)).map((fd) => linkOf(`${folder}/${fd}`)))
+    return links.includes(name)
   } catch {
     // The process has ended.
     return false
@@ -41,9 +47,9 @@ function holds(pid: number, name: string): boolean {
 }
 
 /** A file may be closed while the others are looked at. */
-function linkOf(path: string): string {
+async function linkOf(path: string): Promise<string> {
   try {
-    return readlinkSync(path)
+    return await readlink(path)
   } catch {
     return ''
   }

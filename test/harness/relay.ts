@@ -71,11 +71,17 @@ export class Relay {
 export class RelayDoor {
   readonly #server: Server
 
-  private constructor(relayOf: (near: Socket) => Relay) {
-    this.#server = createServer((near) => relayOf(near).take(near))
+  private constructor(relayOf: (near: Socket) => Relay | Promise<Relay>) {
+    this.#server = createServer({ pauseOnConnect: true }, async (near) => {
+      near.on('error', () => {})
+      const relay = await relayOf(near)
+      if (near.destroyed) return
+      relay.take(near)
+      near.resume()
+    })
   }
 
-  static async listen(at: RelayEnd, relayOf: (near: Socket) => Relay): Promise<RelayDoor> {
+  static async listen(at: RelayEnd, relayOf: (near: Socket) => Relay | Promise<Relay>): Promise<RelayDoor> {
     const door = new RelayDoor(relayOf)
     await new Promise<void>((resolve, reject) => {
       door.#server.once('error', reject)

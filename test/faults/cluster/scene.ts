@@ -78,7 +78,7 @@ export class Scene {
         doors.push(
           await RelayDoor.listen({ host: BEFORE, port }, () => own.clients),
           await RelayDoor.listen({ host: BEFORE, port: syncPort }, (near) =>
-            isDialedBy(near, scene.pidsOf(region)) ? own.replicas : own.regions,
+            isDialedBy(near, scene.pidsOf(region)).then((isOwn) => (isOwn ? own.replicas : own.regions)),
           ),
           ...(await Promise.all(
             toEtcd.map((at, member) => RelayDoor.listen({ host: BEFORE, port: at }, () => own.etcd[member]!)),
