@@ -1,5 +1,5 @@
 /**
- * server.ts: gives the admin application its port. One of the four places that open sockets.
+ * server.ts: gives the admin application its port. One of the few places that open sockets.
  */
 import type { AddressInfo } from 'node:net'
 import { buildAdmin } from './app.ts'

@@ -1,7 +1,7 @@
 /**
  * node-client.ts: says some commands to a running node, for the subcommands that change or show one.
  *
- * One connection, the commands in one go, their replies, the end. One of the four places that open sockets.
+ * One connection, the commands in one go, their replies, the end. One of the few places that open sockets.
  */
 import { connect } from 'node:net'
 import type { Env } from '../env.ts'

@@ -169,7 +169,7 @@ function addressOf(values: SettingValues): { readonly host: string; readonly syn
   const isTls = values['tls-replication']
   const clientPort = isTls ? values['tls-port'] : values.port
   const port = values['sync-port'] === 0 ? clientPort : values['sync-port']
-  if (port === 0)
+  if (isTls && port === 0)
     throw new StartError(
       'tls-replication yes needs a port where other nodes reach this one: tls-port, or sync-port',
     )

@@ -72,7 +72,7 @@ async function run(): Promise<void> {
       isOfMachines ? await tryOnMachines(fault) : await onScene((scene) => Trial.of(fault, scene)),
     )
   }
-  if (times > 0) await onScene((scene) => measureAll(scene, times, results))
+  if (times > 0) await onScene((scene) => measureAll(scene, times, results), false)
   if (failovers > 0)
     for (const ack of ACKS)
       results.failovers(
@@ -99,8 +99,8 @@ async function measureAll(scene: Scene, times: number, results: Results): Promis
     }
 }
 
-async function onScene<T>(play: (scene: Scene) => Promise<T>): Promise<T> {
-  const scene = await Scene.start()
+async function onScene<T>(play: (scene: Scene) => Promise<T>, tellsRegionsApart?: boolean): Promise<T> {
+  const scene = await Scene.start(tellsRegionsApart)
   try {
     return await play(scene)
   } finally {
