@@ -55,10 +55,11 @@ export const DIFFERENCES: readonly Difference[] = [
     name: 'keys of wrong commands',
     reason:
       'COMMAND GETKEYS of a command with a wrong number of keys answers those that are sure, such as the ' +
-      'destination; Redis finds it invalid, and cuts a number of keys to its last 32 bits.',
+      'destination; Redis finds it invalid, cuts a number of keys to its last 32 bits, and reads `1e3` as 1.',
     explains: ([, getKeys, ...words], redis) =>
       getKeys?.toLowerCase() === 'getkeys' &&
-      (redis.startsWith('-ERR Invalid arguments') || words.some((word) => Math.abs(Number(word)) >= 2 ** 31)),
+      (redis.startsWith('-ERR Invalid arguments') ||
+        words.some((word) => Math.abs(Number(word)) >= 2 ** 31 || isReadByHalf(word))),
   },
   {
     name: 'damaged HyperLogLogs',
@@ -176,4 +177,10 @@ export const DIFFERENCES: readonly Difference[] = [
 /** The difference that explains why two replies are not the same. */
 export function differenceFor(words: readonly string[], redis: string, ours: string): Difference | undefined {
   return DIFFERENCES.find(({ explains }) => explains?.(words, redis, ours) === true)
+}
+
+/** C's `atoi` finds a number in it, though the word as a whole is none in Redis's spelling. */
+function isReadByHalf(word: string): boolean {
+  const value = Number.parseInt(word, 10)
+  return !Number.isNaN(value) && String(value) !== word
 }
