@@ -65,9 +65,12 @@ export const DIFFERENCES: readonly Difference[] = [
     name: 'damaged HyperLogLogs',
     reason:
       'A HyperLogLog whose bytes were changed by SETBIT, SETRANGE or the like is read whole here before anything is ' +
-      'done with it, and refused when it is not one; Redis notices what it stumbles over.',
+      'done with it, refused when it is not one, and kept with runs of equal registers joined; Redis notices what ' +
+      'it stumbles over.',
     explains: ([name], redis, ours) =>
-      name!.toLowerCase().startsWith('pf') && [redis, ours].some((reply) => reply.startsWith('-INVALIDOBJ')),
+      name!.toLowerCase().startsWith('pf') &&
+      ([redis, ours].some((reply) => reply.startsWith('-INVALIDOBJ')) ||
+        registersOf(redis) === registersOf(ours)),
     parts: true,
   },
   {
@@ -183,4 +186,12 @@ export function differenceFor(words: readonly string[], redis: string, ours: str
 function isReadByHalf(word: string): boolean {
   const value = Number.parseInt(word, 10)
   return !Number.isNaN(value) && String(value) !== word
+}
+
+/** The registers that a reply of PFDEBUG DECODE lists, however it cuts them into runs; else the reply itself. */
+function registersOf(reply: string): string {
+  const runs = [...reply.matchAll(/\b(?:[zZ]:|v:(\d+),)(\d+)/g)]
+  return runs.length === 0
+    ? reply
+    : runs.map(([, value = '0', count]) => `${value},`.repeat(Number(count))).join('')
 }
