@@ -577,13 +577,14 @@ export class NodeCore implements CommandSink, TurnPort, SyncHost {
     if (this.log.isFull) this.#flushFree()
     const waiting = this.#waiting
     this.#waiting = new Set()
+    const opCount = this.#loggedOps - this.#committedOps
     this.#committedOps = this.#loggedOps
     for (const connection of waiting) connection.seal()
     const logged = this.replication.turnEnded(waiting)
     this.log.commit(() => {
       if (this.#failed) return
       logged()
-      this.mesh.logAdvanced()
+      this.mesh.logAdvanced(opCount)
     })
   }
 

@@ -76,6 +76,8 @@ export class Mesh {
   #pulls = true
   #heartbeat: Timer | undefined
   #linger: Timer | undefined
+  /** Logged since the last send: they wait for company. */
+  #unsentOps = 0
   #ackLinger: Timer | undefined
   #replan: Timer | undefined
 
@@ -306,11 +308,13 @@ export class Mesh {
     yield* this.replicas.links()
   }
 
-  /** Records that may travel were added to the log. */
-  logAdvanced(): void {
+  /** Ops that may travel were added to the log. */
+  logAdvanced(opCount: number): void {
     // The primary may wait with its replies until this node has them.
     if (this.following !== undefined) this.following.puller.acknowledge()
-    this.#pumpSoon()
+    this.#unsentOps += opCount
+    if (this.#unsentOps < this.#settings.lingerOpsMax) this.#pumpSoon()
+    else if (this.#state === 'running') this.#pump()
   }
 
   #pumpSoon(): void {
@@ -613,6 +617,7 @@ export class Mesh {
   #pump(): void {
     this.#linger?.cancel()
     this.#linger = undefined
+    this.#unsentOps = 0
     const nowMs = this.#env.monoMs()
     const opCount = opsOfRegion(this.#host.applied, this.#host.identity.regionId)
     for (const { peer, server } of this.#members) {

@@ -22,6 +22,8 @@ export interface SyncSettings {
   readonly secret: string
   /** Milliseconds that ops wait for company before they are sent. Read once for each send. */
   readonly lingerMs: number
+  /** So many ops are company enough, and are sent at once: what a peer applies in a turn stays short. */
+  readonly lingerOpsMax: number
   /** Largest message taken from a peer, bytes; told to it, so that it does not send a larger one. */
   readonly frameBytesMax: number
   /** Received ops that wait for ops they depend on, bytes. Beyond it the link that delivers is closed. */
@@ -65,6 +67,7 @@ const MIB = 1024 * 1024
 
 export const SYNC_DEFAULTS: Omit<SyncSettings, 'peers' | 'secret'> = {
   lingerMs: 1,
+  lingerOpsMax: 1000,
   frameBytesMax: 1024 * MIB,
   causalBufferBytesMax: 64 * MIB,
   releaseBytesMax: MIB / 4,

@@ -94,7 +94,7 @@ export class HorizonNode extends MemoryHost {
   #makeEngine(clock: ManualClock): Engine {
     const place = (record: Uint8Array, span: BatchSpan): void => {
       this.log.append({ bytes: record.slice(), span })
-      this.onLog()
+      this.onLog(span.opCount)
     }
     return new Engine({
       origins: this.origins,

@@ -118,7 +118,7 @@ export class MemoryHost implements SyncHost {
   hurries = 0
   /** Told after the log grew and after `sync`. */
   readonly replication: ReplicationHost
-  onLog: () => void = () => {}
+  onLog: (opCount: number) => void = () => {}
   onDurable: () => void = () => {}
   readonly #clock: ManualClock
   readonly #writer = new BatchWriter()
@@ -198,7 +198,7 @@ export class MemoryHost implements SyncHost {
     const bytes = this.#writer.finish().record.slice()
     this.applied.advance(this.origin, firstSeq + opCount - 1)
     this.log.append({ bytes, span: { partition: 0, origin: this.origin, firstSeq, opCount } })
-    this.onLog()
+    this.onLog(opCount)
     return bytes
   }
 
@@ -211,7 +211,7 @@ export class MemoryHost implements SyncHost {
     batch.ops()
     this.applied.advance(header.origin, lastSeq(header))
     this.log.append({ bytes: record.slice(), span: header })
-    this.onLog()
+    this.onLog(header.opCount)
   }
 
   /** Becomes a state that has all of `vector`, durably; none of it that is new is in the log. */
@@ -269,7 +269,7 @@ export function memoryNode(
     peers: peers.map((name) => ({ name, url: `memory:${name}` })),
     ...settings,
   })
-  host.onLog = () => mesh.logAdvanced()
+  host.onLog = (opCount) => mesh.logAdvanced(opCount)
   host.onDurable = () => mesh.durableAdvanced()
   return { host, mesh }
 }

@@ -5,7 +5,7 @@ import { describe, expect, it } from 'vitest'
 import { SyncLinger } from '../../../region-node/sync-linger.ts'
 
 const BASE_MS = 2
-const BUSY_MS = 8
+const BUSY_MS = 32
 
 describe('the linger before a send', () => {
   it('is the one that was set while the node has time to spare', () => {

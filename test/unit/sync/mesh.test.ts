@@ -64,6 +64,22 @@ describe('replication', () => {
     })
   })
 
+  it('sends as many ops as are company enough without waiting for more', async () => {
+    const { clock, nodes } = await world(2, { lingerMs: 1000, lingerOpsMax: 5 })
+    clock.advance(50)
+    nodes[0]!.host.write(4)
+    clock.advance(100)
+    expect(nodes[1]!.host.applied.opCount).toBe(0)
+    nodes[0]!.host.write(1)
+    clock.advance(3)
+    expectAgreement(nodes)
+    nodes[0]!.host.write(4)
+    clock.advance(100)
+    expect(nodes[1]!.host.applied.opCount).toBe(5)
+    clock.advance(1000)
+    expectAgreement(nodes)
+  })
+
   it('does not send back to a peer what the peer delivered', async () => {
     const { clock, nodes } = await world(2)
     clock.advance(50)

@@ -53,7 +53,7 @@ class World {
     const peers = [{ name: other, url: `ws://${other.toLowerCase()}${partition}:1` }]
     const settings = { ...SYNC_DEFAULTS, secret: 's', peers, ...this.#settings }
     const mesh = new Mesh(host, network.transport(name), clock, settings)
-    host.onLog = () => mesh.logAdvanced()
+    host.onLog = (opCount) => mesh.logAdvanced(opCount)
     await mesh.start()
     if (isReplica) mesh.follow(`ws://${name.slice(0, 2)}:1`)
     const node = { name, region, partition, host, mesh }
