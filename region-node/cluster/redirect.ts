@@ -67,8 +67,10 @@ function redirectKeys(
   const slot = slotOf(first)
   const partition = partitionOf(slot, partitions)
   // With one partition there is nothing to compare.
-  if (partitions > 1 && keys.some((key) => partitionOf(slotOf(key), partitions) !== partition))
-    return errors.crossSlot
+  if (partitions > 1) {
+    for (let i = 1; i < keys.length; i++)
+      if (partitionOf(slotOf(keys[i]!), partitions) !== partition) return errors.crossSlot
+  }
   if (partition === self.partition) {
     if (serves(topology, use, asker)) return undefined
     // A client that is sent elsewhere would be sent back, again and again, until it gives up.

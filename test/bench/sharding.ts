@@ -1,9 +1,11 @@
 /**
- * sharding.ts: what it costs to spread a database over two nodes: one node with all slots against two with half of
- * them each, on one machine. In both cases two redis-benchmark at once, each with keys of one half.
+ * sharding.ts: what it costs to spread a database over two nodes: one node with all slots, two databases of one node
+ * each, and one database over two nodes with half of the slots each, on one machine. In all cases two redis-benchmark
+ * at once, each with keys of one half.
  *
  * On two cores the client takes one of them, so two nodes cannot serve twice as much here; what can be compared is the
- * processor time per op.
+ * processor time per op. Two nodes share the load, so each finds less of it at a look at its sockets and spends more
+ * per op, sharded or not: hence the two databases, which differ from the two partitions by the sharding only.
  */
 import { mkdirSync, rmSync } from 'node:fs'
 import { join } from 'node:path'
@@ -23,7 +25,8 @@ const WORDS: Readonly<Record<(typeof SHARDED_COMMANDS)[number], (tag: string) =>
   incr: (tag) => ['INCR', `counter:{${tag}}:__rand_int__`],
 }
 const HALVES = 2
-const NODE_COUNTS = [1, 2] as const
+export const LAYOUTS = ['one node', 'two databases', 'two partitions'] as const
+export type Layout = (typeof LAYOUTS)[number]
 const FIRST_PORT = 7391
 const ADMIN_OFFSET = 1000
 const READY_MS_MAX = 30_000
@@ -39,7 +42,7 @@ export interface ShardedFigures {
 export interface ShardingRound {
   readonly command: (typeof SHARDED_COMMANDS)[number]
   readonly pipeline: Pipeline
-  readonly nodes: 1 | 2
+  readonly layout: Layout
   readonly figures: ShardedFigures
 }
 
@@ -57,17 +60,15 @@ export async function measureSharding(
   progress: (sentence: string) => void,
 ): Promise<Sharding> {
   const figures: ShardingRound[] = []
-  for (const nodes of NODE_COUNTS) {
-    const cluster = await startNodes(nodes, nodeFlags)
+  for (const layout of LAYOUTS) {
+    const cluster = await startNodes(layout, nodeFlags)
     try {
       for (let round = 0; round <= rounds; round++) {
         for (const command of SHARDED_COMMANDS) {
           for (const pipeline of PIPELINES) {
-            progress(
-              `${nodes} nodes, round ${round} of ${rounds}: ${command.toUpperCase()}, pipeline ${pipeline}`,
-            )
+            progress(`${layout}, round ${round} of ${rounds}: ${command.toUpperCase()}, pipeline ${pipeline}`)
             const measured = await cluster.measure(command, pipeline, requests[pipeline])
-            if (round > 0) figures.push({ command, pipeline, nodes, figures: measured })
+            if (round > 0) figures.push({ command, pipeline, layout, figures: measured })
           }
         }
       }
@@ -96,7 +97,7 @@ async function servesAllSlots(node: Region): Promise<void> {
 }
 
 async function startNodes(
-  count: 1 | 2,
+  layout: Layout,
   nodeFlags: readonly string[],
 ): Promise<{
   measure(
@@ -107,17 +108,19 @@ async function startNodes(
   stop(): Promise<void>
 }> {
   const folder = freshFolder()
-  const nodes = Array.from({ length: count }, (_, partition) => {
-    const own = join(folder, String(partition))
+  const count = layout === 'one node' ? 1 : HALVES
+  const partitions = layout === 'two partitions' ? HALVES : 1
+  const nodes = Array.from({ length: count }, (_, i) => {
+    const own = join(folder, String(i))
     mkdirSync(own)
-    const port = FIRST_PORT + partition
+    const port = FIRST_PORT + i
     const plan = loneRegionPlan(own, {
       port: String(port),
       'sync-port': '0',
       'admin-port': String(port + ADMIN_OFFSET),
-      partitions: String(count),
-      partition: String(partition),
-      coordinator: `file:${join(folder, 'coordinator')}`,
+      partitions: String(partitions),
+      partition: String(i % partitions),
+      coordinator: `file:${partitions > 1 ? join(folder, 'coordinator') : join(own, 'coordinator')}`,
     })
     return new Region({ ...plan, port, adminPort: port + ADMIN_OFFSET }, nodeFlags)
   })
