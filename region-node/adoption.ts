@@ -105,7 +105,10 @@ export class Adoption implements SnapshotStage {
   }
 
   least(): VersionVector {
-    return this.#parts.log.base
+    const { log, engine } = this.#parts
+    const least = log.base.copy()
+    if (engine.rebuildTo !== undefined) least.join(engine.rebuildTo)
+    return least
   }
 
   begin(failed: (sentence: string) => void): void {

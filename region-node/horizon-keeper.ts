@@ -192,7 +192,7 @@ export class HorizonKeeper {
       engine.refuseWrites(errors.regionLacking)
       // What a crash can still take away does not count.
       if (this.#isSettled(engine.applied)) this.#parts.hurryDurable()
-    } else if (engine.isBeyondEnd) {
+    } else if (engine.rebuildTo !== undefined) {
       engine.refuseWrites(errors.regionLacking)
     } else {
       if (this.#lacking) {
@@ -264,7 +264,7 @@ export class HorizonKeeper {
   beat(): boolean {
     const { engine, mesh } = this.#parts
     this.judge()
-    if (engine.isBeyondEnd) mesh.rebuild()
+    if (engine.rebuildTo !== undefined) mesh.rebuild()
     this.#watchEpochs()
     const isPrimary = this.#parts.notPrimary() === undefined
     // A replica forgets what its primary forgets.

@@ -102,9 +102,9 @@ export class Engine implements ConflictSink {
   /**
    * A seal came that lies before what was applied of its origin here: a folder that was put back holds ops that
    * were lost everywhere else. None of them can be taken back alone, so nothing that has seen the seal is taken
-   * before the node is rebuilt.
+   * before the node is rebuilt, from a state that has all of this: the seal. Undefined: there was none.
    */
-  isBeyondEnd = false
+  rebuildTo: VersionVector | undefined
   /** Due keys removed by this node since the start. */
   expiredCount = 0
   /** Keys evicted by this node since the start. */
@@ -219,7 +219,8 @@ export class Engine implements ConflictSink {
     this.endTurn()
     const ops = batch.ops()
     if (this.#endsBeforeApplied(ops)) {
-      this.isBeyondEnd = true
+      this.rebuildTo ??= new VersionVector(this.applied.origins)
+      this.rebuildTo.advance(batch.header.origin, lastSeq(batch.header))
       return
     }
     this.clock.read()
@@ -239,6 +240,16 @@ export class Engine implements ConflictSink {
         if (effect.tag === TAG.SEAL && effect.end < this.applied.get(effect.origin)) return true
     }
     return false
+  }
+
+  /** A snapshot from before the seal would not do: the seal was dropped, and would not be sent again. */
+  #isRebuilt(): boolean {
+    for (const [origin, seq] of this.rebuildTo?.entries() ?? []) {
+      // The seal may itself lie behind an end: then it counts for nobody.
+      const counted = Math.min(seq, this.membership.sealOf(origin)?.end ?? seq)
+      if (this.applied.get(origin) < counted) return false
+    }
+    return true
   }
 
   /**
@@ -326,9 +337,9 @@ export class Engine implements ConflictSink {
     this.#state.reclaimer = aside.reclaimer
     // Not a join: what lies behind the end of an origin counts no more.
     this.applied.become(aside.applied)
-    this.isBeyondEnd = false
     this.#minter.witness(aside.hlc)
     this.membership.become(aside.membership, this.applied)
+    if (this.#isRebuilt()) this.rebuildTo = undefined
     if (this.#audience.isOn) this.#audience.replaced()
     this.commands.serveLater()
   }
