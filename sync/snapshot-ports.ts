@@ -41,7 +41,7 @@ export interface AdoptionProgress {
 export type AdoptionResult = 'adopted' | 'covered' | { readonly failure: string }
 
 export interface SnapshotStage {
-  /** A snapshot has to cover this: what was trimmed here, so that the own log can go on, and the seal it is fetched for. */
+  /** A snapshot has to cover this: what was trimmed here, for the own log to go on, and the seal it is fetched for. */
   least(): VersionVector
   /**
    * Makes room for a snapshot; what was staged before is dropped.
