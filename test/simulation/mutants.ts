@@ -204,7 +204,8 @@ const IN_FIRST_FAMILIES: readonly Mutant[] = [
         replace: '',
       },
     ],
-    seeds: 30,
+    firstSeed: 30,
+    seeds: 40,
   },
   {
     name: 'the stable cut is taken over regions and not over origins',
