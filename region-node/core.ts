@@ -511,6 +511,10 @@ export class NodeCore implements CommandSink, TurnPort, SyncHost {
     return this.mesh?.replicas.common ?? this.log.durable
   }
 
+  get isDurableKnown(): boolean {
+    return this.mesh.replicas.isCommonKnown
+  }
+
   open(session: Session): void {
     session.user = this.access.first
   }

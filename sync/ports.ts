@@ -146,6 +146,8 @@ export interface SyncHost {
    * What of it this node acknowledges: fsynced here, and on every replica that is in sync. Changes only in steps.
    */
   readonly durable: VersionVector
+  /** False for a moment after a failover: what the region has acknowledged is not known, and nothing is said of it. */
+  readonly isDurableKnown: boolean
   /** What replicas of this region are told and say. */
   readonly replication: ReplicationHost
   /** The origin this node mints under. */

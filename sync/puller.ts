@@ -217,8 +217,8 @@ export class Puller implements Source, SnapshotGiver {
 
   /** Sends an acknowledgement; also the sign of life on this link. */
   acknowledge(): void {
-    if (!this.streaming) return
     const { host, env } = this.#parts
+    if (!this.streaming || !host.isDurableKnown) return
     const { durable } = host
     this.#connection?.send({
       type: 'ack',

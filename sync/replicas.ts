@@ -6,7 +6,9 @@
  * to others only what all of these have fsynced, so any of them may be promoted without asking anybody.
  *
  * Invariants: (1) one link per node; a newer one replaces the older. (2) What a replica has acknowledged stays
- * known when its link is lost, for FORGET_MS. (3) `common` never goes back.
+ * known when its link is lost, for FORGET_MS. (3) `common` never goes back. (4) A node that becomes primary says nothing
+ * of `common` before it has heard those that were in sync before: they may be promoted next, and need not have fsynced
+ * all that this node has.
  *
  * How far a replica is behind is measured in time, by marks: from time to time it is noted what was on offer, and a
  * replica is as late as the oldest mark that it has not come to. That it lacks the very last ops says nothing: while
@@ -70,6 +72,8 @@ export class Replicas {
   readonly #known = new Map<string, Replica>()
   /** Undefined: nobody names them. */
   #inSync: ReadonlySet<string> | undefined = undefined
+  /** Named when this node became primary, and not heard since. */
+  readonly #unheard = new Set<string>()
   #common: VersionVector | undefined
   #markedMs = Number.NEGATIVE_INFINITY
 
@@ -130,6 +134,7 @@ export class Replicas {
     const { origins } = applied
     replica.applied = VersionVector.fromWire(origins, ack.applied)
     replica.durable = VersionVector.fromWire(origins, ack.durable)
+    if (this.#unheard.delete(replica.nodeId)) this.#common = this.#common!.meet(replica.durable)
     replica.heardMs = nowMs()
     // The answer to a status names the moment at which that was sent, and how long it lay there.
     if (ack.sentMs > 0) replica.confirmedMs = Math.max(replica.confirmedMs, ack.sentMs)
@@ -155,9 +160,12 @@ export class Replicas {
 
   /** Those that have to hold what this region acknowledges. One that is unknown here holds it back altogether. */
   nameInSync(nodeIds: ReadonlySet<string>): void {
+    const isFirst = this.#inSync === undefined
     // As it is now: what is fsynced from here on counts only when they have it too.
-    this.#common = this.common.copy()
+    this.#common = this.#reached().copy()
     this.#inSync = nodeIds
+    if (isFirst) for (const nodeId of nodeIds) this.#unheard.add(nodeId)
+    for (const nodeId of this.#unheard) if (!nodeIds.has(nodeId)) this.#unheard.delete(nodeId)
   }
 
   /** Somebody names those that are in sync. */
@@ -181,8 +189,17 @@ export class Replicas {
     )
   }
 
-  /** What this node and all that are in sync have fsynced. */
+  /** What the region acknowledges is known. */
+  get isCommonKnown(): boolean {
+    return this.#unheard.size === 0
+  }
+
+  /** What this node and all that are in sync have fsynced; nothing as long as it is not known. */
   get common(): VersionVector {
+    return this.isCommonKnown ? this.#reached() : new VersionVector(this.#ports.applied.origins)
+  }
+
+  #reached(): VersionVector {
     let common = this.#ports.durable()
     if (this.#inSync === undefined || this.#inSync.size === 0) {
       this.#common = undefined
@@ -196,6 +213,11 @@ export class Replicas {
     if (this.#common !== undefined) common.join(this.#common)
     this.#common = common
     return common
+  }
+
+  /** It has all that the region acknowledges, durably. */
+  isDurable({ durable }: Replica): boolean {
+    return this.isCommonKnown && durable?.covers(this.common) === true
   }
 
   /** How many of them have `target`, applied or durably. */
@@ -225,6 +247,7 @@ export class Replicas {
   clear(): void {
     this.#known.clear()
     this.#inSync = undefined
+    this.#unheard.clear()
     this.#common = undefined
   }
 }

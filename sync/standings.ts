@@ -11,7 +11,7 @@ import type { SyncHost } from './ports.ts'
 import type { StableCut, Standing } from './stable-cut.ts'
 
 /** What of a host its standing is made of. */
-export type StandingHost = Pick<SyncHost, 'identity' | 'origin' | 'durable' | 'membership'>
+export type StandingHost = Pick<SyncHost, 'identity' | 'origin' | 'durable' | 'isDurableKnown' | 'membership'>
 
 /** Origins this node takes no more ops of, as far as that is fsynced: only then it may say so. */
 export function durableFences({
@@ -38,7 +38,7 @@ export function ownStanding(host: StandingHost): WireStanding {
 
 /** What this node says of itself, and has heard of others. @param nowMs  our monotonic clock */
 export function standingsOf(host: StandingHost, cut: StableCut, nowMs: number): WireStanding[] {
-  const standings = [ownStanding(host)]
+  const standings = host.isDurableKnown ? [ownStanding(host)] : []
   for (const standing of cut.standings) standings.push(standingToWire(standing, nowMs))
   return standings
 }

@@ -330,7 +330,7 @@ export class Replication implements Member, ReplicationHost {
       isConnected: replica.link !== undefined,
       lagOps: replicas.lagOf(replica, wanted),
       lagMs: replica.behindSinceMs === undefined ? 0 : nowMs - replica.behindSinceMs,
-      isDurable: replica.durable?.covers(replicas.common) === true,
+      isDurable: replicas.isDurable(replica),
       confirmedMs: replica.confirmedMs,
     }))
   }

@@ -110,6 +110,7 @@ export class MemoryHost implements SyncHost {
   readonly log: MemoryLog = new MemoryLog(this.origins)
   readonly applied: VersionVector = new VersionVector(this.origins)
   durable: VersionVector = this.applied.copy()
+  readonly isDurableKnown = true
   origin: Origin
   isJoining = false
   readonly membership: Membership = new Membership()

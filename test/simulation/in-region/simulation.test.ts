@@ -13,6 +13,7 @@ const BLOCK = 10
 /** Each found something once. */
 const FOUND: readonly (readonly [number, string])[] = [
   [60910, 'a replica is rebuilt from a snapshot from before the seal that it was rebuilt for'],
+  [62517, 'a new primary acknowledges to other regions what those in sync have not fsynced'],
 ]
 /** By then every kind of fault has come. */
 const TROUBLE_SEEDS = 40

@@ -265,7 +265,7 @@ export class InRegionSimulation implements SimNodeObserver, World {
 
   /** Lets time pass. @throws Finding */
   pass(ms: number, done?: () => boolean): void {
-    this.clock.advance(Math.max(0, ms), done)
+    this.clock.advance(Math.max(0, ms), () => this.#broken !== undefined || done?.() === true)
     if (this.#broken !== undefined) throw this.#broken
   }
 

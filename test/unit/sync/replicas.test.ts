@@ -58,9 +58,10 @@ class Primary {
 }
 
 describe('what the region acknowledges', () => {
-  it('is what was fsynced when a member was named in sync, until that one has more', () => {
+  it('is what was fsynced when a member came in sync, until that one has more', () => {
     const primary = new Primary()
     const { replicas } = primary
+    replicas.nameInSync(new Set())
     replicas.nameInSync(new Set(['n1']))
     // Nobody asks before the next fsync.
     primary.pass(50)
@@ -72,6 +73,36 @@ describe('what the region acknowledges', () => {
     replicas.nameInSync(new Set(['n1', 'n2']))
     primary.pass(10)
     expect(replicas.common.toWire()).toEqual([[ORIGIN, 51]])
+  })
+
+  it('is not known after a failover before those that were in sync have said what they have fsynced', () => {
+    const primary = new Primary()
+    const { replicas } = primary
+    primary.pass(50)
+    const [replica] = replicas.all
+    replicas.nameInSync(new Set(['n1', 'n2']))
+    expect(replicas.isCommonKnown).toBe(false)
+    primary.acknowledge(20)
+    expect(replicas.isCommonKnown).toBe(false)
+    expect(replicas.common.toWire()).toEqual([])
+    expect(replicas.isDurable(replica!)).toBe(false)
+    // One that does not come is put out of sync. What the other one had is what the former primary may have acknowledged.
+    replicas.nameInSync(new Set(['n1']))
+    expect(replicas.isCommonKnown).toBe(true)
+    expect(replicas.common.toWire()).toEqual([[ORIGIN, 20]])
+  })
+
+  it('is nothing less for one that wants to come in sync before it is known', () => {
+    const primary = new Primary()
+    const { replicas } = primary
+    primary.pass(50)
+    replicas.nameInSync(new Set(['n2']))
+    replicas.nameInSync(new Set(['n1', 'n2']))
+    primary.acknowledge(20)
+    replicas.nameInSync(new Set(['n1']))
+    expect(replicas.common.toWire()).toEqual([[ORIGIN, 51]])
+    const [replica] = replicas.all
+    expect(replicas.isDurable(replica!)).toBe(false)
   })
 })
 
