@@ -98,7 +98,19 @@ export function forgottenState(known: StateVersion | undefined, latest: StateVer
 /** This node is in sync, by all that it knows. */
 export function isInSync(facts: ElectionFacts): boolean {
   const { self, hasLostData } = facts
-  return !hasLostData && trustedState(facts)?.inSync.includes(self) === true
+  const isNamed = trustedState(facts)?.inSync.includes(self) === true
+  return !hasLostData && (isNamed || ownState(facts) !== undefined)
+}
+
+/**
+ * Of the latest term this node was primary itself: some state of it. A later one need not be known, which a coordinator
+ * may have stored without an answer, and lost with a backup: every state of a term names its primary.
+ */
+function ownState(facts: ElectionFacts): StateDocument | undefined {
+  const { self, remembered } = facts
+  return remembered?.primary === self && remembered.term === latestVersion(facts).term
+    ? remembered
+    : undefined
 }
 
 /** @returns undefined when this node must not run */
@@ -110,9 +122,9 @@ export function candidacyOf(facts: ElectionFacts): Candidacy | undefined {
   const mayRun = isFirst || isInSync(facts)
   if (!mayRun && !isLastResort(facts)) return undefined
   const registered = nodes.map(({ nodeId }) => nodeId)
-  const kept = mayRun
-    ? (trusted?.inSync.filter((nodeId) => nodeId !== self && registered.includes(nodeId)) ?? [])
-    : []
+  // One that has come back without what it had says so.
+  const fit = nodes.filter(({ nodeId, isWhole }) => nodeId !== self && isWhole).map(({ nodeId }) => nodeId)
+  const kept = mayRun ? (trusted?.inSync.filter((nodeId) => fit.includes(nodeId)) ?? []) : []
   const members = new Set([...(state?.members ?? []), ...(remembered?.members ?? []), ...registered, self])
   const next: StateDocument = {
     term: latest.term + 1,
@@ -122,7 +134,7 @@ export function candidacyOf(facts: ElectionFacts): Candidacy | undefined {
     // Whoever is kept may not have heard of this claim when its process ends.
     heldTerm: mayRun ? (trusted?.heldTerm ?? 0) : 0,
     // The first of all says so when it has taken the term: until then nothing tells whether its disk was lost.
-    isWhole: mayRun && trusted?.isWhole === true,
+    isWhole: mayRun && (trusted ?? ownState(facts))?.isWhole === true,
     inSync: [self, ...kept],
     members: [...members].sort(),
   }
@@ -184,6 +196,8 @@ export interface ElectionMoments {
   readonly primaryMs: number
   /** The handover was seen. */
   readonly handoverMs: number
+  /** It was written while this process looked on: by a primary of that moment, and in no coordinator of the past. */
+  readonly isHandoverNew: boolean
   /** Since when nobody who is whole is registered; Infinity: somebody is. */
   readonly noneWholeMs: number
 }
@@ -195,11 +209,14 @@ export function runsAtMs(
   isHealthy: boolean,
   { ttlMs }: DetectionProfile,
 ): number {
-  const { absentMs, claimedMs, heardMs, unbrokenMs, primaryMs, handoverMs, noneWholeMs } = moments
+  const { absentMs, claimedMs, heardMs, unbrokenMs, primaryMs, handoverMs, isHandoverNew, noneWholeMs } =
+    moments
+  // Nobody can know better than the primary that hands over, and nobody is bound any more by what was promised to it.
+  const isCalled = candidacy.isNamed && candidacy.hasEnded && isHandoverNew
   // Whoever knows of a later state than a restored coordinator has time to say so; and a process that has just
   // begun keeps what the one before it may have promised.
   let atMs = absentMs
-  if (unbrokenMs >= primaryMs + ttlMs) atMs = Math.max(atMs, unbrokenMs + ttlMs)
+  if (unbrokenMs >= primaryMs + ttlMs && !isCalled) atMs = Math.max(atMs, unbrokenMs + ttlMs)
   if (!candidacy.hasEnded) atMs = Math.max(atMs, heardMs + ttlMs, claimedMs + ttlMs)
   if (candidacy.isReserved) atMs = Math.max(atMs, handoverMs + RESERVED_MS)
   if (!candidacy.isInSync) atMs = Math.max(atMs, Math.max(noneWholeMs, unbrokenMs) + UNCLEAN_AFTER_MS)

@@ -24,7 +24,7 @@ export class Knowledge {
   /** The last claim of another node that was seen. */
   #claim = { term: 0, seenMs: NEVER }
   /** The last handover that was seen. */
-  #handover = { revision: 0, seenMs: NEVER }
+  #handover = { revision: 0, seenMs: NEVER, isNew: false }
 
   constructor(member: Member, directory: Directory, partition: number, env: Pick<Env, 'monoMs'>) {
     this.#member = member
@@ -40,6 +40,7 @@ export class Knowledge {
   look(unbrokenMs: number | undefined): void {
     const nowMs = this.#env.monoMs()
     const { state, leader, handover } = this.#directory.of(this.#partition)
+    const wasLooking = unbrokenMs !== undefined && unbrokenMs === this.#unbrokenMs
     this.#unbrokenMs = unbrokenMs
     this.#remember(state.document)
     this.#absentMs = leader.revision === 0 ? (this.#absentMs ?? nowMs) : undefined
@@ -49,7 +50,7 @@ export class Knowledge {
     if (nodeId !== undefined && nodeId !== this.#member.nodeId && term !== this.#claim.term)
       this.#claim = { term, seenMs: nowMs }
     if (handover.revision !== this.#handover.revision)
-      this.#handover = { revision: handover.revision, seenMs: nowMs }
+      this.#handover = { revision: handover.revision, seenMs: nowMs, isNew: wasLooking }
   }
 
   /** The process began with less than its node had when the state named it, and that still does. */
@@ -91,6 +92,7 @@ export class Knowledge {
       unbrokenMs: this.#unbrokenMs ?? Number.POSITIVE_INFINITY,
       primaryMs: this.#primaryMs,
       handoverMs: this.#handover.seenMs,
+      isHandoverNew: this.#handover.isNew,
       noneWholeMs: this.#noneWholeMs ?? Number.POSITIVE_INFINITY,
     }
   }

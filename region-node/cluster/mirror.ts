@@ -70,9 +70,11 @@ export class Mirror {
       }
       this.#retry.succeeded()
       this.#isCurrent = true
+      const isPutBack = answer.result.revision < known
+      if (isPutBack) this.#unbrokenMs = undefined
       this.#unbrokenMs ??= this.#env.monoMs()
       this.#follow(answer.result, attempt)
-      this.#events.replaced(answer.result, answer.result.revision < known)
+      this.#events.replaced(answer.result, isPutBack)
     })
   }
 

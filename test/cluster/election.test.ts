@@ -68,6 +68,7 @@ const LONG_AGO: ElectionMoments = {
   unbrokenMs: 0,
   primaryMs: Number.NEGATIVE_INFINITY,
   handoverMs: 0,
+  isHandoverNew: false,
   noneWholeMs: Number.POSITIVE_INFINITY,
 }
 
@@ -96,6 +97,11 @@ describe('a claim', () => {
 
   it('is not made by one that has lost what it had', () => {
     expect(candidacyOf(facts('b', { hasLostData: true }))).toBeUndefined()
+  })
+
+  it('keeps nobody who has come back without what it had', () => {
+    const nodes = [node('b'), node('c', { isWhole: false })]
+    expect(candidacyOf(facts('b', { nodes }))!.state.inSync).toEqual(['b'])
   })
 
   it('is not made as whole while the primary before had to ask the other regions', () => {
@@ -139,6 +145,20 @@ describe('a coordinator that was restored', () => {
     const sameTerm: StateDocument = { ...STATE, edition: 7, inSync: ['a', 'd'] }
     expect(isInSync(facts('d', { state: sameTerm }))).toBe(false)
     expect(isInSync(facts('c', { state: sameTerm }))).toBe(true)
+  })
+
+  it('is made by the primary of the last term, though the last state of it was never heard by the primary itself', () => {
+    const mine: StateDocument = { ...STATE, edition: 7, primary: 'b' }
+    const nodes = [node('b', { edition: 7 }), node('c', { edition: 8, isWhole: false })]
+    const forgotten = { state: { ...mine, edition: 5 }, remembered: mine, nodes }
+    expect(candidacyOf(facts('b', forgotten))).toMatchObject({
+      isWhole: true,
+      isInSync: true,
+      state: { term: 4, edition: 9, inSync: ['b'] },
+    })
+    expect(candidacyOf(facts('b', { ...forgotten, hasLostData: true }))).toBeUndefined()
+    const later = [...nodes, node('d', { term: 4, edition: 9, isWhole: false })]
+    expect(candidacyOf(facts('b', { ...forgotten, nodes: later }))).toBeUndefined()
   })
 
   it('may have nothing at all', () => {
@@ -199,6 +219,17 @@ describe('the moment', () => {
     expect(runs(candidacyOf(facts('b')), moments)).toBe(0)
     expect(runs(candidacyOf(facts('b')), { ...moments, primaryMs: moments.unbrokenMs - TTL_MS })).toBe(
       TTL_MS - 1,
+    )
+  })
+
+  it('is at once for one that the primary calls, also when its process has just begun', () => {
+    const ended = { ...STATE, hasEnded: true }
+    const called = facts('c', { handover: { to: 'c', term: 3 }, state: ended, remembered: ended })
+    const begun = { unbrokenMs: LONG_AGO.absentMs - 1, heardMs: LONG_AGO.absentMs }
+    expect(runs(candidacyOf(called), { ...begun, isHandoverNew: true })).toBe(0)
+    expect(runs(candidacyOf(called), begun)).toBe(TTL_MS - 1)
+    expect(runs(candidacyOf({ ...called, self: 'b' }), { ...begun, isHandoverNew: true })).toBeGreaterThan(
+      1000,
     )
   })
 

@@ -54,18 +54,37 @@ export class Copies {
    */
   lost(machine: Machine, rest: 'durable' | 'nothing', commands: Iterable<Command>): void {
     const holding = this.#of(machine)
-    const before = holding.has
     if (rest === 'nothing') holding.durable = new Map()
-    holding.has = new Map(holding.durable)
+    for (const command of this.#shrink(machine, new Map(holding.durable), commands))
+      if (command.region === machine.region) command.isShaken = true
+  }
+
+  /**
+   * A new process has read the files. What the one before had from others and had not written it never counted for
+   * (`KeptWord`), and is gone. What it answered clients for itself it has to have.
+   */
+  recovered(machine: Machine, commands: readonly Command[]): void {
+    const others = commands.filter(({ node }) => node !== machine.name)
+    this.#shrink(machine, new Map(machine.node.vector), others)
+    this.applied(machine)
+  }
+
+  /** The machine holds only this. @returns of `commands` those that it held, marked when it was the last one */
+  #shrink(machine: Machine, has: Map<string, number>, commands: Iterable<Command>): Command[] {
+    const gone: Command[] = []
+    const holding = this.#of(machine)
+    const before = holding.has
+    holding.has = has
     for (const command of commands) {
       const { dot } = command
-      if (dot === undefined || !holds(before, dot) || holds(holding.has, dot)) continue
-      if (command.region === machine.region) command.isShaken = true
+      if (dot === undefined || !holds(before, dot) || holds(has, dot)) continue
       const isHeld = [...this.#holdings].some(
         ([{ region }, { has }]) => region === command.region && holds(has, dot),
       )
       if (!isHeld) command.isLost = true
+      gone.push(command)
     }
+    return gone
   }
 
   /** The machine has held that op, whatever it lost since. */

@@ -262,7 +262,7 @@ export class Nemesis {
     const isCopyUsed = copy !== undefined && this.#ports.prng.chance(0.5)
     if (machine.isUp) this.#copies.set(machine, disk.copy())
     const others = region.machines.filter((one) => one !== machine)
-    const isSafe = others.every(({ isWell }) => isWell) && others.some((one) => region.inSync.includes(one))
+    const isSafe = others.every(({ isWell }) => isWell) && others.some((one) => region.whole.includes(one))
     if (!isSafe || region.store.isHalted) return false
     machine.crash('power')
     disk.replaceAll(isCopyUsed ? copy : new Map())

@@ -1,7 +1,13 @@
 /**
  * region.ts: one region of a run: a coordinator and the machines that agree by it.
  */
-import { decodeState, isOlder, Keys, type StateDocument } from '../../../region-node/cluster/documents.ts'
+import {
+  decodeNode,
+  decodeState,
+  isOlder,
+  Keys,
+  type StateDocument,
+} from '../../../region-node/cluster/documents.ts'
 import { type MemoryCoordinator, MemoryStore } from '../../../region-node/coordinator/memory.ts'
 import type { Event } from '../../../region-node/coordinator/port.ts'
 import type { SimClock } from '../../harness/sim-clock.ts'
@@ -53,9 +59,13 @@ export class Region {
   }
 
   get #stored(): StateDocument | undefined {
-    const key = this.#keys.of('state', PARTITION)
+    const value = this.#read(this.#keys.of('state', PARTITION))
+    return value === undefined ? undefined : decodeState(value)
+  }
+
+  #read(key: string): string | undefined {
     const { entries } = this.store.perform((documents) => documents.read(key))
-    return entries[0] === undefined ? undefined : decodeState(entries[0].value)
+    return entries[0]?.value
   }
 
   machineOf(nodeId: string): Machine | undefined {
@@ -66,6 +76,14 @@ export class Region {
   get inSync(): Machine[] {
     const names = this.latest?.inSync ?? []
     return this.machines.filter(({ nodeId }) => names.includes(nodeId))
+  }
+
+  /** Those of them that have not come back with less since. */
+  get whole(): Machine[] {
+    return this.inSync.filter(({ nodeId }) => {
+      const value = this.#read(this.#keys.node(nodeId))
+      return value !== undefined && decodeNode(value)?.isWhole === true
+    })
   }
 
   /** It takes writes. */

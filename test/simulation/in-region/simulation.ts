@@ -108,6 +108,8 @@ export class InRegionSimulation implements SimNodeObserver, World {
   readonly #keepTrace: boolean
   readonly #trace: string[] = []
   #hash = 0
+  /** When the last process ended. */
+  #endedMs = Number.NEGATIVE_INFINITY
   #isOver = false
   /** What broke inside a node, where nobody could throw it. */
   #broken: Error | undefined
@@ -275,11 +277,14 @@ export class InRegionSimulation implements SimNodeObserver, World {
     if (!isSo()) throw new Finding('in time', `not within ${ms} ms: ${what}; ${this.#standings()}`)
   }
 
-  /** The same, while somebody starts again what falls over its own disk. */
+  /**
+   * The same, while somebody starts again what falls over its own disk: disks that fail now and then go on failing,
+   * and each process that is lost to one is a fault of its own, with the whole time to recover from.
+   */
   async #untilAllUp(ms: number, isSo: () => boolean, what: string): Promise<void> {
-    const endMs = this.clock.nowMs + ms
+    const beganMs = this.clock.nowMs
     while (!isSo()) {
-      if (this.clock.nowMs >= endMs)
+      if (this.clock.nowMs >= Math.max(beganMs, this.#endedMs) + ms)
         throw new Finding('in time', `not within ${ms} ms: ${what}; ${this.#standings()}`)
       this.pass(LOOK_MS)
       for (const machine of this.machines) await machine.start()
@@ -364,7 +369,7 @@ export class InRegionSimulation implements SimNodeObserver, World {
   recovered(node: SimNode): void {
     this.note(`${node.name} starts at ${JSON.stringify([...node.vector])}`)
     const machine = this.#machineOf.get(node)!
-    this.copies.applied(machine)
+    this.copies.recovered(machine, this.commands)
     this.#judge((judge) => judge.recovered?.(machine))
   }
 
@@ -401,6 +406,7 @@ export class InRegionSimulation implements SimNodeObserver, World {
 
   ended(node: SimNode, how: Ending, core: NodeCore): void {
     this.note(`${node.name} is gone: ${how}`)
+    this.#endedMs = this.clock.nowMs
     const machine = this.#machineOf.get(node)!
     this.copies.ended(machine, core)
     machine.ended(how)
