@@ -186,6 +186,7 @@ export class HorizonKeeper {
     }
     const own = engine.membership.regions.get(regionId)
     if (own !== undefined) this.#watchKnowing(own)
+    this.#forgetSeals()
     if (engine.membership.statusOf(regionId) !== 'member' || mesh.isDisowned) {
       engine.refuseWrites(errors.regionEnded)
     } else if (this.#lacking && !this.#isSettled(this.#parts.durable())) {
@@ -203,6 +204,19 @@ export class HorizonKeeper {
       engine.refuseWrites(errors.regionLate)
       if (this.#parts.permitted()) engine.refuseWrites(undefined)
     }
+  }
+
+  /**
+   * A former primary of this region may have ended an origin of which this node holds more, and may have told nobody
+   * else. There would be nobody to rebuild this node from.
+   */
+  #forgetSeals(): void {
+    const { engine, mesh, report } = this.#parts
+    if (engine.rebuildTo === undefined) return
+    const unknown = mesh.unknownElsewhere(engine.rebuildTo, this.#startedMs)
+    if (unknown.length === 0) return
+    engine.forgetSeals(unknown)
+    report('a former primary of this region ended an origin, and no region knows of it: that does not count')
   }
 
   #isSettled(held: VersionVector): boolean {
@@ -359,9 +373,10 @@ export class HorizonKeeper {
   }
 
   #seal(): HorizonEffect[] {
-    const { engine, regionId, nowMs } = this.#parts
+    const { engine, mesh, regionId, nowMs } = this.#parts
     const durable = this.#parts.durable()
     const seals: HorizonEffect[] = []
+    const ending = new Map<Origin, number>()
     for (const [origin, { by }] of engine.membership.fences) {
       const sinceMs = this.#fencedMs.get(origin) ?? nowMs()
       this.#fencedMs.set(origin, sinceMs)
@@ -369,9 +384,13 @@ export class HorizonKeeper {
       if (by.origin.region !== regionId && nowMs() - sinceMs < SEAL_HEADSTART_MS) continue
       const end = this.#answerOfAll(origin)
       if (end === undefined || engine.applied.get(origin) > end) continue
+      // One that was promoted with more would go on to count what nobody else does.
+      ending.set(origin, end)
+      if (!mesh.replicas.mayEnd(origin, end)) continue
       this.#fencedMs.delete(origin)
       seals.push({ tag: TAG.SEAL, origin, end })
     }
+    mesh.replicas.ending = ending
     return seals
   }
 

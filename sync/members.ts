@@ -3,6 +3,8 @@
  *
  * They are the other regions; and for a replica, under the name of its own region, the primary that it follows.
  */
+import type { Origin } from '../crdt/origin.ts'
+import type { VersionVector } from '../crdt/version-vector.ts'
 import type { WaitedPeer } from './durable-waits.ts'
 import type { HeldPublications } from './held-publications.ts'
 import type { Peer } from './peer.ts'
@@ -67,5 +69,19 @@ export class Members implements Iterable<Member> {
   peerOf(regionId: number): Peer | undefined {
     for (const peer of this.peers()) if (peer.regionId === regionId) return peer
     return undefined
+  }
+
+  /**
+   * Origins of `ops` of which each of these regions has less.
+   * @param sinceMs  what they said before then does not count; our monotonic clock
+   */
+  unknownTo(regions: Iterable<{ readonly name: string }>, ops: VersionVector, sinceMs: number): Origin[] {
+    let unknown = [...ops.entries()]
+    for (const { name } of regions) {
+      const { applied, heardMs } = this.get(name)!.peer
+      if (applied === undefined || heardMs === undefined || heardMs < sinceMs) return []
+      unknown = unknown.filter(([origin, seq]) => applied.get(origin) < seq)
+    }
+    return unknown.map(([origin]) => origin)
   }
 }

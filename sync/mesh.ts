@@ -13,6 +13,7 @@
  * (2) Nothing happens after `stop`. (3) Nothing here grows with the backlog of a peer: that is in the log.
  */
 import type { RegionRecord } from '../crdt/membership.ts'
+import type { Origin } from '../crdt/origin.ts'
 import { VersionVector } from '../crdt/version-vector.ts'
 import { CatchUp } from './catch-up.ts'
 import { DurableWaits } from './durable-waits.ts'
@@ -104,6 +105,7 @@ export class Mesh {
       applied: host.applied,
       offered: () => host.replication.offered,
       durable: () => host.replication.durable,
+      endOf: (origin) => host.membership.sealOf(origin)?.end ?? Number.POSITIVE_INFINITY,
       nowMs: () => env.monoMs(),
       changed: () => host.replication.replicasChanged(),
     })
@@ -423,6 +425,11 @@ export class Mesh {
       if (regionId !== undefined && this.#host.membership.statusOf(regionId) !== 'member') continue
       yield { name, regionId }
     }
+  }
+
+  /** Origins of `ops` of which each other region has less, and has said so since then, by our monotonic clock. */
+  unknownElsewhere(ops: VersionVector, sinceMs: number): Origin[] {
+    return this.#members.unknownTo(this.cutMembers(), ops, sinceMs)
   }
 
   /** When a region itself was last heard, our monotonic clock, milliseconds; undefined for never in this run. */

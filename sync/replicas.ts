@@ -14,6 +14,7 @@
  * replica is as late as the oldest mark that it has not come to. That it lacks the very last ops says nothing: while
  * clients write without a pause, and the network takes its time, it always does.
  */
+import type { Origin } from '../crdt/origin.ts'
 import { VersionVector } from '../crdt/version-vector.ts'
 import type { Ack } from './messages.ts'
 import type { Identity } from './ports.ts'
@@ -62,6 +63,8 @@ export interface ReplicaPorts {
   readonly offered: () => VersionVector
   /** What of it is fsynced here. */
   readonly durable: () => VersionVector
+  /** The last op of that origin that counts; Infinity: it has not ended. */
+  readonly endOf: (origin: Origin) => number
   readonly nowMs: () => number
   /** A replica came, acknowledged, or went. */
   changed(): void
@@ -75,6 +78,8 @@ export class Replicas {
   /** Named when this node became primary, and not heard since. */
   readonly #unheard = new Set<string>()
   #common: VersionVector | undefined
+  /** Origins that are about to end there: nobody who holds more may be in sync then. */
+  ending: ReadonlyMap<Origin, number> = new Map()
   #markedMs = Number.NEGATIVE_INFINITY
 
   constructor(ports: ReplicaPorts) {
@@ -220,6 +225,22 @@ export class Replicas {
     return this.isCommonKnown && durable?.covers(this.common) === true
   }
 
+  /** It holds ops that count no more, or soon will not: whatever says so it has to be rebuilt for. */
+  isBeyondEnd({ applied }: Replica): boolean {
+    for (const [origin, seq] of applied?.entries() ?? [])
+      if (seq > (this.ending.get(origin) ?? this.#ports.endOf(origin))) return true
+    return false
+  }
+
+  /** Nobody in sync holds more of that origin than this. */
+  mayEnd(origin: Origin, end: number): boolean {
+    for (const nodeId of this.#inSync ?? []) {
+      const applied = this.#known.get(nodeId)?.applied
+      if (applied === undefined || applied.get(origin) > end) return false
+    }
+    return true
+  }
+
   /** How many of them have `target`, applied or durably. */
   countOf(target: VersionVector, what: 'applied' | 'durable'): number {
     let count = 0
@@ -249,6 +270,7 @@ export class Replicas {
     this.#inSync = undefined
     this.#unheard.clear()
     this.#common = undefined
+    this.ending = new Map()
   }
 }
 

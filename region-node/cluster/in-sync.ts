@@ -141,7 +141,7 @@ export class InSync {
   #isFit(nodeId: string, replica: ReplicaState | undefined): boolean {
     const { self, env, directory } = this.#parts
     if (nodeId === self) return true
-    if (replica?.isConnected === true) return replica.lagMs <= LAG_MS_MAX
+    if (replica?.isConnected === true) return replica.lagMs <= LAG_MS_MAX && !replica.isBeyondEnd
     // One whose lease is gone does not come: a former primary that has died, as its guard says.
     return replica === undefined && directory.nodes.has(nodeId) && env.monoMs() < this.#arrivalEndMs
   }
@@ -203,5 +203,5 @@ export class InSync {
 }
 
 function canJoin(replica: ReplicaState | undefined): boolean {
-  return replica?.isConnected === true && replica.lagMs <= JOIN_LAG_MS_MAX
+  return replica?.isConnected === true && replica.lagMs <= JOIN_LAG_MS_MAX && !replica.isBeyondEnd
 }

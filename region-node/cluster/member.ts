@@ -41,6 +41,8 @@ export interface ReplicaState {
   readonly lagMs: number
   /** It has written all that this node had fsynced when it sent the sign of life of `confirmedMs`, durably. */
   readonly isDurable: boolean
+  /** It holds ops behind the end of their origin, set or about to be set: it has to be rebuilt. */
+  readonly isBeyondEnd: boolean
   /**
    * When this node sent the last sign of life that the replica has answered, monotonic clock, milliseconds;
    * -Infinity for never. For as long as a lease lasts after hearing it a replica does not run for primary.

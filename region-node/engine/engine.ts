@@ -242,6 +242,13 @@ export class Engine implements ConflictSink {
     return false
   }
 
+  /** Seals that `rebuildTo` names which nobody else has: whoever minted them is primary no more, and they count for nobody. */
+  forgetSeals(origins: readonly Origin[]): void {
+    const rest = [...(this.rebuildTo?.entries() ?? [])].filter(([origin]) => !origins.includes(origin))
+    this.rebuildTo = rest.length === 0 ? undefined : new VersionVector(this.applied.origins)
+    for (const [origin, seq] of rest) this.rebuildTo?.advance(origin, seq)
+  }
+
   /** A snapshot from before the seal would not do: the seal was dropped, and would not be sent again. */
   #isRebuilt(): boolean {
     for (const [origin, seq] of this.rebuildTo?.entries() ?? []) {

@@ -331,6 +331,7 @@ export class Replication implements Member, ReplicationHost {
       lagOps: replicas.lagOf(replica, wanted),
       lagMs: replica.behindSinceMs === undefined ? 0 : nowMs - replica.behindSinceMs,
       isDurable: replicas.isDurable(replica),
+      isBeyondEnd: replicas.isBeyondEnd(replica),
       confirmedMs: replica.confirmedMs,
     }))
   }

@@ -111,6 +111,7 @@ export class FakeMember implements Member {
       lagOps: lackOf(this.applied, follower.applied),
       lagMs: follower.lacksSinceMs === undefined ? 0 : nowMs - follower.lacksSinceMs,
       isDurable: follower.isDurable,
+      isBeyondEnd: false,
       confirmedMs: follower.confirmedMs,
     }))
   }

@@ -14,6 +14,12 @@ const BLOCK = 10
 const FOUND: readonly (readonly [number, string])[] = [
   [60910, 'a replica is rebuilt from a snapshot from before the seal that it was rebuilt for'],
   [62517, 'a new primary acknowledges to other regions what those in sync have not fsynced'],
+  [
+    63099,
+    'an origin is ended below what one holds that is in sync; promoted, it finds nobody to be rebuilt from',
+  ],
+  [64127, 'a primary ends an origin in ops that nobody gets, and its successor ends it elsewhere'],
+  [64166, 'the last state of a term is stored without an answer, and lost with the coordinator'],
 ]
 /** By then every kind of fault has come. */
 const TROUBLE_SEEDS = 40

@@ -21,12 +21,14 @@ class Primary {
   } as unknown as ServerLink
   readonly replicas: Replicas
   nowMs = 1
+  end = Number.POSITIVE_INFINITY
 
   constructor() {
     this.replicas = new Replicas({
       applied: this.#applied,
       offered: () => this.#applied,
       durable: () => this.#applied,
+      endOf: () => this.end,
       nowMs: () => this.nowMs,
       changed: () => {},
     })
@@ -103,6 +105,37 @@ describe('what the region acknowledges', () => {
     expect(replicas.common.toWire()).toEqual([[ORIGIN, 51]])
     const [replica] = replicas.all
     expect(replicas.isDurable(replica!)).toBe(false)
+  })
+})
+
+describe('an origin that is about to end', () => {
+  it('may end when nobody in sync holds more, and nobody is in sync who was not heard', () => {
+    const primary = new Primary()
+    const { replicas } = primary
+    const [origin] = [...replicas.common.entries()][0]!
+    expect(replicas.mayEnd(origin, 1)).toBe(true)
+    replicas.nameInSync(new Set(['n1']))
+    expect(replicas.mayEnd(origin, 20)).toBe(false)
+    primary.acknowledge(20)
+    expect(replicas.mayEnd(origin, 20)).toBe(true)
+    expect(replicas.mayEnd(origin, 19)).toBe(false)
+    replicas.nameInSync(new Set())
+    expect(replicas.mayEnd(origin, 19)).toBe(true)
+  })
+
+  it('leaves those who hold more to be rebuilt', () => {
+    const primary = new Primary()
+    const { replicas } = primary
+    primary.acknowledge(20)
+    const [replica] = replicas.all
+    const [origin] = [...replica!.applied!.entries()][0]!
+    expect(replicas.isBeyondEnd(replica!)).toBe(false)
+    replicas.ending = new Map([[origin, 19]])
+    expect(replicas.isBeyondEnd(replica!)).toBe(true)
+    replicas.ending = new Map()
+    expect(replicas.isBeyondEnd(replica!)).toBe(false)
+    primary.end = 19
+    expect(replicas.isBeyondEnd(replica!)).toBe(true)
   })
 })
 

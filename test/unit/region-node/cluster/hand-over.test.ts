@@ -9,7 +9,16 @@ const TIMEOUT_MS = 1000
 
 function replica(nodeId: string, lagOps: number): ReplicaState {
   return {
-    ...{ nodeId, host: '', port: 1, isConnected: true, lagOps, lagMs: 0, isDurable: true },
+    ...{
+      nodeId,
+      host: '',
+      port: 1,
+      isConnected: true,
+      lagOps,
+      lagMs: 0,
+      isDurable: true,
+      isBeyondEnd: false,
+    },
     confirmedMs: 0,
   }
 }
