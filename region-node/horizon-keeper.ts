@@ -77,6 +77,8 @@ export class HorizonKeeper {
   #lacking = false
   /** A peer has let this node in during this run. */
   #welcomed = false
+  /** What it had to be rebuilt to when it became primary. */
+  #brought: VersionVector | undefined
   /** The op by which the own region joined or came back, as a peer knows it. */
   #awaited: VersionVector | undefined
   /** What each member had when it was first heard in this run: enough to hold is any one of them. */
@@ -108,6 +110,7 @@ export class HorizonKeeper {
     this.#startedMs = this.#parts.nowMs()
     this.#firstHeard.clear()
     this.#welcomed = false
+    this.#brought = this.#parts.engine.rebuildTo?.copy()
     this.judge()
   }
 
@@ -208,14 +211,21 @@ export class HorizonKeeper {
 
   /**
    * A former primary of this region may have ended an origin of which this node holds more, and may have told nobody
-   * else. There would be nobody to rebuild this node from.
+   * else. There would be nobody to rebuild this node from. Those who have let this node in since take nothing from
+   * the former one any more, so what they have not got by then they never get.
    */
   #forgetSeals(): void {
     const { engine, mesh, report } = this.#parts
-    if (engine.rebuildTo === undefined) return
-    const unknown = mesh.unknownElsewhere(engine.rebuildTo, this.#startedMs)
-    if (unknown.length === 0) return
-    engine.forgetSeals(unknown)
+    const { rebuildTo } = engine
+    const brought = this.#brought
+    if (rebuildTo === undefined || brought === undefined) return
+    const unknown = mesh.unknownElsewhere(brought, this.#startedMs)
+    if (unknown === undefined) return
+    this.#brought = undefined
+    // Of one that has come since somebody knows.
+    const forgotten = unknown.filter((origin) => rebuildTo.get(origin) === brought.get(origin))
+    if (forgotten.length === 0) return
+    engine.forgetSeals(forgotten)
     report('a former primary of this region ended an origin, and no region knows of it: that does not count')
   }
 

@@ -72,14 +72,18 @@ export class Members implements Iterable<Member> {
   }
 
   /**
-   * Origins of `ops` of which each of these regions has less.
+   * Origins of `ops` of which each of these regions has less; undefined until all have been heard.
    * @param sinceMs  what they said before then does not count; our monotonic clock
    */
-  unknownTo(regions: Iterable<{ readonly name: string }>, ops: VersionVector, sinceMs: number): Origin[] {
+  unknownTo(
+    regions: Iterable<{ readonly name: string }>,
+    ops: VersionVector,
+    sinceMs: number,
+  ): Origin[] | undefined {
     let unknown = [...ops.entries()]
     for (const { name } of regions) {
       const { applied, heardMs } = this.get(name)!.peer
-      if (applied === undefined || heardMs === undefined || heardMs < sinceMs) return []
+      if (applied === undefined || heardMs === undefined || heardMs < sinceMs) return undefined
       unknown = unknown.filter(([origin, seq]) => applied.get(origin) < seq)
     }
     return unknown.map(([origin]) => origin)

@@ -427,8 +427,8 @@ export class Mesh {
     }
   }
 
-  /** Origins of `ops` of which each other region has less, and has said so since then, by our monotonic clock. */
-  unknownElsewhere(ops: VersionVector, sinceMs: number): Origin[] {
+  /** Origins of `ops` of which each other region has said since then that it has less. @see Members.unknownTo */
+  unknownElsewhere(ops: VersionVector, sinceMs: number): Origin[] | undefined {
     return this.#members.unknownTo(this.cutMembers(), ops, sinceMs)
   }
 

@@ -105,6 +105,8 @@ export class Engine implements ConflictSink {
    * before the node is rebuilt, from a state that has all of this: the seal. Undefined: there was none.
    */
   rebuildTo: VersionVector | undefined
+  /** See `forgetSeals`. */
+  readonly #forgotten: VersionVector
   /** Due keys removed by this node since the start. */
   expiredCount = 0
   /** Keys evicted by this node since the start. */
@@ -116,6 +118,7 @@ export class Engine implements ConflictSink {
     this.#conflicts = options.conflicts
     this.keyspace = new Keyspace(origins, services.latin1)
     this.applied = new VersionVector(origins)
+    this.#forgotten = new VersionVector(origins)
     this.#state = new StoredState(this.keyspace, this.membership, this.applied, origin.region)
     this.clock = new ExpiryClock(options.wallMs)
     this.#at = new OpPoint(origin, this.applied, this)
@@ -219,8 +222,8 @@ export class Engine implements ConflictSink {
     this.endTurn()
     const ops = batch.ops()
     if (this.#endsBeforeApplied(ops)) {
-      this.rebuildTo ??= new VersionVector(this.applied.origins)
-      this.rebuildTo.advance(batch.header.origin, lastSeq(batch.header))
+      const { origin } = batch.header
+      if (this.#forgotten.get(origin) === 0) this.#mustHave(origin, lastSeq(batch.header))
       return
     }
     this.clock.read()
@@ -242,11 +245,22 @@ export class Engine implements ConflictSink {
     return false
   }
 
-  /** Seals that `rebuildTo` names which nobody else has: whoever minted them is primary no more, and they count for nobody. */
+  /**
+   * These ops that `rebuildTo` names count for nobody: whoever minted them is primary no more, and nobody else has them.
+   * They come again when that one is back, before their origin has ended.
+   */
   forgetSeals(origins: readonly Origin[]): void {
-    const rest = [...(this.rebuildTo?.entries() ?? [])].filter(([origin]) => !origins.includes(origin))
-    this.rebuildTo = rest.length === 0 ? undefined : new VersionVector(this.applied.origins)
-    for (const [origin, seq] of rest) this.rebuildTo?.advance(origin, seq)
+    const named = [...(this.rebuildTo?.entries() ?? [])]
+    this.rebuildTo = undefined
+    for (const [origin, seq] of named) {
+      if (origins.includes(origin)) this.#forgotten.advance(origin, seq)
+      else this.#mustHave(origin, seq)
+    }
+  }
+
+  #mustHave(origin: Origin, seq: number): void {
+    this.rebuildTo ??= new VersionVector(this.applied.origins)
+    this.rebuildTo.advance(origin, seq)
   }
 
   /** A snapshot from before the seal would not do: the seal was dropped, and would not be sent again. */

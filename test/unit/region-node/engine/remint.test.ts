@@ -515,5 +515,11 @@ describe('an end that lies before what was applied', () => {
     expect(restored.engine.membership.seals.size).toBe(0)
     expect(restored.run('GET', 'k')).toBe('2')
     expect(restored.journal.records.length).toBe(2)
+    // Nobody else knows of it, and who set it comes back.
+    restored.engine.forgetSeals([restored.origins.intern(sealer.engine.origin.id)])
+    expect(restored.engine.rebuildTo).toBeUndefined()
+    restored.pullFrom(sealer)
+    expect(restored.engine.rebuildTo).toBeUndefined()
+    expect(restored.engine.membership.seals.size).toBe(0)
   })
 })
