@@ -11,8 +11,9 @@ import { moved } from '../placement/edits.ts'
 import { nodeAddress, type PartitionReport, partitionsOf } from './cluster-report.ts'
 import { holderOf } from './cluster-stages.ts'
 import type { CliHost } from './host.ts'
+import type { NodeAccess } from './node-access.ts'
 import type { NodeAddress } from './node-client.ts'
-import { say } from './node-talk.ts'
+import { doorOf, say } from './node-talk.ts'
 import { NotDoneError } from './not-done.ts'
 import { commitPlacements } from './placement-desk.ts'
 import type { RegionDocuments } from './region-documents.ts'
@@ -24,13 +25,16 @@ const HAND_OVER_MS_MAX = 15_000
 export interface MoveContext {
   readonly host: CliHost
   readonly documents: RegionDocuments
-  readonly password: string | undefined
+  readonly access: NodeAccess
   readonly isDryRun: boolean
 }
 
-/** @param nodeId  who it is, where `to` is not the address that the node gives for itself @throws NotDoneError */
+/**
+ * @param nodeId  who it is, where `to` is not the address that the node gives for itself
+ * @throws NotDoneError, AskError
+ */
 export async function failover(context: MoveContext, to: NodeAddress, nodeId?: string): Promise<void> {
-  const { host, documents, isDryRun } = context
+  const { host, documents, access, isDryRun } = context
   const directory = await documents.directory()
   const target = nodeAt(directory, to, nodeId)
   const { partition } = target
@@ -52,19 +56,20 @@ export async function failover(context: MoveContext, to: NodeAddress, nodeId?: s
         'that it is',
     )
   }
-  if (isDryRun) host.print(`would hand ${moveText(report, to)}\n`)
-  else await handOver(context, report, target, to)
+  const at = nodeId === undefined ? doorOf(target, access) : to
+  if (isDryRun) host.print(`would hand ${moveText(report, at)}\n`)
+  else await handOver(context, report, target, at)
 }
 
-/** Takes a node out of its duty, so that it can be stopped. @throws NotDoneError */
+/** Takes a node out of its duty, so that it can be stopped. @throws NotDoneError, AskError */
 export async function drain(context: MoveContext, at: NodeAddress): Promise<void> {
-  const { host, documents, isDryRun } = context
+  const { host, documents, access, isDryRun } = context
   const directory = await documents.directory()
   const node = nodeAt(directory, at)
   const duties = partitionsOf(directory).filter(({ primaryId }) => primaryId === node.nodeId)
   const moves = duties.map((report) => ({ report, successor: successorOf(report, node) }))
   for (const { report, successor } of moves) {
-    const to = { host: successor.host, port: successor.port }
+    const to = doorOf(successor, access)
     if (isDryRun) host.print(`would hand ${moveText(report, to)}\n`)
     else await handOver(context, report, successor, to)
   }
@@ -103,19 +108,15 @@ function standIn(directory: Directory, { nodeId, partition }: NodeDocument): str
 
 /** @throws NotDoneError */
 async function handOver(
-  { host, documents, password }: MoveContext,
+  { host, documents, access }: MoveContext,
   report: PartitionReport,
   target: NodeDocument,
   at: NodeAddress,
 ): Promise<void> {
   const { partition, term } = report
-  if (at.port === 0)
-    throw new NotDoneError(
-      `${nodeAddress(target)} takes only TLS: say CLUSTER FAILOVER there with a client that speaks it`,
-    )
   host.print(`handing ${moveText(report, at)} ...\n`)
   const startedMs = host.env.monoMs()
-  await say(host, at, password, ['CLUSTER', 'FAILOVER'])
+  await say(host, at, access, ['CLUSTER', 'FAILOVER'])
   const isDone = await documents.until(({ directory }) => {
     const leader = directory.of(partition).leader.document
     return leader !== undefined && leader.term > term

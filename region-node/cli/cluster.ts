@@ -10,8 +10,8 @@ import { drain, failover } from './cluster-move.ts'
 import { addNode, create, drainMachine, move, rebalanceAll } from './cluster-placement.ts'
 import { reportJson, reportOf, reportText } from './cluster-report.ts'
 import type { CliHost } from './host.ts'
+import { ACCESS_OPTIONS, accessOf, TLS_ADVICE, TLS_HELP } from './node-access.ts'
 import { AskError } from './node-client.ts'
-import { passwordOf } from './node-talk.ts'
 import { NotDoneError } from './not-done.ts'
 import { DOCUMENT_OPTIONS, RegionDocuments, UnreadableError } from './region-documents.ts'
 import { addressOf, type Grammar, type OptionKind, UsageError, Words } from './words.ts'
@@ -46,6 +46,7 @@ What the environment gives to nodes counts here too: CAUSEWAY_COORDINATOR, CAUSE
   --dry-run                all but status say what they would do, and do nothing
   --node ID                failover: the id of the node, where --to is not the address it gives for itself
   --password WORD          failover, drain --node: of the nodes; or set it as CAUSEWAY_REQUIREPASS
+  --tls, --cacert FILE, --cert FILE, --key FILE, --insecure   failover, drain --node: see below
   --machines A,B,C         create: only these (default all that are registered)
   --rebuild-after TIME     create: a machine that is away for so long is replaced (default 10min; 90s, 2h)
 
@@ -75,6 +76,10 @@ and no write is lost.
 
   causeway cluster drain --node 10.0.1.1:6379 --coordinator http://10.0.1.9:2379 --region berlin
 
+Where nodes speak TLS (failover and drain --node are said to nodes, all else to the coordinator):
+
+${TLS_HELP}
+${TLS_ADVICE}
 To change a setting on all nodes, those to come included:
 
   causeway cluster config set maxmemory=8gb maxmemory-policy=volatile-lru
@@ -99,7 +104,7 @@ interface Action {
   run(words: Words, documents: RegionDocuments, host: CliHost): Promise<number>
 }
 
-const MOVE_OPTIONS = { password: 'one', 'dry-run': 'switch' } as const
+const MOVE_OPTIONS = { ...ACCESS_OPTIONS, 'dry-run': 'switch' } as const
 
 const DRY = { 'dry-run': 'switch' } as const
 
@@ -181,8 +186,7 @@ async function status(words: Words, documents: RegionDocuments, host: CliHost): 
 }
 
 function moveContext(words: Words, documents: RegionDocuments, host: CliHost) {
-  const password = passwordOf(words.get('password'), host)
-  return { host, documents, password, isDryRun: words.has('dry-run') }
+  return { host, documents, access: accessOf(words, host), isDryRun: words.has('dry-run') }
 }
 
 function actionOf(name: string): Action {

@@ -4,6 +4,7 @@
 import { wordToText } from '../config/kinds.ts'
 import { type Reply, RespError } from '../resp/parse-reply.ts'
 import type { CliHost } from './host.ts'
+import type { NodeAccess } from './node-access.ts'
 import type { NodeAddress } from './node-client.ts'
 import { converse, sentenceOf } from './node-talk.ts'
 import { addressText } from './words.ts'
@@ -46,14 +47,10 @@ const QUESTIONS = [
 ] as const
 
 /** @throws AskError */
-export async function visit(
-  host: CliHost,
-  address: NodeAddress,
-  password: string | undefined,
-): Promise<Visit> {
+export async function visit(host: CliHost, address: NodeAddress, access: NodeAccess): Promise<Visit> {
   const { env } = host
   const startMs = env.monoMs()
-  const replies = await converse(host, address, password, QUESTIONS)
+  const replies = await converse(host, address, access, QUESTIONS)
   const tookMs = env.monoMs() - startMs
   const askedMs = env.wallMs() - tookMs / 2
   const refusals = replies.flatMap((reply, i) => {
@@ -79,7 +76,7 @@ export async function visit(
     users: new Map(listOf(acl).map((line) => [textOf(line).split(' ')[1] ?? '', textOf(line)])),
     clockMs: seconds * 1000 + micros / 1000 - askedMs,
     clockErrorMs: tookMs / 2,
-    neighbours: [...followersIn(info), ...nodesIn(textOf(cluster))],
+    neighbours: cluster === undefined ? followersIn(info) : nodesIn(textOf(cluster)),
     refusals,
   }
 }
@@ -119,7 +116,10 @@ function infoOf(text: string): Map<string, string> {
   return fields
 }
 
-/** Those that this node follows, or that follow it. */
+/**
+ * Those that this node follows, or that follow it, at the ports at which they reach each other: those for TLS with
+ * `tls-replication`. INFO knows no others.
+ */
 function followersIn(info: ReadonlyMap<string, string>): NodeAddress[] {
   const found: NodeAddress[] = []
   const host = info.get('master_host')
@@ -131,7 +131,7 @@ function followersIn(info: ReadonlyMap<string, string>): NodeAddress[] {
   return found
 }
 
-/** Those in the lines of CLUSTER NODES. */
+/** Those in the lines of CLUSTER NODES, which names the ports for TLS to whoever asks by it. */
 function nodesIn(text: string): NodeAddress[] {
   return text.split('\n').flatMap((line) => {
     const place = line.split(' ')[1]?.split('@')[0] ?? ''

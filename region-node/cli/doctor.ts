@@ -7,8 +7,8 @@
 import { type Finding, findingsIn } from './doctor-findings.ts'
 import { type Visit, visit } from './doctor-visit.ts'
 import type { CliHost } from './host.ts'
+import { ACCESS_OPTIONS, accessOf, type NodeAccess, TLS_ADVICE, TLS_HELP } from './node-access.ts'
 import { AskError, type NodeAddress } from './node-client.ts'
-import { passwordOf } from './node-talk.ts'
 import { textTable } from './text-table.ts'
 import { addressOf, addressText, UsageError, Words } from './words.ts'
 
@@ -18,7 +18,7 @@ export const DOCTOR_HELP = `causeway doctor: what is not alike between nodes and
 
   --to HOST:PORT       a node, at its port for clients; one of each region is enough, its neighbours are found
   --password WORD      of the nodes; or set it as CAUSEWAY_REQUIREPASS in the environment
-  --json               for programs
+${TLS_HELP}  --json               for programs
 
 It compares versions, settings that should be alike (in all regions, or in one), users and passwords (never
 shown), region ids, members, roles, terms and clocks. And it tells of links that are down and why, of lag, of
@@ -26,13 +26,14 @@ full disks, of memory near its limit, and of a stable cut that stands still.
 
   causeway doctor --to berlin-1:6379 --to oslo-1:6379 --to lisbon-1:6379
 
+${TLS_ADVICE}
 Exit code: 0 all is alike and well, 1 there are findings, 2 no node could be visited, or the words are wrong.
 `
 
 const GRAMMAR = {
   command: 'doctor',
   help: 'causeway doctor --help',
-  options: { to: 'many', password: 'one', json: 'switch' },
+  options: { ...ACCESS_OPTIONS, to: 'many', json: 'switch' },
 } as const
 
 const EXIT_FINDINGS = 1
@@ -46,7 +47,7 @@ export async function runDoctor(argv: readonly string[], host: CliHost): Promise
       throw new UsageError(`unexpected word '${words.names[0]}': nodes are named with --to`)
     const given = words.all('to').map((text) => addressOf(text, 'to'))
     if (given.length === 0) throw new UsageError('name a node with --to HOST:PORT: its neighbours are found')
-    const { visits, failures } = await visitAll(given, passwordOf(words.get('password'), host), host)
+    const { visits, failures } = await visitAll(given, accessOf(words, host), host)
     if (visits.length === 0) throw new UsageError(failures.map(({ sentence }) => sentence).join('; '))
     const findings = [...failures, ...findingsIn(visits)]
     host.print(words.has('json') ? jsonOf(visits, findings) : textOf(visits, findings))
@@ -60,7 +61,7 @@ export async function runDoctor(argv: readonly string[], host: CliHost): Promise
 
 async function visitAll(
   given: readonly NodeAddress[],
-  password: string | undefined,
+  access: NodeAccess,
   host: CliHost,
 ): Promise<{ visits: Visit[]; failures: Finding[] }> {
   const visits = new Map<string, Visit>()
@@ -72,7 +73,7 @@ async function visitAll(
     if (seen.has(place)) continue
     seen.add(place)
     try {
-      const one = await visit(host, address, password)
+      const one = await visit(host, address, access)
       // A node may be reached by two names.
       if (!visits.has(one.nodeId)) visits.set(one.nodeId, one)
       waiting.push(...one.neighbours)

@@ -6,9 +6,11 @@ import { deadlineMsOf, PROFILES } from '../cluster/profiles.ts'
 import { CopyFolders } from '../machine/copy-folders.ts'
 import { Machine } from '../machine/machine.ts'
 import { type MachineSettings, machineSettings } from '../machine/machine-settings.ts'
+import type { NodePlace } from '../placement/steps.ts'
 import { StartError } from '../start-error.ts'
 import type { CliHost } from './host.ts'
-import { say } from './node-talk.ts'
+import { accessBySettings } from './node-access.ts'
+import { doorOf, say } from './node-talk.ts'
 import { describeDefect, startFailure } from './start-failure.ts'
 import { stopRequested } from './stop-request.ts'
 
@@ -27,7 +29,7 @@ Words of its own:
 
   --name NAME              of this machine: no other machine of the region has it
   --first-port PORT        partition p listens at this port plus p, for clients and for other nodes and regions
-  --first-tls-port PORT    likewise for clients that speak TLS
+  --first-tls-port PORT    likewise for clients that speak TLS; with tls-replication yes for nodes and machines too
   --first-proxy-port PORT  likewise for clients that know of no partitions; --first-proxy-tls-port inside TLS
   --first-admin-port PORT  likewise for health, metrics and status over HTTP; without it there is none
 
@@ -67,7 +69,9 @@ export async function runMachine(argv: readonly string[], host: CliHost): Promis
 /** @returns ends it in order @throws StartError, DiskError */
 function startMachine({ values, self, wordsOf }: MachineSettings, host: CliHost): () => Promise<void> {
   const { env } = host
-  const { dir, region, requirepass } = values
+  const { dir, region } = values
+  // So that files that cannot be used are told at once. They are read anew each time: certificates are renewed.
+  accessBySettings(values, env.disk)
   env.disk.makeFolder(dir)
   const lock = env.disk.lockFolder(dir)
   if ('heldBy' in lock)
@@ -78,12 +82,15 @@ function startMachine({ values, self, wordsOf }: MachineSettings, host: CliHost)
   const profile = PROFILES[values['failover-profile']]
   const coordinator = host.openCoordinator(values, deadlineMsOf(profile))
   const folders = new CopyFolders(env.disk, dir, report)
-  const password = requirepass === '' ? undefined : requirepass
+  const sayToNode = async (node: NodePlace, words: readonly string[]): Promise<void> => {
+    const access = accessBySettings(values, env.disk)
+    await say(host, doorOf(node, access), access, words)
+  }
   const machine = new Machine(
     {
       ...{ coordinator, env, startChild: host.startChild, folders, report },
       sayToNode: (node, words, told) => {
-        say(host, node, password, words).then(
+        sayToNode(node, words).then(
           () => told(undefined),
           (error: unknown) => told(error instanceof Error ? error.message : String(error)),
         )

@@ -10,8 +10,9 @@ import { wordToText } from '../config/kinds.ts'
 import { SLOT_COUNT } from '../engine/slot.ts'
 import { type Reply, RespError } from '../resp/parse-reply.ts'
 import type { CliHost } from './host.ts'
+import type { NodeAccess } from './node-access.ts'
 import { AskError, type NodeAddress } from './node-client.ts'
-import { converse, sentenceOf } from './node-talk.ts'
+import { converse, doorOf, sentenceOf } from './node-talk.ts'
 import { fieldsOf, type RegionList, type RegionRow, rowsOf } from './region-list.ts'
 import { addressText } from './words.ts'
 
@@ -42,21 +43,22 @@ const CLUSTER_OFF = /cluster support disabled/
 
 export class RegionVisit {
   readonly #host: CliHost
-  readonly #password: string | undefined
+  readonly #access: NodeAccess
   readonly #places: readonly Place[]
 
-  private constructor(host: CliHost, password: string | undefined, places: readonly Place[]) {
+  private constructor(host: CliHost, access: NodeAccess, places: readonly Place[]) {
     this.#host = host
-    this.#password = password
+    this.#access = access
     this.#places = places
   }
 
   /** @param to  any node of the region @throws AskError */
-  static async at(to: NodeAddress, password: string | undefined, host: CliHost): Promise<RegionVisit> {
-    const [reply] = await converse(host, to, password, [['CLUSTER', 'SHARDS']])
-    if (!(reply instanceof RespError)) return new RegionVisit(host, password, placesOf(reply as Reply[]))
+  static async at(to: NodeAddress, access: NodeAccess, host: CliHost): Promise<RegionVisit> {
+    const [reply] = await converse(host, to, access, [['CLUSTER', 'SHARDS']])
+    if (!(reply instanceof RespError))
+      return new RegionVisit(host, access, placesOf(reply as Reply[], access))
     if (!CLUSTER_OFF.test(reply.line)) throw new AskError(`${addressText(to)}: ${sentenceOf(reply)}`)
-    return new RegionVisit(host, password, [{ partition: undefined, address: to, why: '' }])
+    return new RegionVisit(host, access, [{ partition: undefined, address: to, why: '' }])
   }
 
   /** @returns the exit code */
@@ -115,7 +117,7 @@ export class RegionVisit {
 
   /** @throws AskError with the node's own sentence, and what to do where that cannot be in it */
   async #say(address: NodeAddress, command: readonly string[]): Promise<Reply> {
-    const [reply] = await converse(this.#host, address, this.#password, [command])
+    const [reply] = await converse(this.#host, address, this.#access, [command])
     if (!(reply instanceof RespError)) return reply!
     const isReplica = reply.line.startsWith("READONLY You can't write")
     throw new AskError(`${sentenceOf(reply)}${isReplica ? ' Say it at the primary of the region' : ''}`)
@@ -134,7 +136,7 @@ function nameOf({ partition, address }: Place): string {
 }
 
 /** @throws AskError when nobody is primary of anything */
-function placesOf(shards: readonly Reply[]): Place[] {
+function placesOf(shards: readonly Reply[], access: NodeAccess): Place[] {
   const read = shards.map((shard) => fieldsOf(shard as Reply[]))
   const runs = read.map((shard) => shard.get('slots') as number[])
   const [first, last] = runs.find(({ length }) => length > 0) ?? []
@@ -143,15 +145,29 @@ function placesOf(shards: readonly Reply[]): Place[] {
   const count = SLOT_COUNT / (last - first + 1)
   return Array.from({ length: count }, (_, partition) => {
     const at = runs.findIndex(([begin]) => begin === slotsOf(partition, count)[0])
-    return { partition, ...primaryOf(read[at]) }
+    return { partition, ...primaryOf(read[at], access) }
   })
 }
 
-function primaryOf(shard: ReadonlyMap<Reply, Reply> | undefined): Omit<Place, 'partition'> {
+function primaryOf(
+  shard: ReadonlyMap<Reply, Reply> | undefined,
+  access: NodeAccess,
+): Omit<Place, 'partition'> {
   const nodes = ((shard?.get('nodes') ?? []) as Reply[][]).map(fieldsOf)
   const primary = nodes.find((node) => node.get('role') === 'master')
   if (primary === undefined) return { address: undefined, why: 'it has no primary now' }
-  const [host, port] = [String(primary.get('endpoint')), primary.get('port')]
-  if (typeof port === 'number') return { address: { host, port }, why: '' }
-  return { address: undefined, why: `${host} takes only TLS: say it there with a client that speaks it` }
+  const [host, port, tlsPort] = [
+    String(primary.get('endpoint')),
+    primary.get('port'),
+    primary.get('tls-port'),
+  ]
+  try {
+    return {
+      address: doorOf({ host, port: Number(port ?? 0), tlsPort: Number(tlsPort ?? 0) }, access),
+      why: '',
+    }
+  } catch (error) {
+    if (!(error instanceof AskError)) throw error
+    return { address: undefined, why: error.message }
+  }
 }

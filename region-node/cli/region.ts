@@ -8,8 +8,8 @@
  */
 import { textToWord } from '../config/kinds.ts'
 import type { CliHost } from './host.ts'
+import { ACCESS_OPTIONS, accessOf, TLS_ADVICE, TLS_HELP } from './node-access.ts'
 import { AskError } from './node-client.ts'
-import { passwordOf } from './node-talk.ts'
 import { listText, type RegionRow } from './region-list.ts'
 import { type Change, RegionVisit } from './region-visit.ts'
 import { addressOf, type Grammar, type OptionKind, UsageError, Words } from './words.ts'
@@ -24,7 +24,7 @@ export const REGION_HELP = `causeway region: regions that join, leave and change
 
   --to HOST:PORT       a node of the region to say it to, at its port for clients (default 127.0.0.1:6379)
   --password WORD      its password; or set it as CAUSEWAY_REQUIREPASS in the environment
-  --dry-run            says what it would do, and does nothing
+${TLS_HELP}  --dry-run            says what it would do, and does nothing
 
 Any node of a region that has a coordinator will do: it names the primary of each partition, and there it is said.
 Where it fails at one of them, mend that and say it again: what is done is left as it is.
@@ -53,7 +53,8 @@ To move the writes from A to a passive region D:
 
 The second one is refused until D has all that the others have. When A is gone, nobody knows what it had:
 then say promote --force. What is still in A's folder comes to D when A is started again.
-`
+
+${TLS_ADVICE}`
 
 const DEFAULT_ADDRESS = '127.0.0.1:6379'
 const USAGE =
@@ -128,7 +129,7 @@ export async function runRegion(argv: readonly string[], host: CliHost): Promise
     if (words.names.length !== (action.takesName ? 1 : 0)) throw new UsageError(USAGE)
     const change = action.change?.(words)
     const to = addressOf(words.get('to') ?? DEFAULT_ADDRESS, 'to')
-    const visit = await RegionVisit.at(to, passwordOf(words.get('password'), host), host)
+    const visit = await RegionVisit.at(to, accessOf(words, host), host)
     return change === undefined
       ? await visit.show(listText)
       : await visit.change(change, words.has('dry-run'))
@@ -144,7 +145,7 @@ function grammarOf(name: string, { options, change }: Action): Grammar {
   return {
     command: `region ${name}`,
     help: 'causeway region --help',
-    options: { ...options, ...more, to: 'one', password: 'one' },
+    options: { ...options, ...more, ...ACCESS_OPTIONS, to: 'one' },
   }
 }
 

@@ -24,7 +24,6 @@ import {
   nodeOfCopy,
   type PlacementDocument,
   type PlacingKeys,
-  portOf,
   type Release,
 } from './documents.ts'
 import { letGo, rebuilt, takenBack } from './edits.ts'
@@ -52,11 +51,8 @@ export interface Scene {
   readonly claimAfterMs: number
 }
 
-export interface NodePlace {
-  readonly nodeId: string
-  readonly host: string
-  readonly port: number
-}
+/** Where clients reach it; port 0: not so. */
+export type NodePlace = Pick<NodeDocument, 'nodeId' | 'host' | 'port' | 'tlsPort'>
 
 interface OfPartition {
   readonly partition: number
@@ -247,10 +243,8 @@ function handOver(view: View): Step | undefined {
   if (primary === undefined || holder === preferred || documents.state.document?.isWhole !== true)
     return undefined
   const isStaying = holder !== undefined && placement.machines.includes(holder)
-  const place = ({ nodeId }: NodeDocument, machine: string, why: string): Step => {
-    const known = scene.placing.known.get(machine)!
-    const node = { nodeId, host: known.host, port: portOf(known, partition) }
-    return { kind: 'hand-over', partition, machine, node, why }
+  const place = (to: NodeDocument, machine: string, why: string): Step => {
+    return { kind: 'hand-over', partition, machine, node: placeOf(to), why }
   }
   const best = readyOn(view, preferred)
   if (isStaying) {
@@ -337,10 +331,12 @@ function forget(view: View): Step | undefined {
     return isOver && !isHeld(scene.placing, partition, member)
   })
   if (nodeId === undefined) return undefined
-  const { host, port, tlsPort } = primary
-  const place = { nodeId: primary.nodeId, host, port: port === 0 ? tlsPort : port }
   const why = `node ${nodeId} is gone for good: it is registered nowhere, and no machine holds its data`
-  return { kind: 'forget', partition, nodeId, primary: place, why }
+  return { kind: 'forget', partition, nodeId, primary: placeOf(primary), why }
+}
+
+function placeOf({ nodeId, host, port, tlsPort }: NodeDocument): NodePlace {
+  return { nodeId, host, port, tlsPort }
 }
 
 /** All machines that are named are there, and know which nodes they hold. */

@@ -27,7 +27,7 @@ export interface CliRun {
 export class CliDesk {
   readonly environment: Record<string, string> = {}
   readonly nodes = new Map<string, FakeNode>()
-  /** Every command, as `host:port words`. */
+  /** Every command, as `host:port words`, with `tls ` before it where it was said so. */
   readonly asked: string[] = []
   readonly keys = new Keys('causeway', 'A')
   /** What somebody else does between what the command line reads and what it writes. */
@@ -71,12 +71,13 @@ export class CliDesk {
     return coordinator
   }
 
-  readonly #askNode: AskNode = async (address: NodeAddress, commands) => {
+  readonly #askNode: AskNode = async (address: NodeAddress, commands, tls) => {
     const place = addressText(address)
+    const way = tls === undefined ? '' : 'tls '
     const node = this.nodes.get(place)
     const replies: Reply[] = []
     for (const command of commands) {
-      this.asked.push(`${place} ${command.join(' ')}`)
+      this.asked.push(`${way}${place} ${command.join(' ')}`)
       replies.push(node === undefined ? new RespError('ERR nobody is here') : await node(command))
     }
     return replies

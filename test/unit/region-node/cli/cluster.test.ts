@@ -194,6 +194,31 @@ describe('causeway cluster failover', () => {
     expect((await desk.run(`cluster failover --to tunnel:1 --node n2 ${PLACE}`)).code).toBe(0)
   })
 
+  it('speaks TLS at the port for that, whichever port it was given', async () => {
+    const desk = await pair()
+    await desk.store({ 'node/n2': nodeDocument('n2', 7102, { tlsPort: 7202 }) })
+    desk.nodes.set('127.0.0.1:7202', () => {
+      takesOver(desk)
+      return desk.nodes.get('127.0.0.1:7102')!([])
+    })
+    const line = `cluster failover --to 127.0.0.1:7102 ${PLACE} --tls --insecure`
+    expect(await desk.run(line)).toMatchObject({ code: 0, errors: '' })
+    expect(desk.asked).toEqual(['tls 127.0.0.1:7202 CLUSTER FAILOVER'])
+  })
+
+  it.each([
+    ['', { port: 0, tlsPort: 7202 }, '127.0.0.1:7202 takes only TLS: add --tls'],
+    ['--tls', { tlsPort: 0 }, '127.0.0.1:7102 takes no TLS: speak to it without'],
+  ])('says so when the node does not speak as it was told to: %s', async (words, ports, sentence) => {
+    const desk = await pair()
+    await desk.store({ 'node/n2': nodeDocument('n2', 7102, ports) })
+    for (const line of ['drain --node 127.0.0.1:7101', `failover --to 127.0.0.1:${ports.tlsPort || 7102}`]) {
+      const { code, errors } = await desk.run(`cluster ${line} ${PLACE} ${words}`.trim())
+      expect([code, errors]).toEqual([1, expect.stringContaining(sentence)])
+    }
+    expect(desk.asked).toEqual([])
+  })
+
   it('only says what it would do', async () => {
     const desk = await pair()
     const { out } = await desk.run(`cluster failover --to 127.0.0.1:7102 ${PLACE} --dry-run`)

@@ -117,6 +117,21 @@ describe('causeway doctor', () => {
     expect((await desk.run('doctor --to a:1')).out).toContain('b:2')
   })
 
+  it('goes on inside TLS, where it was told to begin so', async () => {
+    const cluster = 'id1 a:1@0 myself,master - 0 0 1 connected 0-16383\nid2 b:2@0 slave id1 0 0 1 connected\n'
+    const follower = { slave0: 'ip=b,port=9,state=online,offset=1,lag=0' }
+    const desk = deskOf({
+      'a:1': fakeNode('n1', { cluster, info: follower }),
+      'b:2': fakeNode('n2', {
+        cluster,
+        info: { replication_role: 'replica', master_host: 'a', master_port: 8 },
+      }),
+    })
+    const { code, out } = await desk.run('doctor --to a:1 --tls --insecure')
+    expect(code, out).toBe(0)
+    expect(desk.asked.every((one) => one.startsWith('tls '))).toBe(true)
+  })
+
   /** Findings of two nodes, `a:1` and `b:2`, of one region or of two. */
   async function findings(one: FakeFacts, two: FakeFacts): Promise<string> {
     const desk = deskOf({ 'a:1': fakeNode('n1', one), 'b:2': fakeNode('n2', two) })

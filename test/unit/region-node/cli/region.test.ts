@@ -186,6 +186,7 @@ describe('causeway region, at a node alone', () => {
     ['list --to', '--to needs a value'],
     ['list --to a --to b', '--to is given twice'],
     ['list --to http://a', "'http://a' is no address of a node: write --to HOST:PORT"],
+    ['list --cacert ca.pem', '--cacert is for TLS: add --tls, or leave it out'],
     ['list --to a:99999', "'a:99999' is no address"],
   ])('%s: says what is wrong and asks nobody', async (line, sentence) => {
     const { code, errors, asked } = await run(line)
@@ -282,7 +283,7 @@ describe('causeway region, at a region of two partitions', () => {
     [
       'a primary with TLS only',
       row('slots', [0, 8191], 'nodes', [row('tls-port', 1, 'endpoint', 'h', 'role', 'master')]),
-      'partition 0: h takes only TLS',
+      'partition 0: h:1 takes only TLS: add --tls\n',
     ],
   ])('misses one that has %s', async (_what, shard, sentence) => {
     const region = new Parted()
@@ -290,6 +291,15 @@ describe('causeway region, at a region of two partitions', () => {
     const { code, errors } = await region.desk.run(ADD)
     expect([code, region.said.length]).toEqual([1, 1])
     expect(errors).toContain(sentence)
+  })
+
+  it('is said at the ports for TLS to whoever speaks it', async () => {
+    const region = new Parted()
+    const both = row('port', 9, 'tls-port', 1, 'endpoint', 'h', 'role', 'master')
+    region.shards = [row('slots', [0, 8191], 'nodes', [both]), SHARDS[1]!]
+    const { code, errors } = await region.desk.run(`${ADD} --tls --insecure`)
+    expect([code, region.said]).toEqual([1, ['tls h:1 CRDT.REGION ADD D 4 ws://d:7204']])
+    expect(errors).toContain('partition 1: h:3 takes no TLS: speak to it without, or give it a tls-port\n')
   })
 
   it('is shown in one table', async () => {
