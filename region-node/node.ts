@@ -141,15 +141,16 @@ class Node implements RunningNode, Front {
     })
   }
 
-  /** Undefined without `sentinel-port`. */
+  /** Undefined without `sentinel-port` and `sentinel-tls-port`. */
   #sentinelDoor(log: { warn(sentence: string): void }): ClientListener | undefined {
-    const { bind, 'sentinel-port': port } = this.#settings.values
-    if (port === 0) return undefined
+    const { 'sentinel-port': port, 'sentinel-tls-port': tlsPort } = this.#settings.values
+    if (port === 0 && tlsPort === 0) return undefined
     const { identity, access, services } = this.#core
     const id = identity.nodeId.padEnd(40, '0')
     const sentinel = new Sentinel({ region: identity.region, id, access, services })
     this.#cluster.onChange((topology) => sentinel.topologyChanged(topology))
-    return sentinelDoor(bind, port, sentinel, { env: this.#env, limits: clientLimits(this.#core), log })
+    const doors = doorsOf(this.#settings, this.#env, port, tlsPort)
+    return sentinelDoor(doors, sentinel, { env: this.#env, limits: clientLimits(this.#core), log })
   }
 
   /** Undefined without `proxy-port` and `proxy-tls-port`. */
@@ -209,6 +210,7 @@ class Node implements RunningNode, Front {
     try {
       for (const [listener, port] of [
         [this.#listener, values['tls-port']],
+        [this.#sentinel, values['sentinel-tls-port']],
         [this.#proxy, values['proxy-tls-port']],
       ] as const)
         if (port !== 0) listener?.renewTls(tlsOptions(values, disk))

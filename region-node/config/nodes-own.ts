@@ -15,6 +15,7 @@ export const NODES_OWN: ReadonlyMap<SettingName, string> = new Map([
   ['bind', PLACE],
   ['port', PLACE],
   ['sentinel-port', PLACE],
+  ['sentinel-tls-port', PLACE],
   ['proxy-port', PLACE],
   ['proxy-tls-port', PLACE],
   ['tls-port', PLACE],

@@ -112,9 +112,21 @@ function brokenPeers({ region, peer }: SettingValues): string | undefined {
   return undefined
 }
 
+/** Settings that open a port. */
+const PORTS = [
+  'port',
+  'tls-port',
+  'sentinel-port',
+  'sentinel-tls-port',
+  'proxy-port',
+  'proxy-tls-port',
+  'sync-port',
+  'admin-port',
+] as const
+
 function brokenPorts(values: SettingValues): string | undefined {
   const taken = new Map<number, SettingName>()
-  for (const name of ['port', 'sentinel-port', 'proxy-port', 'sync-port', 'admin-port'] as const) {
+  for (const name of PORTS) {
     const port = values[name]
     if (port === 0) continue
     const other = taken.get(port)

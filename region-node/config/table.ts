@@ -120,6 +120,12 @@ export const SETTINGS = {
     0,
     'Port for clients that ask a Redis Sentinel for the primary; 0 is none.',
   ),
+  'sentinel-tls-port': row(
+    'network',
+    integer(0, 65535),
+    0,
+    'The same inside TLS; it tells the tls-port of the primary. 0 is none.',
+  ),
   'proxy-port': row(
     'network',
     integer(0, 65535),

@@ -25,6 +25,8 @@ const FIRST_PORTS = {
 } as const
 type FirstPort = keyof typeof FIRST_PORTS
 
+const SENTINEL = 'clients that ask a Sentinel know of one primary: run such a node with causeway node'
+
 /** Settings that a machine decides, and what to write instead. */
 const DECIDED: ReadonlyMap<SettingName, string> = new Map([
   ['port', 'each node has its own: write --first-port, partition p listens at that port plus p'],
@@ -37,7 +39,8 @@ const DECIDED: ReadonlyMap<SettingName, string> = new Map([
   ['admin-port', 'each node has its own: write --first-admin-port, partition p listens at that port plus p'],
   ['sync-port', 'other regions reach a node at its port for clients'],
   ['sync-announce-url', 'each node has its own address: name that of the machine with --replica-announce-ip'],
-  ['sentinel-port', 'clients that ask a Sentinel know of one primary: run such a node with causeway node'],
+  ['sentinel-port', SENTINEL],
+  ['sentinel-tls-port', SENTINEL],
   ['partition', 'the placement says which partitions a machine holds'],
   ['partitions', "'causeway cluster create' says how many there are"],
   ['replica-of', 'the coordinator says which node is primary'],

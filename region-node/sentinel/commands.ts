@@ -5,6 +5,7 @@
  * Whoever may come in may ask: users of the node log in as they do at its other port, and their rules for commands
  * and keys say nothing of these.
  */
+import { portFor } from '../cluster/redirect.ts'
 import { setInfo, setName } from '../commands/client.ts'
 import { auth, type GreetingContext, greet, ping } from '../commands/connection.ts'
 import { parseCount } from '../commands/parse.ts'
@@ -12,7 +13,7 @@ import { leave, listen } from '../commands/pubsub.ts'
 import { errors } from '../errors.ts'
 import { REDIS_VERSION } from '../redis-version.ts'
 import { VERSION } from '../version.ts'
-import { addressOf, type Master, type Masters, portOf } from './masters.ts'
+import { addressFor, type Master, type Masters } from './masters.ts'
 import { SENTINEL_SECTIONS, sentinelSection, writeMaster, writeReplica } from './replies.ts'
 
 export interface SentinelContext extends GreetingContext {
@@ -40,16 +41,16 @@ function masterOf({ masters }: SentinelContext, words: readonly string[]): Maste
   return master
 }
 
-function masterAddress({ masters, out }: SentinelContext, words: readonly string[]): void {
+function masterAddress({ masters, out, session }: SentinelContext, words: readonly string[]): void {
   const master = masters.get(words[2]!)
   if (master === undefined) out.nilArray()
-  else out.words([master.primary.host, String(portOf(master.primary))])
+  else out.words([master.primary.host, String(portFor(master.primary, session.isTls))])
 }
 
 function replicas(ctx: SentinelContext, words: readonly string[]): void {
   const master = masterOf(ctx, words)
   ctx.out.array(master.replicas.length)
-  for (const replica of master.replicas) writeReplica(ctx.out, master, replica)
+  for (const replica of master.replicas) writeReplica(ctx.out, master, replica, ctx.session.isTls)
 }
 
 function checkQuorum(ctx: SentinelContext, words: readonly string[]): void {
@@ -58,22 +59,24 @@ function checkQuorum(ctx: SentinelContext, words: readonly string[]): void {
 }
 
 /** A Sentinel is asked for its vote by this too; here there is nothing to vote on. */
-function isMasterDown({ masters, out }: SentinelContext, words: readonly string[]): void {
+function isMasterDown({ masters, out, session }: SentinelContext, words: readonly string[]): void {
   const address = `${words[2]}:${parseCount(words[3]!)}`
   parseCount(words[4]!)
-  const isDown = [...masters.all].some((master) => master.isDown && addressOf(master.primary) === address)
+  const isDown = [...masters.all].some(
+    (master) => master.isDown && addressFor(master.primary, session.isTls) === address,
+  )
   out.array(3)
   out.integer(isDown ? 1 : 0)
   out.bulk('*')
   out.integer(0)
 }
 
-function info({ masters, out }: SentinelContext, words: readonly string[]): void {
+function info({ masters, out, session }: SentinelContext, words: readonly string[]): void {
   const asked = words.slice(1).map((word) => word.toLowerCase())
   const isAll = asked.length === 0 || asked.some((word) => ALL_SECTIONS.has(word))
   const versions = { redis: REDIS_VERSION, causeway: VERSION }
   const shown = SENTINEL_SECTIONS.filter((section) => isAll || asked.includes(section))
-  const texts = shown.map((section) => sentinelSection(section, versions, [...masters.all]))
+  const texts = shown.map((section) => sentinelSection(section, versions, [...masters.all], session.isTls))
   out.verbatim('txt', texts.join('\r\n'))
 }
 
@@ -123,15 +126,15 @@ export const SENTINEL_COMMANDS: readonly SentinelCommand[] = [
   {
     name: 'sentinel|masters',
     arity: 2,
-    run: ({ out, masters }) => {
+    run: ({ out, masters, session }) => {
       out.array(masters.count)
-      for (const master of masters.all) writeMaster(out, master)
+      for (const master of masters.all) writeMaster(out, master, session.isTls)
     },
   },
   {
     name: 'sentinel|master',
     arity: 3,
-    run: (ctx, words) => writeMaster(ctx.out, masterOf(ctx, words)),
+    run: (ctx, words) => writeMaster(ctx.out, masterOf(ctx, words), ctx.session.isTls),
   },
   { name: 'sentinel|get-master-addr-by-name', arity: 3, run: masterAddress },
   { name: 'sentinel|replicas', arity: 3, run: replicas },

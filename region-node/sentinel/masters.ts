@@ -4,6 +4,9 @@
  * A master is a partition: its name is that of the region, with `-<partition>` behind it where there are several.
  * While nobody is primary the last one is still named, as down: clients that ask for the address wait for the next.
  *
+ * A Sentinel names one port of a node. Who speaks TLS with it is told the port for TLS, where the node has one, and the
+ * others the plain one: as in the replies of Redis Cluster.
+ *
  * Source: sentinelEvent and sentinelFailoverSwitchToPromotedSlave in sentinel.c of Redis 7.2.
  */
 import { portFor, primaryOf } from '../cluster/redirect.ts'
@@ -22,6 +25,12 @@ export interface Master {
 export interface SentinelEvent {
   readonly channel: string
   readonly message: string
+}
+
+/** A master that was known, as it was and as it is. */
+export interface MasterChange {
+  readonly before: Master
+  readonly after: Master
 }
 
 export class Masters {
@@ -45,18 +54,18 @@ export class Masters {
     return this.#masters.get(name)
   }
 
-  /** Looks at a new topology. @returns what has happened since the last one, in its order */
-  update(topology: Topology): SentinelEvent[] {
-    const events: SentinelEvent[] = []
+  /** Looks at a new topology. @returns those that were known before, in the order of the partitions */
+  update(topology: Topology): MasterChange[] {
+    const changes: MasterChange[] = []
     for (let partition = 0; partition < topology.partitions; partition++) {
       const name = topology.partitions === 1 ? this.#region : `${this.#region}-${partition}`
       const before = this.#masters.get(name)
       const after = masterOf(topology, partition, name, before)
       if (after === undefined) continue
       this.#masters.set(name, after)
-      if (before !== undefined) events.push(...eventsBetween(before, after))
+      if (before !== undefined) changes.push({ before, after })
     }
-    return events
+    return changes
   }
 }
 
@@ -77,8 +86,11 @@ function masterOf(
   return { name, primary: shown, isDown, replicas, epoch: topology.epoch }
 }
 
-function eventsBetween(before: Master, after: Master): SentinelEvent[] {
+/** What has happened, in its order, for those who speak TLS or for the others. */
+export function eventsOf({ before, after }: MasterChange, isTls: boolean): SentinelEvent[] {
   const events: SentinelEvent[] = []
+  const addressOf = (node: ClusterNode): string => addressFor(node, isTls)
+  const wordsOf = (node: ClusterNode): string => `${node.host} ${portFor(node, isTls)}`
   const isSwitch = addressOf(before.primary) !== addressOf(after.primary)
   if (isSwitch) {
     const [from, to] = [wordsOf(before.primary), wordsOf(after.primary)]
@@ -102,15 +114,7 @@ function eventsBetween(before: Master, after: Master): SentinelEvent[] {
   return events
 }
 
-/** Clients of a Sentinel are told of one port: the plain one, where there is one. */
-export function portOf(node: ClusterNode): number {
-  return portFor(node, false)
-}
-
-export function addressOf(node: ClusterNode): string {
-  return `${node.host}:${portOf(node)}`
-}
-
-function wordsOf(node: ClusterNode): string {
-  return `${node.host} ${portOf(node)}`
+/** @param isTls  of the client that is told */
+export function addressFor(node: ClusterNode, isTls: boolean): string {
+  return `${node.host}:${portFor(node, isTls)}`
 }

@@ -12,7 +12,7 @@ import { Channels } from '../engine/channels.ts'
 import { CommandError, errors } from '../errors.ts'
 import type { CommandSink } from '../server/connection.ts'
 import { SENTINEL_COMMANDS, type SentinelCommand } from './commands.ts'
-import { Masters } from './masters.ts'
+import { eventsOf, Masters } from './masters.ts'
 
 export interface SentinelParts {
   readonly region: string
@@ -25,7 +25,8 @@ export interface SentinelParts {
 export class Sentinel implements CommandSink {
   readonly #parts: SentinelParts
   readonly #masters: Masters
-  readonly #channels = new Channels()
+  /** Those who speak no TLS, and those who do: they are told of different ports. */
+  readonly #listeners = { plain: new Channels(), tls: new Channels() }
 
   constructor(parts: SentinelParts) {
     this.#parts = parts
@@ -34,9 +35,15 @@ export class Sentinel implements CommandSink {
 
   /** From now on that is how the cluster looks: those who listen hear the difference. */
   topologyChanged(topology: Topology): void {
-    for (const { channel, message } of this.#masters.update(topology))
-      this.#channels.tell('channel', channel, message)
-    this.#channels.handOut()
+    const changes = this.#masters.update(topology)
+    for (const [channels, isTls] of [
+      [this.#listeners.plain, false],
+      [this.#listeners.tls, true],
+    ] as const) {
+      for (const change of changes)
+        for (const { channel, message } of eventsOf(change, isTls)) channels.tell('channel', channel, message)
+      channels.handOut()
+    }
   }
 
   open(session: Session): void {
@@ -44,7 +51,7 @@ export class Sentinel implements CommandSink {
   }
 
   close(session: Session): void {
-    this.#channels.leaveAll(session)
+    this.#channelsFor(session).leaveAll(session)
   }
 
   execute(session: Session, words: readonly string[]): void {
@@ -56,13 +63,17 @@ export class Sentinel implements CommandSink {
       if (session.subscriptions > 0 && session.out.protocol === 2 && !command.isForListeners)
         throw errors.onlySubscriber(command.name)
       session.lastCommand = command.name
-      const [channels, masters] = [this.#channels, this.#masters]
+      const [channels, masters] = [this.#channelsFor(session), this.#masters]
       command.run({ session, out: session.out, channels, access, services, masters, id }, words)
     } catch (error) {
       if (!(error instanceof CommandError)) throw error
       session.out.rollback(mark)
       session.out.error(error.line)
     }
+  }
+
+  #channelsFor({ isTls }: Session): Channels {
+    return isTls ? this.#listeners.tls : this.#listeners.plain
   }
 }
 

@@ -116,11 +116,15 @@ export class FakeCluster {
       access,
       services: { wallMs: () => nodeEnv().wallMs() },
     })
-    this.#sentinelDoor = sentinelDoor('127.0.0.1', sentinelPort, this.#sentinel, {
-      env: nodeEnv(),
-      limits: LIMITS,
-      log: { warn() {} },
-    })
+    this.#sentinelDoor = sentinelDoor(
+      { host: '127.0.0.1', port: sentinelPort, tls: undefined },
+      this.#sentinel,
+      {
+        env: nodeEnv(),
+        limits: LIMITS,
+        log: { warn() {} },
+      },
+    )
   }
 
   /** Nodes listen on ports of their own. @param members  what each one is; by partition, primaries first */

@@ -150,6 +150,11 @@ describe('loadSettings', () => {
     [[...IDENTITY, '--sync-port', '1', '--peer', 'http://b'], 'argument must be NAME@ws://HOST:PORT'],
     [[...IDENTITY, '--sync-port', '6379'], 'port and sync-port are both 6379'],
     [
+      [...IDENTITY, '--tls-port', '7000', '--sentinel-tls-port', '7000'],
+      'tls-port and sentinel-tls-port are both 7000',
+    ],
+
+    [
       [...IDENTITY, '--drift-warn-ms', '5000', '--max-drift-ms', '1000'],
       'drift-warn-ms is above max-drift-ms',
     ],

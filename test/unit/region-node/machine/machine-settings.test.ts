@@ -56,6 +56,7 @@ describe('the settings of a machine', () => {
     ['--admin-port=1', 'write --first-admin-port'],
     ['--tls-port 1', 'write --first-tls-port'],
     ['--proxy-port 1', 'write --first-proxy-port'],
+    ['--sentinel-tls-port 1', 'run such a node with causeway node'],
     ['--sync-announce-url ws://h:1', 'with --replica-announce-ip'],
     ['--partition 0', 'partition (command line) is not for a machine: the placement says'],
     ['--partitions 4', "'causeway cluster create' says how many there are"],

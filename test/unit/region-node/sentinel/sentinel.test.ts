@@ -3,7 +3,7 @@
  * Sentinel 7.0, where it has an answer of its own.
  */
 import { beforeEach, describe, expect, it } from 'vitest'
-import type { Topology } from '../../../../region-node/cluster/topology.ts'
+import type { ClusterNode, Topology } from '../../../../region-node/cluster/topology.ts'
 import { Session } from '../../../../region-node/commands/session.ts'
 import { ReplyParser } from '../../../../region-node/resp/parse-reply.ts'
 import { Sentinel } from '../../../../region-node/sentinel/sentinel.ts'
@@ -26,7 +26,8 @@ class Client {
   readonly #session = new Session(1, '127.0.0.1:1', '127.0.0.1:2', 0)
   readonly #parser = new ReplyParser()
 
-  constructor() {
+  constructor(isTls = false) {
+    this.#session.isTls = isTls
     sentinel.open(this.#session)
   }
 
@@ -100,6 +101,27 @@ describe('SENTINEL', () => {
     expect(client.run('sentinel', 'get-master-addr-by-name', 'here')).toBeNull()
   })
 
+  it('names ports for TLS to clients that speak it, and the only one where there is but one', () => {
+    const replica = { ...REPLICA, port: 0, tlsPort: 7102 }
+    sentinel.topologyChanged(topologyOf([{ ...PRIMARY, tlsPort: 7101 }, replica]))
+    for (const [client, port] of [
+      [new Client(true), '7101'],
+      [new Client(), '7001'],
+    ] as const) {
+      expect(client.run('sentinel', 'get-master-addr-by-name', 'here')).toEqual(['127.0.0.1', port])
+      expect(pairs(client.run('sentinel', 'master', 'here'))).toMatchObject({ port })
+      const [only] = client.run('sentinel', 'replicas', 'here') as unknown[]
+      expect(pairs(only)).toMatchObject({ name: '127.0.0.1:7102', port: '7102', 'master-port': port })
+      expect(client.run('info', 'sentinel')).toContain(`address=127.0.0.1:${port},`)
+    }
+    sentinel.topologyChanged(topologyOf([{ ...PRIMARY, tlsPort: 7101, isUp: false }, replica]))
+    const isDown = ['sentinel', 'is-master-down-by-addr', '127.0.0.1', '7101', '0', '*']
+    expect([new Client(true).run(...isDown), new Client().run(...isDown)]).toEqual([
+      [1, '*', 0],
+      [0, '*', 0],
+    ])
+  })
+
   it('answers maps to clients of RESP3', () => {
     sentinel.topologyChanged(topologyOf([PRIMARY]))
     const client = new Client()
@@ -149,8 +171,8 @@ describe('SENTINEL', () => {
 })
 
 describe('a client that listens', () => {
-  function heard(topologies: readonly Topology[]): string[] {
-    const client = new Client()
+  function heard(topologies: readonly Topology[], isTls = false): string[] {
+    const client = new Client(isTls)
     client.run('psubscribe', '*')
     for (const topology of topologies) sentinel.topologyChanged(topology)
     const messages: string[] = []
@@ -168,6 +190,23 @@ describe('a client that listens', () => {
       '+switch-master here 127.0.0.1 7001 127.0.0.1 7002',
       '+slave slave 127.0.0.1:7001 127.0.0.1 7001 @ here 127.0.0.1 7002',
     ])
+  })
+
+  it('hears of ports for TLS, if it speaks that', () => {
+    const secured = (nodes: readonly ClusterNode[]) =>
+      nodes.map((node) => ({ ...node, tlsPort: node.port + 100 }))
+    expect(heard([topologyOf(secured([PRIMARY, REPLICA])), topologyOf(secured(swapped))], true)).toEqual([
+      '+switch-master here 127.0.0.1 7101 127.0.0.1 7102',
+      '+slave slave 127.0.0.1:7101 127.0.0.1 7101 @ here 127.0.0.1 7102',
+    ])
+  })
+
+  it('leaves the others behind when it goes', () => {
+    const [one, other] = [new Client(true), new Client()]
+    for (const client of [one, other]) client.run('subscribe', '+switch-master')
+    expect(one.run('unsubscribe')).toEqual(['unsubscribe', '+switch-master', 0])
+    for (const nodes of [[PRIMARY, REPLICA], swapped]) sentinel.topologyChanged(topologyOf(nodes))
+    expect([one.next(), other.next()]).toEqual([undefined, expect.arrayContaining(['+switch-master'])])
   })
 
   it('hears of it also when there was none for a while', () => {
