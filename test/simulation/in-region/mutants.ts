@@ -144,4 +144,26 @@ export const MUTANTS: readonly Mutant[] = [
     seeds: 200,
     focus: ['rewind'],
   },
+  {
+    name: 'an origin is ended below what one holds that may be promoted',
+    patches: [
+      {
+        file: 'region-node/horizon-keeper.js',
+        find: '!mesh.replicas.mayEnd(origin, end)',
+        replace: 'false',
+      },
+      {
+        file: 'region-node/cluster/in-sync.js',
+        find: 'return replica.lagMs <= LAG_MS_MAX && !replica.isBeyondEnd',
+        replace: 'return replica.lagMs <= LAG_MS_MAX',
+      },
+      {
+        file: 'region-node/cluster/in-sync.js',
+        find: 'JOIN_LAG_MS_MAX && !replica.isBeyondEnd',
+        replace: 'JOIN_LAG_MS_MAX',
+      },
+    ],
+    firstSeed: 70_060,
+    seeds: 200,
+  },
 ]
