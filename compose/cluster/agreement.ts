@@ -5,7 +5,8 @@ import { eventually } from './eventually.ts'
 import type { Witness } from './writer.ts'
 
 /**
- * One that does not answer has not applied the same ops.
+ * One that does not answer has not applied the same ops. Digests count when the vectors are the same after them too: what
+ * a former primary brings back is minted again some time after it has caught up.
  * @returns digests, by node @throws Error after `timeoutMs`
  */
 export async function agreementOf(
@@ -14,16 +15,23 @@ export async function agreementOf(
   timeoutMs: number,
   pollMs: number,
 ): Promise<ReadonlyMap<string, string>> {
-  await eventually(
+  return eventually(
     `${what} have applied the same ops`,
     timeoutMs,
     async () => {
-      const vectors = await Promise.all(nodes.map((node) => node.ask('CRDT.VECTOR').catch(() => undefined)))
-      const texts = new Set(vectors.map((vector) => JSON.stringify(vector)))
-      return texts.size === 1 && vectors[0] !== undefined ? true : undefined
+      const before = await vectorOf(nodes)
+      if (before === undefined) return undefined
+      const digests = await Promise.all(nodes.map((node) => node.ask('CRDT.DIGEST')))
+      if ((await vectorOf(nodes)) !== before) return undefined
+      return new Map(nodes.map(({ name }, at) => [name, String(digests[at])]))
     },
     pollMs,
   )
-  const digests = await Promise.all(nodes.map((node) => node.ask('CRDT.DIGEST')))
-  return new Map(nodes.map(({ name }, at) => [name, String(digests[at])]))
+}
+
+/** What all of them have applied; undefined as long as that is not the same. */
+async function vectorOf(nodes: readonly Witness[]): Promise<string | undefined> {
+  const vectors = await Promise.all(nodes.map((node) => node.ask('CRDT.VECTOR').catch(() => undefined)))
+  const texts = new Set(vectors.map((vector) => JSON.stringify(vector)))
+  return vectors[0] !== undefined && texts.size === 1 ? [...texts][0] : undefined
 }
