@@ -74,7 +74,9 @@ export async function failOverAgain(
   if (new Set(digests.values()).size > 1) failures.push(`digests differ: ${[...digests].join(' ')}`)
   const lost = new Set<string>()
   for (const node of scene.cluster.nodes) for (const member of await writer.missingAt(node)) lost.add(member)
-  const miscount = await writer.miscountAt(scene.cluster.nodes[0]!)
-  if (miscount !== undefined) failures.push(miscount)
+  for (const node of scene.cluster.nodes) {
+    const miscount = await writer.miscountAt(node)
+    if (miscount !== undefined) failures.push(miscount)
+  }
   return { ack, byKind, acknowledged: writer.acknowledged.length, lost: lost.size, failures }
 }
