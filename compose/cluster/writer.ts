@@ -125,10 +125,10 @@ export class ClusterWriter {
     return this.errors.filter(({ atMs }) => atMs >= fromMs).map(({ sentence }) => sentence)
   }
 
-  /** Acknowledged members that a node does not have. @param from  how many of the first ones are known to be there */
-  async missingAt(node: Witness, from = 0): Promise<string[]> {
+  /** Acknowledged members that a node does not have. */
+  async missingAt(node: Witness): Promise<string[]> {
     const bySet = new Map<string, string[]>()
-    for (const { member } of this.acknowledged.slice(from)) {
+    for (const { member } of this.acknowledged) {
       const set = this.#setOf(member)
       const members = bySet.get(set)
       if (members === undefined) bySet.set(set, [member])

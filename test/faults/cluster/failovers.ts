@@ -1,11 +1,12 @@
 /**
  * failovers.ts: many failovers one after another under load, each of a kind drawn at random.
  *
- * Under `sync` the next primary must hold everything acknowledged before the former one is back; under `async` all
- * nodes must when it is back.
+ * Under `sync` the next primary must hold everything acknowledged before the former one is back. When it is back all
+ * nodes must, under `async` too, and after each failover they must agree.
  */
 import { setTimeout as delay } from 'node:timers/promises'
 import type { ClusterNode } from '../../../compose/cluster/cluster-node.ts'
+import type { ClusterWriter } from '../../../compose/cluster/writer.ts'
 import { Prng } from '../../harness/prng.ts'
 import type { Scene } from './scene.ts'
 import { type AckMode, restore } from './trial.ts'
@@ -46,11 +47,12 @@ export async function failOverAgain(
   const prng = new Prng(seed)
   const byKind = new Map<string, number>()
   const failures: string[] = []
+  let acknowledged = 0
+  let lost = 0
   await scene.configure('replica-ack', ack)
   await scene.cluster.settle()
-  const writer = await scene.writer('A')
-  let checked = 0
   for (let time = 1; time <= times; time++) {
+    const writer = await scene.writer('A')
     await delay(prng.between(0, LOAD_MS_MAX))
     const kind = prng.weighted(Object.entries(KINDS).map(([name, { weight }]) => [weight, name] as const))
     byKind.set(kind, (byKind.get(kind) ?? 0) + 1)
@@ -59,24 +61,35 @@ export async function failOverAgain(
     const next = await scene.cluster.primaryOf('A', primary)
     await writer.acknowledgesAfter(performance.now())
     if (ack === 'sync') {
-      const known = writer.acknowledged.length
-      const missing = await writer.missingAt(next, checked)
+      const missing = await writer.missingAt(next)
       if (missing.length > 0)
         failures.push(`failover ${time} (${kind}): ${next.name} lacks ${missing.length}`)
-      checked = known
     }
     await restore(scene)
     await scene.configure('replica-ack', ack)
+    await writer.stop()
+    const found = await allHave(scene, writer)
+    failures.push(...found.failures.map((failure) => `failover ${time} (${kind}): ${failure}`))
+    acknowledged += writer.acknowledged.length
+    lost += found.lost
     told(time, kind)
   }
-  await writer.stop()
-  const digests = await scene.cluster.agree()
+  return { ack, byKind, acknowledged, lost, failures }
+}
+
+/** Whether all nodes agree, and have what that writer was told. */
+async function allHave(
+  { cluster }: Scene,
+  writer: ClusterWriter,
+): Promise<{ lost: number; failures: readonly string[] }> {
+  const failures: string[] = []
+  const digests = await cluster.agree()
   if (new Set(digests.values()).size > 1) failures.push(`digests differ: ${[...digests].join(' ')}`)
-  const lost = new Set<string>()
-  for (const node of scene.cluster.nodes) for (const member of await writer.missingAt(node)) lost.add(member)
-  for (const node of scene.cluster.nodes) {
+  const missing = new Set<string>()
+  for (const node of cluster.nodes) {
+    for (const member of await writer.missingAt(node)) missing.add(member)
     const miscount = await writer.miscountAt(node)
     if (miscount !== undefined) failures.push(miscount)
   }
-  return { ack, byKind, acknowledged: writer.acknowledged.length, lost: lost.size, failures }
+  return { lost: missing.size, failures }
 }
