@@ -73,7 +73,7 @@ function holdsReclaimable(state: TypedState): boolean {
 
 /**
  * Fields and members of sorted sets in which several concurrent writes stand, and fields with several deadlines
- * or one that says nothing any more.
+ * or one that says nothing any more. Looks at all of them.
  */
 export function reclaimableFields(entry: KeyEntry): string[] {
   const fields: string[] = []
@@ -81,17 +81,23 @@ export function reclaimableFields(entry: KeyEntry): string[] {
   for (const state of statesOf(entry)) {
     if (state instanceof HashState) {
       for (const [field, cell] of state.cells())
-        if (cell instanceof ManyCell && cell.registers.length > 1) fields.push(field)
-      for (const [field, deadlines] of state.timed?.byField ?? []) {
-        const saysNothing = Array.isArray(deadlines) || !(deadlines instanceof Deadline)
-        if (saysNothing || state.cellOf(field) === undefined) fields.push(field)
-      }
+        if (isFieldReclaimable(state, field, cell)) fields.push(field)
+      for (const field of state.timed?.byField.keys() ?? [])
+        if (state.cellOf(field) === undefined) fields.push(field)
     } else if (state instanceof ZsetState) {
       for (const [member, score] of state.scores)
         if (score instanceof ManyScore && score.registers.length > 1) fields.push(member)
     }
   }
   return fields
+}
+
+/** What `reclaimableFields` asks of one field. @param cell  the field's own */
+export function isFieldReclaimable({ timed }: HashState, field: string, cell: Cell | undefined): boolean {
+  if (cell instanceof ManyCell && cell.registers.length > 1) return true
+  const deadlines = timed?.byField.get(field)
+  if (deadlines === undefined) return false
+  return cell === undefined || !(deadlines instanceof Deadline)
 }
 
 function statesOf({ state, hidden }: KeyState): TypedState[] {

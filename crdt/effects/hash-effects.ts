@@ -4,7 +4,7 @@
 import type { Increment } from '../counter.ts'
 import type { OpPoint } from '../dot.ts'
 import { HashState, seenByField } from '../hash-aw.ts'
-import { beginKey, closeKey, type KeyEntry, openKey, placeState, stateOfType } from '../key.ts'
+import { beginKey, closeKey, type KeyEntry, KeyState, openKey, placeState, stateOfType } from '../key.ts'
 import type { SeenCounter } from '../state.ts'
 import {
   decodeSeen,
@@ -47,6 +47,13 @@ const MAKES_FIELD = 2
 export function hashOf(entry: KeyEntry): HashState | undefined {
   const state = stateOfType(entry, 'hash')
   return state instanceof HashState ? state : undefined
+}
+
+/** The same, if fields of it have deadlines. */
+export function timedHashOf(entry: KeyEntry | undefined): HashState | undefined {
+  if (!(entry instanceof KeyState)) return undefined
+  const hash = hashOf(entry)
+  return hash?.timed === undefined ? undefined : hash
 }
 
 export function encodeHashPut({ pairs, creates, seen }: HashPutEffect, out: EffectWriter): void {

@@ -15,7 +15,7 @@
  */
 import type { OpPoint } from '../../crdt/dot.ts'
 import { TAG } from '../../crdt/effects/effect.ts'
-import { hashOf } from '../../crdt/effects/hash-effects.ts'
+import { timedHashOf } from '../../crdt/effects/hash-effects.ts'
 import type { IncrementEffect, SetEffect } from '../../crdt/effects/string-effects.ts'
 import type { HashState } from '../../crdt/hash-aw.ts'
 import {
@@ -51,13 +51,6 @@ interface WalkPlace {
   row: number
   /** The key that has been written in part. */
   inPart: string | undefined
-}
-
-/** The hash of a key, if fields of it have deadlines. */
-function timedHash(entry: KeyEntry | undefined): HashState | undefined {
-  if (!(entry instanceof KeyState)) return undefined
-  const hash = hashOf(entry)
-  return hash?.timed === undefined ? undefined : hash
 }
 
 export class Database implements WalkedDatabase {
@@ -285,12 +278,12 @@ export class Database implements WalkedDatabase {
     // Applying may change the entry in place, so what counts is looked at first.
     const existed = visibleState(before) !== undefined
     const deadline = existed ? deadlineOf(before!) : NEVER
-    const hash = timedHash(before)
+    const hash = timedHashOf(before)
     const after = applyEffect(effect, before, at)
     this.#replace(key, existed, deadline, after)
     // One that is gone has to be asked, too: it knows which fields went with it.
     if (hash !== undefined) this.#takeFields(key, hash)
-    const afterwards = timedHash(after)
+    const afterwards = timedHashOf(after)
     if (afterwards !== undefined && afterwards !== hash) this.#takeFields(key, afterwards)
   }
 
@@ -312,7 +305,7 @@ export class Database implements WalkedDatabase {
       if (entry === undefined) return
       const existed = visibleState(entry) !== undefined
       const deadline = existed ? deadlineOf(entry) : NEVER
-      timedHash(entry)?.hide(field)
+      timedHashOf(entry)?.hide(field)
       // With its last field a hash is no key any more.
       this.#replace(key, existed, deadline, entry)
     })
@@ -352,7 +345,7 @@ export class Database implements WalkedDatabase {
     if (!(before instanceof KeyState)) return
     const existed = visibleState(before) !== undefined
     const deadline = existed ? deadlineOf(before) : NEVER
-    const hash = timedHash(before)
+    const hash = timedHashOf(before)
     this.#replace(key, existed, deadline, forget(before))
     if (hash !== undefined) this.#takeFields(key, hash)
   }
@@ -365,7 +358,7 @@ export class Database implements WalkedDatabase {
       if (this.#added(this.#group().addRegister(this.#probe, entry.value, entry))) return
     }
     this.#replace(key, false, NEVER, entry)
-    const hash = timedHash(entry)
+    const hash = timedHashOf(entry)
     if (hash !== undefined) this.#takeFields(key, hash)
   }
 

@@ -7,12 +7,12 @@
  */
 import type { ConflictRule, OpPoint } from '../../crdt/dot.ts'
 import { TAG } from '../../crdt/effects/effect.ts'
-import { hashOf } from '../../crdt/effects/hash-effects.ts'
+import { timedHashOf } from '../../crdt/effects/hash-effects.ts'
 import { listOf } from '../../crdt/effects/list-effects.ts'
 import { streamOf } from '../../crdt/effects/stream-entry-effects.ts'
 import { isLive, type KeyEntry, KeyState } from '../../crdt/key.ts'
 import type { Membership } from '../../crdt/membership.ts'
-import { isReclaimable, reclaimableFields } from '../../crdt/reclaim.ts'
+import { isFieldReclaimable, isReclaimable, reclaimableFields } from '../../crdt/reclaim.ts'
 import { type Effect, isKeyEffect, type KeyEffect } from '../../crdt/registry.ts'
 import type { VersionVector } from '../../crdt/version-vector.ts'
 import type { Keyspace } from './keyspace.ts'
@@ -72,7 +72,7 @@ export class StoredState {
       case TAG.FLUSH:
         this.keyspace.apply(effect, at, at.coversAll(this.applied))
         for (const { db, key } of this.keyspace.orphans(effect.db)) this.reclaimer.note(db, key)
-        for (const { db, key } of this.keyspace.keysOf('hash', effect.db)) this.#noteFields(db, key)
+        for (const { db, key } of this.keyspace.keysOf('hash', effect.db)) this.#noteAllFields(db, key)
         return true
       case TAG.WAS:
         if (!this.membership.remint(effect)) return false
@@ -91,7 +91,8 @@ export class StoredState {
   }
 
   /** An effect that can leave a key without a value may leave its deadlines behind, or a mark. */
-  #noteOrphan({ tag, db, key }: KeyEffect): void {
+  #noteOrphan(effect: KeyEffect): void {
+    const { tag, db, key } = effect
     if (
       tag === TAG.HLL_REMOVE ||
       tag === TAG.LIST_REMOVE ||
@@ -101,18 +102,29 @@ export class StoredState {
       this.reclaimer.note(db, key)
       return
     }
-    if (tag === TAG.FIELD_DEADLINE || tag === TAG.HASH_REMOVE || tag === TAG.CLEAR || tag === TAG.SET)
-      this.#noteFields(db, key)
+    if (tag === TAG.FIELD_DEADLINE) this.#noteFields(db, key, effect.fields)
     if (!CAN_LEAVE_ORPHANS.has(tag)) return
+    // Most that are SET: a plain string has none, and a look at it would make an object of it.
+    if (this.keyspace.isPlain(db, key)) return
+    if (tag === TAG.HASH_REMOVE) this.#noteFields(db, key, effect.fields)
+    else if (tag === TAG.CLEAR || tag === TAG.SET) this.#noteAllFields(db, key)
     const entry = this.keyspace.get(db, key)
     if (entry instanceof KeyState && (!isLive(entry) || listOf(entry)?.isReclaimable))
       this.reclaimer.note(db, key)
   }
 
-  /** Deadlines of fields that are gone, or that say nothing any more. */
-  #noteFields(db: number, key: string): void {
+  /** Deadlines of fields that are gone, or that say nothing any more. A hash may have many fields, an effect names few. */
+  #noteFields(db: number, key: string, fields: readonly string[]): void {
+    const hash = timedHashOf(this.keyspace.get(db, key))
+    if (hash === undefined) return
+    for (const field of fields)
+      if (isFieldReclaimable(hash, field, hash.cellOf(field))) this.reclaimer.note(db, key, field)
+  }
+
+  /** The same where every field may have lost its value. */
+  #noteAllFields(db: number, key: string): void {
     const entry = this.keyspace.get(db, key)
-    if (!(entry instanceof KeyState) || hashOf(entry)?.timed === undefined) return
+    if (entry === undefined || timedHashOf(entry) === undefined) return
     for (const field of reclaimableFields(entry)) this.reclaimer.note(db, key, field)
   }
 }
