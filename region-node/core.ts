@@ -42,6 +42,7 @@ import { ConflictLog } from './engine/conflict-log.ts'
 import { Engine } from './engine/engine.ts'
 import type { Env } from './env.ts'
 import { errors } from './errors.ts'
+import { expireFromNowOn } from './expirer.ts'
 import { HorizonKeeper } from './horizon-keeper.ts'
 import { LateTail } from './late-tail.ts'
 import { LogRetention } from './log-retention.ts'
@@ -61,8 +62,6 @@ import { type CommandSink, dropAll, type TurnPort, type Waiting } from './server
 import { snapshotterOf } from './snapshotter-of.ts'
 import { StartError } from './start-error.ts'
 
-/** How often due keys are looked at for removal. */
-const EXPIRE_INTERVAL_MS = 100
 /** A change of the membership is made durable this soon. */
 const HURRY_MS = 20
 /** How often the horizon is looked at. */
@@ -459,7 +458,14 @@ export class NodeCore implements CommandSink, TurnPort, SyncHost {
     this.replication.begin()
     this.snapshotter.start()
     this.#trimLater()
-    this.#expireLater()
+    expireFromNowOn({
+      env: this.#ports.env,
+      engine: this.engine,
+      expiry: this.mesh.expiry,
+      isRunning: () => !this.#failed && !this.#stopping,
+      mayMint: () => !this.log.isFull,
+      minted: () => this.#scheduleTurnEnd(),
+    })
     this.#keepHorizonLater()
   }
 
@@ -644,21 +650,6 @@ export class NodeCore implements CommandSink, TurnPort, SyncHost {
     if (isShort) admission.begin('memory')
     else admission.end('memory')
     this.#ports.log.warn(sentence)
-  }
-
-  #expireLater(): void {
-    this.#ports.env.after(EXPIRE_INTERVAL_MS, () => {
-      if (this.#failed || this.#stopping) return
-      if (!this.log.isFull && this.#removeDue() > 0) this.#scheduleTurnEnd()
-      this.#expireLater()
-    })
-  }
-
-  #removeDue(): number {
-    const { mesh } = this
-    return this.engine.removeDue(mesh.expiry.settledClockMs(), ({ origin, seq }) =>
-      mesh.expiry.isDurableEverywhere(origin, seq),
-    )
   }
 
   /** Nothing leaves this node from now on. */

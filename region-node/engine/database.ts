@@ -311,9 +311,9 @@ export class Database implements WalkedDatabase {
     })
   }
 
-  /** Hash fields past their deadline that are still stored. */
-  *dueFields(): IterableIterator<FieldName> {
-    if (this.#dueFields !== undefined) yield* this.#dueFields.due()
+  /** Hash fields past their deadline that are still stored, in a round as `nextDueKey`. */
+  nextDueField(): FieldName | undefined {
+    return this.#dueFields?.nextInRound()
   }
 
   /** @param oldDeadline  Infinity when the key did not exist */
@@ -379,6 +379,21 @@ export class Database implements WalkedDatabase {
   dueKeys(nowMs: number): ReadonlySet<string> {
     this.#due.advance(nowMs, this.#deadlineNow)
     return this.#due.keys
+  }
+
+  /**
+   * Begins a step that asks for due keys one by one: some more of them surface.
+   * @param most  of them
+   * @returns false when there are more
+   */
+  surfaceDue(nowMs: number, most: number): boolean {
+    this.#due.advance(nowMs, this.#deadlineNow, undefined, most)
+    return this.#due.nextMs >= nowMs
+  }
+
+  /** One of the keys that surfaced as due and are still there; undefined at the end of each round through them. */
+  nextDueKey(): string | undefined {
+    return this.#due.nextInRound()
   }
 
   /** Every key with what is stored under it. The one just returned may be changed or removed meanwhile. */

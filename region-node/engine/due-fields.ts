@@ -48,9 +48,10 @@ export class DueFields {
     this.nextMs = this.#queue.nextMs
   }
 
-  /** Fields that were handed out and are still there. */
-  *due(): IterableIterator<FieldName> {
-    for (const name of this.#queue.keys) yield partsOf(name)
+  /** Fields that were handed out and are still there, one after the other: see `DueKeys.nextInRound`. */
+  nextInRound(): FieldName | undefined {
+    const name = this.#queue.nextInRound()
+    return name === undefined ? undefined : partsOf(name)
   }
 }
 

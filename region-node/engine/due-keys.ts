@@ -21,6 +21,8 @@ export interface Waiting {
 export class DueKeys {
   readonly #heap: Waiting[] = []
   readonly #due = new Set<string>()
+  /** Where a round through `#due` stands; undefined between two of them. */
+  #round: Iterator<string> | undefined = undefined
 
   /** Entries in the heap that `compact` may leave out of date. */
   static readonly spareMax = 1024
@@ -50,6 +52,19 @@ export class DueKeys {
     return this.#due
   }
 
+  /**
+   * One after the other of `keys`, in a round that goes on from call to call: there may be millions, and whoever can
+   * do nothing about most of them must not look at them all each time. Keys may come and go meanwhile.
+   * @returns undefined at the end of a round
+   */
+  nextInRound(): string | undefined {
+    this.#round ??= this.#due.values()
+    const { done, value } = this.#round.next()
+    if (done !== true) return value
+    this.#round = undefined
+    return undefined
+  }
+
   /** The key has a new deadline: Infinity when it has none or is gone. */
   changed(key: string, atMs: number): void {
     this.#due.delete(key)
@@ -60,9 +75,17 @@ export class DueKeys {
    * Moves all that is past `nowMs` to `keys`.
    * @param deadlineOf  the deadline a key has now; Infinity when none
    * @param onDue  called with each key that surfaces
+   * @param most  entries to look at; what is left comes first the next time
    */
-  advance(nowMs: number, deadlineOf: (key: string) => number, onDue?: (key: string) => void): void {
-    for (let first = this.#heap[0]; first !== undefined && first.atMs < nowMs; first = this.#heap[0]) {
+  advance(
+    nowMs: number,
+    deadlineOf: (key: string) => number,
+    onDue?: (key: string) => void,
+    most = Number.POSITIVE_INFINITY,
+  ): void {
+    for (let left = most; left > 0; left--) {
+      const first = this.#heap[0]
+      if (first === undefined || first.atMs >= nowMs) return
       this.#pop()
       if (deadlineOf(first.key) !== first.atMs) continue
       this.#due.add(first.key)

@@ -17,7 +17,20 @@ import type { Minter } from './minter.ts'
 /** How long the regions that do not own a due key's deadline leave its removal to the one that does. */
 const OWNER_HEADSTART_MS = 5000
 /** Keys, and fields, removed in one step; the rest wait for the next one. */
-const STEP_MAX = 500
+const STEP_MAX = 100
+/**
+ * Looked at in one step, of each: while a member is out of reach nothing can be removed, and millions may be due.
+ */
+const LOOKS_MAX = 250
+
+/** What a step has done. */
+export interface Removed {
+  readonly keys: number
+  /** Of other keys. */
+  readonly fields: number
+  /** The next step may wait: this one found no more that can go now. */
+  readonly isOver: boolean
+}
 
 /** What one step goes by. */
 interface Step {
@@ -42,23 +55,25 @@ export class DueRemovals {
    * @param step  `settledMs`: every member has announced an expiry clock past this and its ops up to then are here.
    *   `isDurableEverywhere`: every member had fsynced the op of that deadline when it announced its clock; one that
    *   had not could still extend what it knew
-   * @returns how many keys went, and how many fields of others
    */
-  remove(step: Step): { keys: number; fields: number } {
+  remove(step: Step): Removed {
     this.#keyspace.hideDueFields(step.nowMs)
     let keys = 0
     let fields = 0
+    let isAllSurfaced = true
     for (const database of this.#keyspace.databases()) {
       fields += this.#fieldsOf(database, step, STEP_MAX - fields)
+      isAllSurfaced = database.surfaceDue(step.nowMs, LOOKS_MAX) && isAllSurfaced
       keys += this.#keysOf(database, step, STEP_MAX - keys)
     }
-    return { keys, fields }
+    return { keys, fields, isOver: isAllSurfaced && keys < STEP_MAX && fields < STEP_MAX }
   }
 
   #keysOf(database: Database, step: Step, most: number): number {
     let removed = 0
-    for (const key of [...database.dueKeys(step.nowMs)]) {
-      if (removed >= most) break
+    for (let looks = 0; looks < LOOKS_MAX && removed < most; looks++) {
+      const key = database.nextDueKey()
+      if (key === undefined) break
       const entry = database.get(key)
       const deadlines = entry instanceof KeyState ? entry.deadlines : undefined
       if (entry === undefined || !this.#isTime(deadlines, step)) continue
@@ -73,8 +88,10 @@ export class DueRemovals {
   #fieldsOf(database: Database, step: Step, most: number): number {
     const byKey = new Map<string, string[]>()
     let removed = 0
-    for (const { key, field } of database.dueFields()) {
-      if (removed >= most) break
+    for (let looks = 0; looks < LOOKS_MAX && removed < most; looks++) {
+      const due = database.nextDueField()
+      if (due === undefined) break
+      const { key, field } = due
       const entry = database.get(key)
       const deadlines = entry === undefined ? undefined : hashOf(entry)?.timed?.byField.get(field)
       if (!this.#isTime(deadlines, step)) continue

@@ -37,7 +37,7 @@ import type { Aside } from './aside.ts'
 import type { Audience } from './audience.ts'
 import { type ConflictLog, describeSide } from './conflict-log.ts'
 import { Dispatcher } from './dispatcher.ts'
-import { DueRemovals } from './due-removals.ts'
+import { DueRemovals, type Removed } from './due-removals.ts'
 import { Eviction, type EvictionSettings } from './eviction.ts'
 import { ExpiryClock } from './expiry-clock.ts'
 import { GroupReaders } from './group-readers.ts'
@@ -486,15 +486,15 @@ export class Engine implements ConflictSink {
    * @param settledMs  every member has announced an expiry clock past this and its ops up to then are here
    * @param isDurableEverywhere  every member had fsynced the op of that deadline when it announced its clock: one
    *   that had not could still extend the key as it knew it, or as it knows it again after a power failure
-   * @returns how many keys and fields went
+   * @returns what of it was done: a step is short
    */
-  removeDue(settledMs: number, isDurableEverywhere: (deadline: Dot) => boolean): number {
-    if (!this.#mayRemoveKeys) return 0
+  removeDue(settledMs: number, isDurableEverywhere: (deadline: Dot) => boolean): Removed {
+    if (!this.#mayRemoveKeys) return { keys: 0, fields: 0, isOver: true }
     const nowMs = this.clock.read()
     const removed = this.#dueRemovals.remove({ nowMs, settledMs, isDurableEverywhere })
     this.expiredCount += removed.keys
     this.commands.settle()
-    return removed.keys + removed.fields
+    return removed
   }
 }
 

@@ -147,10 +147,10 @@ describe('a field that is due', () => {
     const engine = started()
     engine.run('HPEXPIRE', 'h', '5', 'FIELDS', '1', 'a')
     engine.wallMs += 6
-    expect(engine.engine.removeDue(START_MS + 5, ALWAYS)).toBe(0)
-    expect(engine.engine.removeDue(START_MS + 6, () => false)).toBe(0)
-    expect(engine.engine.removeDue(START_MS + 6, ALWAYS)).toBe(1)
-    expect(engine.engine.removeDue(START_MS + 6, ALWAYS)).toBe(0)
+    expect(engine.engine.removeDue(START_MS + 5, ALWAYS).fields).toBe(0)
+    expect(engine.engine.removeDue(START_MS + 6, () => false).fields).toBe(0)
+    expect(engine.engine.removeDue(START_MS + 6, ALWAYS).fields).toBe(1)
+    expect(engine.engine.removeDue(START_MS + 6, ALWAYS).fields).toBe(0)
     const other = new TestEngine(2)
     other.pullFrom(engine)
     const state = visibleState(other.engine.keyspace.get(0, 'h'))
@@ -222,7 +222,7 @@ describe('between regions', () => {
       region.wallMs += 6
       expect(region.run('EXISTS', 'h')).toBe(0)
     }
-    expect(two.engine.removeDue(START_MS + 6, ALWAYS)).toBe(1)
+    expect(two.engine.removeDue(START_MS + 6, ALWAYS).fields).toBe(1)
   })
 
   it('a deadline does not bring a removed field back, nor reach a later one', () => {

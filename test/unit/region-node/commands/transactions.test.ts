@@ -46,7 +46,7 @@ describe('transactions', () => {
     engine.run('set', 'k', 'v', 'px', '100')
     engine.wallMs += 101
     engine.run('watch', 'k')
-    expect(engine.engine.removeDue(Number.POSITIVE_INFINITY, () => true)).toBe(1)
+    expect(engine.engine.removeDue(Number.POSITIVE_INFINITY, () => true).keys).toBe(1)
     engine.run('multi')
     engine.run('get', 'k')
     expect(engine.run('exec')).toEqual([null])
