@@ -191,7 +191,7 @@ export class Database implements WalkedDatabase {
 
   /** The key has a deadline. */
   isVolatile(key: string): boolean {
-    return this.#unused(() => this.#deadlineNow(key) !== NEVER)
+    return this.#deadlineNow(key) !== NEVER
   }
 
   /** The deadline that comes first, due or not; undefined when no key has one. */
@@ -219,8 +219,9 @@ export class Database implements WalkedDatabase {
     return result
   }
 
+  /** Asking is no use. */
   readonly #deadlineNow = (key: string): number => {
-    const place = this.#find(key)
+    const place = this.#unused(() => this.#find(key))
     if (place === ABSENT || this.#lastGroup!.kind(place) !== OBJECT) return NEVER
     const entry = this.#lastGroup!.entry(place)
     return visibleState(entry) === undefined ? NEVER : deadlineOf(entry)
@@ -325,7 +326,7 @@ export class Database implements WalkedDatabase {
     if (deadline === oldDeadline) return
     this.volatileSize += Number(deadline !== NEVER) - Number(oldDeadline !== NEVER)
     this.#due.changed(key, deadline)
-    if (this.#due.waiting > 2 * this.volatileSize + DueKeys.spareMax) this.#due.compact(this.#deadlineNow)
+    this.#due.sweep(this.volatileSize, this.#deadlineNow)
   }
 
   #store(key: string, entry: KeyEntry | undefined): void {

@@ -29,13 +29,13 @@ export class DueFields {
     if (timed === undefined || timed.changed.size === 0) return
     for (const field of timed.changed) this.#changed(nameOf(key, field), hash.deadlineOf(field))
     timed.changed.clear()
-    if (this.#queue.waiting > 2 * this.#moments.size + DueKeys.spareMax) this.#queue.compact(this.#momentOf)
   }
 
   #changed(name: string, moment: number): void {
     if (moment === NEVER) this.#moments.delete(name)
     else this.#moments.set(name, moment)
     this.#queue.changed(name, moment)
+    this.#queue.sweep(this.#moments.size, this.#momentOf)
     if (moment < this.nextMs) this.nextMs = moment
   }
 

@@ -8,11 +8,17 @@
  * A heap of deadlines ordered by time; entries are not taken out when a deadline changes, they are looked
  * at again when they surface. `due` holds the keys that surfaced and are still there. A key whose
  * deadline is put off at every request would fill the heap, so entries that are out of date are dropped
- * once they are the larger part.
+ * once they are the larger part: some with each change, because all at once stops a node that has a million of them
+ * for seconds.
  *
  * Invariants: (1) every key with a finite deadline is in the heap with that deadline, or in `due`.
- * (2) The heap is at most twice as long as there are such keys, but for a fixed number of entries.
+ * (2) The heap is about twice as long as there are such keys at most, but for a fixed number of entries; after many
+ * keys have gone at once it becomes so with the next changes.
  */
+
+/** Entries that a change looks at: half of them are out of date then, and it has added one. */
+const SWEEP_LOOKS = 3
+
 export interface Waiting {
   readonly atMs: number
   readonly key: string
@@ -21,10 +27,12 @@ export interface Waiting {
 export class DueKeys {
   readonly #heap: Waiting[] = []
   readonly #due = new Set<string>()
+  /** Where in the heap `sweep` goes on. */
+  #sweptTo = 0
   /** Where a round through `#due` stands; undefined between two of them. */
   #round: Iterator<string> | undefined = undefined
 
-  /** Entries in the heap that `compact` may leave out of date. */
+  /** Entries in the heap that may always be out of date. */
   static readonly spareMax = 1024
 
   /** Entries that wait, out of date or not. */
@@ -37,14 +45,21 @@ export class DueKeys {
     return this.#heap[0]?.atMs ?? Number.POSITIVE_INFINITY
   }
 
-  /** Drops the entries that are out of date. */
-  compact(deadlineOf: (key: string) => number): void {
-    const kept = new Map<string, Waiting>()
-    for (const entry of this.#heap) if (deadlineOf(entry.key) === entry.atMs) kept.set(entry.key, entry)
-    // In order of time, which makes it a heap.
-    const ordered = [...kept.values()].sort((a, b) => a.atMs - b.atMs)
-    this.#heap.length = 0
-    for (const entry of ordered) this.#heap.push(entry)
+  /**
+   * Drops some entries that are out of date when they are too many: called after each change, so that there is never a
+   * moment at which all have to be looked at.
+   * @param keyCount  how many keys have a deadline
+   * @param deadlineOf  as for `advance`
+   */
+  sweep(keyCount: number, deadlineOf: (key: string) => number): void {
+    const heap = this.#heap
+    for (let left = SWEEP_LOOKS; left > 0 && heap.length > 2 * keyCount + DueKeys.spareMax; left--) {
+      if (this.#sweptTo >= heap.length) this.#sweptTo = 0
+      const { key, atMs } = heap[this.#sweptTo]!
+      // What takes the place of one that goes is looked at next.
+      if (deadlineOf(key) === atMs) this.#sweptTo++
+      else this.#removeAt(this.#sweptTo)
+    }
   }
 
   /** Keys that surfaced as due; the caller drops those that are no longer. */
@@ -114,9 +129,26 @@ export class DueKeys {
   }
 
   #push(entry: Waiting): void {
+    this.#heap.push(entry)
+    this.#raise(this.#heap.length - 1, entry)
+  }
+
+  #pop(): void {
+    this.#removeAt(0)
+  }
+
+  /** The last entry takes its place. */
+  #removeAt(at: number): void {
     const heap = this.#heap
-    let at = heap.length
-    heap.push(entry)
+    const last = heap.pop()!
+    if (at === heap.length) return
+    if (at > 0 && heap[(at - 1) >> 1]!.atMs > last.atMs) this.#raise(at, last)
+    else this.#sink(at, last)
+  }
+
+  /** Puts an entry at that place, or above it. */
+  #raise(at: number, entry: Waiting): void {
+    const heap = this.#heap
     while (at > 0) {
       const parent = (at - 1) >> 1
       if (heap[parent]!.atMs <= entry.atMs) break
@@ -126,19 +158,17 @@ export class DueKeys {
     heap[at] = entry
   }
 
-  #pop(): void {
+  /** Puts an entry at that place, or below it. */
+  #sink(at: number, entry: Waiting): void {
     const heap = this.#heap
-    const last = heap.pop()!
-    if (heap.length === 0) return
-    let at = 0
     for (;;) {
       let child = 2 * at + 1
       if (child >= heap.length) break
       if (child + 1 < heap.length && heap[child + 1]!.atMs < heap[child]!.atMs) child++
-      if (heap[child]!.atMs >= last.atMs) break
+      if (heap[child]!.atMs >= entry.atMs) break
       heap[at] = heap[child]!
       at = child
     }
-    heap[at] = last
+    heap[at] = entry
   }
 }
