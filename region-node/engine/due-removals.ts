@@ -28,7 +28,7 @@ export interface Removed {
   readonly keys: number
   /** Of other keys. */
   readonly fields: number
-  /** The next step may wait: this one found no more that can go now. */
+  /** The next step may wait: this one found fewer that could go than it may remove. */
   readonly isOver: boolean
 }
 
