@@ -549,6 +549,10 @@ export class NodeCore implements CommandSink, TurnPort, SyncHost {
     return this.engine.clock.read()
   }
 
+  recallClock(clockMs: number): void {
+    this.engine.clock.atLeast(clockMs)
+  }
+
   apply(record: Uint8Array, batch: BatchReader): void {
     // What is not applied is asked for again.
     if (this.#failed || this.log.isFull) return

@@ -81,7 +81,7 @@ export class HorizonKeeper {
   #brought: VersionVector | undefined
   /** The op by which the own region joined or came back, as a peer knows it. */
   #awaited: VersionVector | undefined
-  /** What each member had when it was first heard in this run: enough to hold is any one of them. */
+  /** What each member had when it first told in this run where it stands: enough to hold is any one of them. */
   readonly #firstHeard = new Map<number, VersionVector>()
   /** What each member had when it was first seen to know that the own region had joined or come back. */
   readonly #firstKnowing = new Map<number, VersionVector>()
@@ -155,11 +155,14 @@ export class HorizonKeeper {
     const known = new Map([...membership.regions.values()].map(({ name, regionId: id }) => [name, id]))
     for (const { name, regionId: id } of mesh.cutMembers()) others.add(id ?? known.get(name))
     for (const id of membership.regions.keys()) others.add(id)
+    // One that this region suspended in the dark is a member where the snapshot is from.
+    for (const id of engine.membership.regions.keys()) others.add(id)
     others.delete(regionId)
     for (const id of others) {
       if (id !== undefined && membership.statusOf(id) !== 'member') continue
       // Added in the dark: nobody else has heard of it.
-      if (id !== undefined && engine.membership.regions.has(id) && !membership.regions.has(id)) continue
+      const here = id === undefined ? undefined : engine.membership.regions.get(id)
+      if (here !== undefined && !membership.regions.has(here.regionId) && !isOfTheFirst(here)) continue
       const other = id === undefined ? undefined : membership.regions.get(id)
       if (other !== undefined && this.#isReturning(other)) continue
       if (!this.#isKnownTo(id, own)) return false
@@ -182,10 +185,11 @@ export class HorizonKeeper {
       engine.refuseWrites(notPrimary)
       return
     }
-    for (const { regionId: id, durable, heardMs } of mesh.cut.standings) {
-      // Not what others remember of a region that was silent since before this node started.
-      if (heardMs < this.#startedMs) continue
-      if (!this.#firstHeard.has(id)) this.#firstHeard.set(id, durable)
+    for (const { regionId: id, durable } of mesh.cut.standings) {
+      // By a status of its own, which tells what it remembers of this region: an acknowledgement does not, nor does
+      // another region know all of it.
+      const toldMs = mesh.reportOf(id)?.atMs ?? Number.NEGATIVE_INFINITY
+      if (toldMs >= this.#startedMs && !this.#firstHeard.has(id)) this.#firstHeard.set(id, durable)
     }
     const own = engine.membership.regions.get(regionId)
     if (own !== undefined) this.#watchKnowing(own)
@@ -607,4 +611,9 @@ export class HorizonKeeper {
     for (const { regionId: id } of mesh.cutMembers()) if (!this.#isKnownTo(id, record)) return false
     return membership.haveEnded(regionId, mesh.cut.known, applied)
   }
+}
+
+/** The database began with it: its first change was not that it joined. */
+function isOfTheFirst({ status, epoch }: RegionRecord): boolean {
+  return epoch === 1 && status !== 'member'
 }

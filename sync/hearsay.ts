@@ -7,10 +7,13 @@ import type { StableCut, Standing } from './stable-cut.ts'
 import { standingFromWire } from './standings.ts'
 
 export class Hearsay {
-  readonly #host: Pick<SyncHost, 'origins' | 'identity' | 'membership' | 'stood'>
+  readonly #host: Pick<SyncHost, 'origins' | 'identity' | 'membership' | 'stood' | 'recallClock'>
   readonly #cut: StableCut
 
-  constructor(host: Pick<SyncHost, 'origins' | 'identity' | 'membership' | 'stood'>, cut: StableCut) {
+  constructor(
+    host: Pick<SyncHost, 'origins' | 'identity' | 'membership' | 'stood' | 'recallClock'>,
+    cut: StableCut,
+  ) {
     this.#host = host
     this.#cut = cut
   }
@@ -26,8 +29,12 @@ export class Hearsay {
       // One that is suspended here may be back by now: a node that returns itself has to hear that it knows.
       if (membership.statusOf(regionId) === 'left') continue
       const heard = standingFromWire(origins, standing, nowMs)
-      if (regionId === identity.regionId && !isFollowed) this.#cut.remembered(heard)
-      else this.#take(heard)
+      if (regionId === identity.regionId && !isFollowed) {
+        this.#cut.remembered(heard)
+        this.#host.recallClock(heard.clockMs)
+      } else {
+        this.#take(heard)
+      }
     }
     this.#host.stood()
   }

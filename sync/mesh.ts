@@ -248,7 +248,7 @@ export class Mesh {
       inbox: this.#inbox,
       catchUp: this.#catchUp,
       snapshots: this.#snapshots,
-      judge: (identity) => this.#gatekeeper.judgeServer(peer, identity),
+      judge: (identity, joined) => this.#gatekeeper.judgeServer(peer, identity, joined),
       relays: () => (this.#isFollowed(peer) ? [EVERY_REGION] : this.#plan.relayedBy(peer.name)),
       changed: () => {
         if (!this.#members.get(peer.name)?.puller.streaming) held.clear()
@@ -614,6 +614,7 @@ export class Mesh {
       durable: peer.durable,
       fences: fencesFromWire(origins, ack.fences),
       heardMs: nowMs,
+      clockMs: ack.clockMs,
     })
     peer.lag.applied(opsOfRegion(applied, identity.regionId))
     peer.answered(ack, nowMs, this.#env.wallMs())

@@ -107,6 +107,8 @@ export interface WireStanding {
   readonly fences: WireVector
   /** How long ago it said so, milliseconds. */
   readonly ageMs: number
+  /** The latest expiry clock it has announced, milliseconds since the Unix epoch; 0: unknown. */
+  readonly clockMs: number
 }
 
 /** Puller to server: what I have. Sent after ops, after fsyncs, and as a sign of life. */
@@ -513,8 +515,8 @@ export function identityFields(identity: Identity): unknown[] {
   return [region, regionId, nodeId, partitions, version, settings, epoch, role, term, host, port, partition]
 }
 
-function standingFields({ regionId, origin, durable, fences, ageMs }: WireStanding): unknown[] {
-  return [regionId, origin, durable, fences, ageMs]
+function standingFields({ regionId, origin, durable, fences, ageMs, clockMs }: WireStanding): unknown[] {
+  return [regionId, origin, durable, fences, ageMs, ...(clockMs === 0 ? [] : [clockMs])]
 }
 
 /** Takes the fields of a body one by one, each checked. */
@@ -581,6 +583,7 @@ class Fields {
         durable: from.vector(),
         fences: from.vector(),
         ageMs: from.count(),
+        clockMs: from.isAtEnd ? 0 : from.count(),
       }
     })
   }

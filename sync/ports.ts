@@ -159,6 +159,11 @@ export interface SyncHost {
   /** The node's expiry clock (wall clock made monotone), milliseconds since the Unix epoch. */
   expiryClockMs(): number
   /**
+   * Others heard that clock from this region before, and may have removed what was due by it: this node, which may
+   * have forgotten it with its disk, takes none of that for alive any more.
+   */
+  recallClock(clockMs: number): void
+  /**
    * Applies a batch whose deps are covered and whose first op is the next one of its origin (a batch
    * that is covered in part is applied from there on), and appends its record to the log as it is.
    * @throws DecodeError when the effects inside do not decode: nothing was applied then

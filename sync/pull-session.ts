@@ -7,6 +7,8 @@
  * server is trusted only after its own proof: a stranger at the peer's address gets ours, which fits
  * this one exchange, and can give nothing back.
  */
+
+import type { WireVector } from '../crdt/version-vector.ts'
 import {
   commonVersion,
   type Exchange,
@@ -18,16 +20,8 @@ import {
 } from './handshake.ts'
 import type { Challenge, Hear, Hello, Message, Refuse, Welcome } from './messages.ts'
 import type { Identity } from './ports.ts'
-import {
-  type Action,
-  bye,
-  type Judge,
-  misplaced,
-  receive,
-  refuse,
-  type SessionHost,
-  send,
-} from './session.ts'
+import type { Reason } from './reason.ts'
+import { type Action, bye, misplaced, receive, refuse, type SessionHost, send } from './session.ts'
 
 type Phase =
   | { readonly name: 'greeting' }
@@ -39,7 +33,11 @@ export interface PullTerms {
   /** Whom this node looks for. */
   readonly region: string
   readonly secret: string
-  readonly judge: Judge
+  /**
+   * What forbids a link with that server, whose proof was right.
+   * @param joined  by which op it says that our region last joined, was suspended or came back
+   */
+  judge(server: Identity, joined: WireVector): Reason | undefined
   /** What this end is there for. */
   readonly greet: Greet
 }
@@ -144,7 +142,7 @@ export class PullSession {
     const peer: Identity = exchange.server
     const expected = this.#host.hmac(this.#terms.secret, proofText('server', exchange))
     if (!sameProof(welcome.proof, expected)) return refuse(wrongSecret(this.#host.identity, peer))
-    const objection = this.#terms.judge(peer)
+    const objection = this.#terms.judge(peer, welcome.joined)
     if (objection !== undefined) return bye(objection)
     this.#phase = { name: 'streaming' }
     return [{ do: 'opened', peer, welcome }]

@@ -29,9 +29,9 @@ import {
 } from './messages.ts'
 import type { Peer } from './peer.ts'
 import type { Identity, Link, LinkEvents, SyncEnv, SyncHost, Timer, Transport } from './ports.ts'
-import { type Hail, PullSession } from './pull-session.ts'
+import { type Hail, PullSession, type PullTerms } from './pull-session.ts'
 import { ProtocolViolation, type Reason, reason } from './reason.ts'
-import type { Action, Judge, SnapshotMessage } from './session.ts'
+import type { Action, SnapshotMessage } from './session.ts'
 import type { SyncSettings } from './settings.ts'
 import type { SnapshotFetch, SnapshotGiver } from './snapshot-fetch.ts'
 import { durableFences, durableOf } from './standings.ts'
@@ -55,7 +55,7 @@ export interface PullerParts {
   readonly catchUp: CatchUp
   readonly snapshots: SnapshotFetch
   /** What forbids a link with the peer that answered. */
-  readonly judge: Judge
+  readonly judge: PullTerms['judge']
   /** Regions that the peer should relay, as planned now. */
   relays(): readonly number[]
   /** The link opened, ended, or brought news of what exists where. */

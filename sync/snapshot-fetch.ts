@@ -24,6 +24,8 @@ const REPORT_MS = 5000
 const RETRY_MS = 5000
 /** Milliseconds that a peer with half a snapshot sent may be away before another one is asked. */
 const AWAY_MS_MAX = 10_000
+/** Milliseconds in which peers answer who are asked whether their logs reach back. */
+const ANSWER_MS = 2000
 
 /** The link to a peer that a snapshot may come by. */
 export interface SnapshotGiver {
@@ -73,6 +75,9 @@ export class SnapshotFetch {
   #hasFailed = false
   /** The last one that came whole could not be adopted: the same one is not asked for again. */
   #wasOfNoUse = false
+  /** Whose snapshots came to nothing: others are asked first, each of which may know more. */
+  readonly #tried = new Set<SnapshotGiver>()
+  #subscribedMs = Number.NEGATIVE_INFINITY
   #reportedMs = Number.NEGATIVE_INFINITY
   #stopped = false
 
@@ -126,14 +131,26 @@ export class SnapshotFetch {
       this.#subscribeTrimmed()
       return
     }
+    const giver = this.#next()
+    if (giver !== undefined) this.#begin(giver, false, 'its log no longer reaches back to what this node has')
+  }
+
+  /** Whom to ask now, if anybody. */
+  #next(): SnapshotGiver | undefined {
+    let again: SnapshotGiver | undefined
     for (const giver of this.#parts.givers()) {
       if (!giver.isTrimmed || !giver.streaming) continue
-      this.#begin(giver, false, 'its log no longer reaches back to what this node has')
-      return
+      if (!this.#tried.has(giver)) return giver
+      again ??= giver
     }
+    // Others may be about to answer.
+    if (again === undefined || this.#parts.env.monoMs() - this.#subscribedMs < ANSWER_MS) return undefined
+    this.#tried.clear()
+    return again
   }
 
   #subscribeTrimmed(): void {
+    this.#subscribedMs = this.#parts.env.monoMs()
     for (const giver of this.#parts.givers()) if (giver.isTrimmed && giver.streaming) giver.subscribe()
   }
 
@@ -151,7 +168,7 @@ export class SnapshotFetch {
     const nowMs = this.#parts.env.monoMs()
     job.awaySinceMs ??= nowMs
     const isReplaceable = nowMs - job.awaySinceMs >= AWAY_MS_MAX && this.#hasOther(giver)
-    if (giver.stopped || isReplaceable) this.#giveUp(`the link to region ${giver.region} is gone`)
+    if (giver.stopped || isReplaceable) this.#giveUp(job, `the link to region ${giver.region} is gone`)
   }
 
   #hasOther(giver: SnapshotGiver): boolean {
@@ -197,8 +214,9 @@ export class SnapshotFetch {
 
   /** The peer cannot give one now. */
   refused(giver: SnapshotGiver, sentence: string): void {
-    if (this.#jobOf(giver) === undefined) return
-    this.#giveUp(`region ${giver.region} has none to give: ${sentence}`)
+    const job = this.#jobOf(giver)
+    if (job === undefined) return
+    this.#giveUp(job, `region ${giver.region} has none to give: ${sentence}`)
   }
 
   began(giver: SnapshotGiver, { id, offset, bytes }: SnapshotBegin): void {
@@ -207,7 +225,7 @@ export class SnapshotFetch {
     if (id !== job.id || offset !== job.bytesDone || bytes !== job.bytesTotal) {
       // Another one than was begun with: what is staged of that is of no use.
       if (offset !== 0) {
-        this.#giveUp(`region ${giver.region} goes on at byte ${offset}, which was not asked for`)
+        this.#giveUp(job, `region ${giver.region} goes on at byte ${offset}, which was not asked for`)
         return
       }
       const { stage } = this.#parts.host.snapshots
@@ -215,7 +233,7 @@ export class SnapshotFetch {
       job.bytesDone = 0
       job.bytesTotal = bytes
       stage.begin((sentence) => {
-        if (this.#job === job) this.#giveUp(sentence)
+        if (this.#job === job) this.#giveUp(job, sentence)
       })
     }
     // The disk may have refused it at once.
@@ -229,7 +247,7 @@ export class SnapshotFetch {
     if (job?.phase !== 'receiving') return
     job.bytesDone += bytes.length
     if (job.bytesDone > job.bytesTotal) {
-      this.#giveUp(`region ${giver.region} sends more than it announced`)
+      this.#giveUp(job, `region ${giver.region} sends more than it announced`)
       return
     }
     this.#parts.host.snapshots.stage.append(bytes)
@@ -249,7 +267,7 @@ export class SnapshotFetch {
     const { host } = this.#parts
     this.#wasOfNoUse = typeof result === 'object'
     if (typeof result === 'object') {
-      this.#failed(`the snapshot from region ${region} cannot be used: ${result.failure}`)
+      this.#failed(job, `the snapshot from region ${region} cannot be used: ${result.failure}`)
       return
     }
     host.snapshots.inform(
@@ -257,6 +275,7 @@ export class SnapshotFetch {
         ? `the snapshot from region ${region} is adopted: ${host.applied.opCount} ops`
         : `the snapshot from region ${region} holds nothing that this node lacks by now; it is dropped`,
     )
+    this.#tried.clear()
     if (result === 'adopted') this.#parts.adopted()
     this.#subscribeTrimmed()
   }
@@ -285,13 +304,14 @@ export class SnapshotFetch {
     return job?.giver === giver && job.phase !== 'adopting' ? job : undefined
   }
 
-  #giveUp(sentence: string): void {
+  #giveUp(job: Job, sentence: string): void {
     this.#job = undefined
     this.#parts.host.snapshots.stage.discard()
-    this.#failed(`the snapshot is given up: ${sentence}`)
+    this.#failed(job, `the snapshot is given up: ${sentence}`)
   }
 
-  #failed(sentence: string): void {
+  #failed({ giver }: Job, sentence: string): void {
+    this.#tried.add(giver)
     this.#retryMs = this.#parts.env.monoMs() + RETRY_MS
     this.#hasFailed = true
     this.#parts.host.report(sentence)

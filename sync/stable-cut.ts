@@ -29,6 +29,8 @@ export interface Standing {
   readonly fences: ReadonlyMap<Origin, number>
   /** When it said so, our monotonic clock, milliseconds. */
   readonly heardMs: number
+  /** The latest expiry clock it has announced, milliseconds since the Unix epoch; 0: unknown. */
+  readonly clockMs: number
 }
 
 /** Why the cut does not move on. */
@@ -153,13 +155,18 @@ export class StableCut {
     if (origin !== this.#host.origin) this.acknowledgedBefore.join(durable)
   }
 
-  /** A region is known to stand there. Older news than what is known changes nothing. */
+  /** A region is known to stand there. Older news than what is known changes nothing but the clock. */
   heard(standing: Standing): void {
     const { regionId, origin, durable } = standing
     this.#known.join(durable)
     const known = this.#standings.get(regionId)
-    if (known !== undefined && known.heardMs > standing.heardMs) return
-    this.#standings.set(regionId, standing)
+    // One that has lost its disk may announce an earlier clock than before: the later one is kept for it.
+    const clockMs = Math.max(known?.clockMs ?? 0, standing.clockMs)
+    if (known !== undefined && known.heardMs > standing.heardMs) {
+      this.#standings.set(regionId, { ...known, clockMs })
+      return
+    }
+    this.#standings.set(regionId, { ...standing, clockMs })
     const account = this.#accountOf(origin)
     if (account.oldest === undefined) account.oldest = durable
     else account.newest = durable

@@ -11,7 +11,10 @@ import type { SyncHost } from './ports.ts'
 import type { StableCut, Standing } from './stable-cut.ts'
 
 /** What of a host its standing is made of. */
-export type StandingHost = Pick<SyncHost, 'identity' | 'origin' | 'durable' | 'isDurableKnown' | 'membership'>
+export type StandingHost = Pick<
+  SyncHost,
+  'identity' | 'origin' | 'durable' | 'isDurableKnown' | 'membership' | 'expiryClockMs'
+>
 
 /** Origins this node takes no more ops of, as far as that is fsynced: only then it may say so. */
 export function durableFences({
@@ -33,6 +36,7 @@ export function ownStanding(host: StandingHost): WireStanding {
     durable: durable.toWire(),
     fences: durableFences(host),
     ageMs: 0,
+    clockMs: host.expiryClockMs(),
   }
 }
 
@@ -44,7 +48,7 @@ export function standingsOf(host: StandingHost, cut: StableCut, nowMs: number): 
 }
 
 export function standingToWire(
-  { regionId, origin, durable, fences, heardMs }: Standing,
+  { regionId, origin, durable, fences, heardMs, clockMs }: Standing,
   nowMs: number,
 ): WireStanding {
   return {
@@ -53,17 +57,19 @@ export function standingToWire(
     durable: durable.toWire(),
     fences: [...fences].map(([fenced, limit]) => [fenced.id, limit] as const),
     ageMs: Math.max(0, Math.round(nowMs - heardMs)),
+    clockMs,
   }
 }
 
 export function standingFromWire(origins: OriginTable, standing: WireStanding, nowMs: number): Standing {
-  const { regionId, origin, durable, fences, ageMs } = standing
+  const { regionId, origin, durable, fences, ageMs, clockMs } = standing
   return {
     regionId,
     origin: origins.intern(origin),
     durable: VersionVector.fromWire(origins, durable),
     fences: fencesFromWire(origins, fences),
     heardMs: nowMs - ageMs,
+    clockMs,
   }
 }
 

@@ -117,6 +117,8 @@ export class MemoryHost implements SyncHost {
   readonly snapshots: MemorySnapshots
   readonly publications: Publication[] = []
   hurries = 0
+  /** The latest clock that others said this region had announced. */
+  recalledMs = 0
   /** Told after the log grew and after `sync`. */
   readonly replication: ReplicationHost
   onLog: (opCount: number) => void = () => {}
@@ -236,7 +238,11 @@ export class MemoryHost implements SyncHost {
   }
 
   expiryClockMs(): number {
-    return this.#clock.wallMs()
+    return Math.max(this.#clock.wallMs(), this.recalledMs)
+  }
+
+  recallClock(clockMs: number): void {
+    this.recalledMs = Math.max(this.recalledMs, clockMs)
   }
 
   hmac(secret: string, message: string): string {

@@ -178,7 +178,7 @@ const IN_FIRST_FAMILIES: readonly Mutant[] = [
       { file: 'sync/expiry-peers.js', find: 'host.durable.get(origin) < seq || ', replace: '' },
       { file: 'sync/settled-clock.js', find: 'this.#oldest.durable', replace: 'this.#oldest.applied' },
     ],
-    firstSeed: 1402,
+    firstSeed: 44207,
     seeds: 1,
     focus: ['dark', 'expiry'],
   },

@@ -149,6 +149,37 @@ describe('once wrong', () => {
     expect(mesh.run('A', 'GET', 'own')).toBe('of C')
   })
 
+  it('two regions that had suspended each other waited for each other for ever', async () => {
+    const mesh = new SimMesh('ABC', { 'peer-dark-max-ms': 10_000, appendfsync: 'always' })
+    await mesh.start('ABC')
+    mesh.until(() => [...'ABC'].every((name) => mesh.core(name).engine.refusal === undefined))
+    const statusOf = (id: number, at: string) => mesh.core(at).membership.statusOf(id)
+    // A suspends B by C's word, and is cut off before anybody hears of it.
+    for (const other of 'AC') mesh.network.cut('B', other)
+    mesh.pass(7000)
+    mesh.network.stall('A', 'C')
+    mesh.until(() => statusOf(2, 'A') === 'suspended')
+    mesh.network.cut('A', 'C')
+    mesh.run('A', 'SET', 'of A', 'in the dark')
+    // Nobody waits for A for ever: B and C go on without it.
+    mesh.network.heal('B', 'C')
+    mesh.until(() => [...'BC'].every((name) => statusOf(1, name) === 'suspended'))
+    mesh.run('B', 'SET', 'of B', 'meanwhile')
+    // Nor has C to be there when A is back.
+    mesh.settle('BC')
+    mesh.pass(2000)
+    mesh.crash('C', 'kill')
+    mesh.until(() => statusOf(3, 'B') === 'suspended')
+    mesh.network.unstall('A', 'C')
+    for (const other of 'BC') mesh.network.heal('A', other)
+    mesh.until(() => [...'AB'].every((at) => statusOf(1, at) === 'member' && statusOf(2, at) === 'member'))
+    mesh.settle('AB')
+    await mesh.start('C')
+    mesh.settle('ABC')
+    for (const name of 'ABC')
+      expect(mesh.run(name, 'MGET', 'of A', 'of B')).toEqual(['in the dark', 'meanwhile'])
+  })
+
   it('a due key was removed by a deadline that its region lost with its power, and could then extend', async () => {
     const mesh = new SimMesh('AB', { appendfsync: 'no' })
     await mesh.start('AB')
@@ -166,6 +197,31 @@ describe('once wrong', () => {
     expect([...'AB'].map((name) => mesh.run(name, 'GET', 'k'))).toEqual(['v', 'v'])
     mesh.run('A', 'PEXPIRE', 'k', '50')
     mesh.until(() => [...'AB'].every((name) => mesh.core(name).engine.keyspace.get(0, 'k') === undefined))
+  })
+
+  it('a due key was removed by a clock that its region had announced, and forgot with its disk', async () => {
+    const mesh = new SimMesh('AB', { appendfsync: 'always' })
+    await mesh.start('AB')
+    mesh.until(() => [...'AB'].every((name) => mesh.core(name).engine.refusal === undefined))
+    // B's clock runs ahead for a moment. What it hides goes by that from then on.
+    const { wall } = mesh.node('B').machine
+    wall.offsetMs += 60_000
+    mesh.pass(2000)
+    wall.offsetMs -= 60_000
+    mesh.run('A', 'SET', 'k', 'v', 'PX', '5000')
+    mesh.settle('AB')
+    mesh.crash('B', 'power')
+    mesh.node('B').machine.disk.replaceAll(new Map())
+    await mesh.start('B')
+    mesh.until(() => mesh.core('B').engine.refusal === undefined)
+    mesh.network.stall('B', 'A')
+    expect(mesh.run('A', 'GET', 'k')).toBe('v')
+    expect(mesh.run('B', 'GETEX', 'k', 'PERSIST')).toBe(null)
+    mesh.pass(6000)
+    expect(mesh.core('A').engine.keyspace.get(0, 'k')).toBeUndefined()
+    mesh.network.unstall('B', 'A')
+    mesh.settle('AB')
+    expect([...'AB'].map((name) => mesh.run(name, 'GET', 'k'))).toEqual([null, null])
   })
 
   it('a due key was removed while a region had not heard that its life had been shortened', async () => {

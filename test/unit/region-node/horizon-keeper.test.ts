@@ -407,7 +407,14 @@ describe('a suspended region', () => {
     const stands = (regionId: number, origin: Origin, seq: number): void => {
       const durable = new VersionVector(c!.origins)
       durable.advance(caller, seq)
-      c!.mesh.cut.heard({ regionId, origin, durable, fences: new Map(), heardMs: world.clock.monoMs() })
+      c!.mesh.cut.heard({
+        regionId,
+        origin,
+        durable,
+        fences: new Map(),
+        heardMs: world.clock.monoMs(),
+        clockMs: 0,
+      })
     }
     const other = c!.origins.intern('2-00000000000b')
     stands(1, caller, 5)
@@ -419,6 +426,26 @@ describe('a suspended region', () => {
     stands(2, other, 5)
     expect(c!.keeper.mayReturn(called)).toBe(false)
     stands(2, other, 6)
+    expect(c!.keeper.mayReturn(called)).toBe(true)
+  })
+
+  it('waits for one that it suspended itself, and not for one that it added, in the dark', async () => {
+    const world = new World(3)
+    const [a, , c] = await world.startAll()
+    world.advance(2000)
+    c!.keeper.change(2, 'B', '', 'suspended')
+    c!.keeper.change(4, 'D', 'ws://d', 'member')
+    const caller = c!.origins.intern(a!.engine.origin.id)
+    const called = new Membership()
+    const at = { origin: caller, seq: 5, index: 0, hlcHigh: 0, hlcLow: 0 }
+    const back = { tag: TAG.REGION, regionId: 3, name: 'C', url: '', status: 'member', epoch: 2 } as const
+    called.apply(back, at, c!.applied)
+    const durable = new VersionVector(c!.origins)
+    durable.advance(caller, 5)
+    const heard = { durable, fences: new Map(), heardMs: world.clock.monoMs(), clockMs: 0 }
+    c!.mesh.cut.heard({ ...heard, regionId: 1, origin: caller })
+    expect(c!.keeper.mayReturn(called)).toBe(false)
+    c!.mesh.cut.heard({ ...heard, regionId: 2, origin: c!.origins.intern('2-00000000000b') })
     expect(c!.keeper.mayReturn(called)).toBe(true)
   })
 })
@@ -444,6 +471,7 @@ describe('a region that is back', () => {
       durable,
       fences: new Map(),
       heardMs: world.clock.monoMs(),
+      clockMs: 0,
     })
     world.advance(3000)
     expect(b!.membership.fences.size).toBe(0)

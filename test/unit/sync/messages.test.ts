@@ -70,8 +70,15 @@ const samples: readonly ControlMessage[] = [
     clockMs: 1_750_000_000_000,
     atMs: 70_000,
     standings: [
-      { regionId: 1, origin: '1-9f3c2a71b04e', durable: vector, fences: [], ageMs: 0 },
-      { regionId: 1023, origin: '1023-000000000001', durable: [], fences: vector, ageMs: 70_000 },
+      {
+        regionId: 1,
+        origin: '1-9f3c2a71b04e',
+        durable: vector,
+        fences: [],
+        ageMs: 0,
+        clockMs: 0,
+      },
+      { regionId: 1023, origin: '1023-000000000001', durable: [], fences: vector, ageMs: 70_000, clockMs: 0 },
     ],
     cut: vector,
     announced: [],
@@ -119,7 +126,16 @@ const later: readonly ControlMessage[] = [
     applied: [],
     clockMs: 1,
     atMs: 1,
-    standings: [],
+    standings: [
+      {
+        regionId: 1,
+        origin: '1-9f3c2a71b04e',
+        durable: [],
+        fences: [],
+        ageMs: 0,
+        clockMs: 1_700_000_000_000,
+      },
+    ],
     cut: [],
     announced: [],
     unheard: [],
@@ -134,7 +150,7 @@ const GOLDEN: Readonly<Record<number, string>> = {
   3: '1a6d3de51314f3ead3df0e08feecb4d2873ec59cd668c22245847318ad0923d4',
   4: 'a6d428fa4d583d8137fa6c35697b3f9b3c5cf969e07609e8173732e493255060',
 }
-const GOLDEN_LATER = 'c25d9af46217883de7fa95aadacda5c287d08c7aece3d6dbd2cfbd2978b2d834'
+const GOLDEN_LATER = '97044c7ab3e60ff62dc5d06a2f07ed972c3fe9913e6c35fb2df73d4f73f1b2b1'
 
 function decodeOrViolation(bytes: Uint8Array): void {
   try {

@@ -253,6 +253,26 @@ describe('a snapshot that cannot be made', () => {
     expectEqual(a!, b!)
   })
 
+  it('is fetched from another region when that of the first was of no use', async () => {
+    const all = world('ABC')
+    const { clock, nodes } = all
+    const { A: a, B: b, C: c } = nodes as Record<string, MemoryNode>
+    await a!.mesh.start()
+    await b!.mesh.start()
+    a!.host.write(5)
+    b!.host.write(5)
+    clock.advance(500)
+    for (const { host } of [a!, b!]) host.log.trim(host.applied)
+    c!.host.snapshots.refusal = 'not every region knows of the return that it tells of'
+    await c!.mesh.start()
+    while (c!.host.snapshots.results.length < 2) clock.advance(1000)
+    expect([a!.host.snapshots.made, b!.host.snapshots.made]).toEqual([1, 1])
+    // Then from the first again: it may know by now.
+    c!.host.snapshots.refusal = undefined
+    while (c!.host.snapshots.results.length < 3) clock.advance(1000)
+    expect(c!.host.snapshots.results[2]).toBe('adopted')
+  })
+
   it('does not have to hold what lies behind the end of an origin', async () => {
     const all = world('AB')
     const { clock, nodes } = all

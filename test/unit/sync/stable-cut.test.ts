@@ -43,7 +43,7 @@ class Node {
     this.durable.join(this.vector(letters))
   }
 
-  hear(letter: string, durable: Letters, heardMs = ++this.nowMs): void {
+  hear(letter: string, durable: Letters, heardMs = ++this.nowMs, clockMs = 0): void {
     const origin = this.named(letter)
     this.cut.heard({
       regionId: origin.region,
@@ -51,6 +51,7 @@ class Node {
       durable: this.vector(durable),
       fences: new Map(),
       heardMs,
+      clockMs,
     })
   }
 
@@ -249,6 +250,16 @@ describe('the stable cut', () => {
     node.hear('c', { a: 5 })
     expect(node.letters).toEqual({ a: 5 })
     expect(node.cut.standing(2)?.heardMs).toBe(100)
+  })
+
+  it('keeps the latest clock that a region has announced, for when the region has forgotten it', () => {
+    const node = new Node()
+    node.hear('b', {}, 100, 7000)
+    node.hear('B', {}, 101, 6000)
+    expect(node.cut.standing(2)).toMatchObject({ origin: node.named('B'), clockMs: 7000 })
+    // Others heard it before the disk was lost, and say so later.
+    node.hear('b', {}, 99, 8000)
+    expect(node.cut.standing(2)).toMatchObject({ origin: node.named('B'), heardMs: 101, clockMs: 8000 })
   })
 
   it('goes on without a region that is no member, once its origins are sealed', () => {

@@ -46,6 +46,7 @@ describe('a standing', () => {
       durable: [[node.origin.id, 2]],
       fences: [],
       ageMs: 0,
+      clockMs: node.expiryClockMs(),
     })
   })
 
@@ -56,6 +57,7 @@ describe('a standing', () => {
       origin: '2-000000000001',
       durable: [['2-000000000001', 3]],
       ageMs: 40,
+      clockMs: 1_700_000_000_000,
     } as const
     const known = standingFromWire(near.origins, { ...wire, fences: [['3-000000000001', 9]] }, 1000)
     expect(known.heardMs).toBe(960)
@@ -82,7 +84,7 @@ describe('a standing', () => {
     const node = host()
     const known = standingFromWire(
       node.origins,
-      { regionId: 2, origin: '2-000000000001', durable: [], fences: [], ageMs: 0 },
+      { regionId: 2, origin: '2-000000000001', durable: [], fences: [], ageMs: 0, clockMs: 0 },
       1000,
     )
     expect(standingToWire(known, 999.4).ageMs).toBe(0)
