@@ -378,6 +378,8 @@ export class OpLog implements Journal, LogStream {
     const vector = this.#options.applied().copy()
     if (stretches.length === 0 && position === this.#durablePosition) {
       for (const release of released) release()
+      // What had no room before may have been written for a snapshot's sake.
+      this.#foundRoom()
       // Nothing is under way: a close that waited for the round before this one has its turn.
       this.#goOn()
       return

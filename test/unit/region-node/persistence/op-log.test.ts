@@ -191,6 +191,27 @@ describe('a full disk', () => {
       }
     })
 
+    it(`has room again under ${policy} when what waited was written for a snapshot's sake`, () => {
+      const machine = simulatedMachine()
+      const node = new LoggedEngine(machine, { policy })
+      node.turn([set(1)])
+      machine.clock.advance(10)
+      machine.disk.isFull = true
+      let released = false
+      node.turn([set(2)], () => {
+        released = true
+      })
+      machine.clock.advance(50)
+      machine.disk.isFull = false
+      node.log.whenIdle(() => node.log.flushNow())
+      machine.clock.advance(2 * SECOND)
+      expect({ released, isFull: node.log.isFull, rooms: node.rooms }).toEqual({
+        released: true,
+        isFull: false,
+        rooms: [false, true],
+      })
+    })
+
     it(`leaves no torn bytes to a process that is killed under ${policy}`, () => {
       for (let seed = 1; seed <= 10; seed++) {
         const machine = simulatedMachine(seed)
