@@ -242,6 +242,7 @@ export class HorizonKeeper {
     if (members.length === 0 && isAlone) return true
     if (!this.#welcomed || !(this.#awaited === undefined || held.covers(this.#awaited))) return false
     if (![...this.#firstHeard.values()].some((durable) => held.covers(durable))) return false
+    if (!members.every(({ regionId: id }) => this.#hasItsOwn(id, held))) return false
     // Others remember this region from before its disk was lost: what it acknowledged to any of them counts.
     if (mesh.cut.isRemembered && !this.#holdsWhatItAcknowledged(members, held)) return false
     const own = membership.regions.get(regionId)
@@ -252,6 +253,20 @@ export class HorizonKeeper {
       const first = id === undefined ? undefined : this.#firstKnowing.get(id)
       return first !== undefined && held.covers(first)
     })
+  }
+
+  /**
+   * It holds what that member has of this region's own ops, fsynced there or not: they exist. Some of them may be ops
+   * of a late tail, which must not be minted once more.
+   */
+  #hasItsOwn(member: number | undefined, held: VersionVector): boolean {
+    const { engine, mesh, regionId } = this.#parts
+    const there = member === undefined ? undefined : mesh.reportOf(member)?.applied
+    for (const [origin, seq] of there?.entries() ?? []) {
+      if (origin.region !== regionId) continue
+      if (held.get(origin) < Math.min(seq, engine.membership.limitOf(origin))) return false
+    }
+    return true
   }
 
   /** Takes note of who knows of the last change of the own region. */

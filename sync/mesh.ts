@@ -29,7 +29,7 @@ import { type Member, Members } from './members.ts'
 import { type Ack, EVERY_REGION, type Status } from './messages.ts'
 import { Neighbours } from './neighbours.ts'
 import { OpsFrames } from './ops-frame.ts'
-import { type HearingReport, Peer } from './peer.ts'
+import { Peer, type PeerReport } from './peer.ts'
 import type { Identity, Link, LinkEvents, Publication, SyncEnv, SyncHost, Timer, Transport } from './ports.ts'
 import { Publications } from './publications.ts'
 import { Puller } from './puller.ts'
@@ -437,8 +437,8 @@ export class Mesh {
     return this.#members.peerOf(regionId)?.heardMs
   }
 
-  /** What a region last said of whom it hears, over its own link; undefined when it never did. */
-  reportOf(regionId: number): HearingReport | undefined {
+  /** What a region last said in a status, over its own link; undefined when it never did. */
+  reportOf(regionId: number): PeerReport | undefined {
     return this.#members.peerOf(regionId)?.report
   }
 
@@ -646,7 +646,8 @@ export class Mesh {
     const isFollowed = this.#isFollowed(peer)
     if (isFollowed) this.following?.learn(status)
     else peer.whereabouts.learn(status.nodes)
-    peer.report = { atMs: nowMs, unheardMs: new Map(unheard) }
+    const applied = VersionVector.fromWire(this.#host.origins, status.applied)
+    peer.report = { atMs: nowMs, unheardMs: new Map(unheard), applied }
     this.#hearsay.told(standings, nowMs, isFollowed)
   }
 

@@ -12,12 +12,14 @@ import type { Reason } from './reason.ts'
 import { SettledClock } from './settled-clock.ts'
 import { Whereabouts } from './whereabouts.ts'
 
-/** Whom a peer hears. */
-export interface HearingReport {
+/** What a peer last said in a status. */
+export interface PeerReport {
   /** When it said so, our monotonic clock, milliseconds. */
   readonly atMs: number
   /** By region id: for how long it had not heard that region, milliseconds. */
   readonly unheardMs: ReadonlyMap<number, number>
+  /** What it has applied, fsynced or not. */
+  readonly applied: VersionVector
 }
 
 /** Refusals after which another address of the region is the right one. */
@@ -36,8 +38,8 @@ export class Peer {
   paused = false
   /** When it last acknowledged anything, our monotonic clock, milliseconds. */
   heardMs: number | undefined
-  /** Whom it last said it hears. */
-  report: HearingReport | undefined
+  /** Undefined until it was heard. */
+  report: PeerReport | undefined
   /** What it last said it has applied, on either link. */
   applied: VersionVector | undefined
   /** What it last acknowledged as fsynced. */

@@ -19,6 +19,8 @@ const FOUND: readonly { readonly seed: number; readonly focus: Focus }[] = [
   { seed: 1402, focus: ['dark', 'expiry'] },
   // Of two regions that had suspended each other one was called back by a third, which was suspended itself.
   { seed: 3485, focus: ['dark', 'expiry'] },
+  // A folder was put back whose late tail had been minted again, and the others had not fsynced that: it was once more.
+  { seed: 22891, focus: ['dark', 'restore', 'lists'] },
   // Bytes were appended to a HyperLogLog: the model of Redis did not know that it is refused then.
   { seed: 3995, focus: [] },
 ]
