@@ -10,8 +10,9 @@
  * How the tree is stored, and how an insert finds its place in it, is in `list-tree`.
  *
  * A marker goes when every origin that may still bring an op has *announced*, by an op of its own, a cut that
- * covers the removal and the inserts of the marker's children (`crdt/membership`, `cut`). From its announcement
- * on an origin names no marker as a parent whose removal its cut covers, so nobody refers to one that is gone.
+ * covers the removal and the inserts of the marker's children (`crdt/membership`, `cut`). From then on an origin
+ * names no marker as a parent whose removal that covers, nor does a region that was away when the others announced
+ * theirs and comes to know it with all that they had: so nobody refers to one that is gone.
  * Its children hang under its parent then. They cannot be mistaken for siblings of what comes: all that comes has
  * seen them, and what an insert has seen does not compete with it by name; it only has to lie further away from the
  * parent. That is why `list-tree` (`#yields`) asks that first.
@@ -161,7 +162,7 @@ export class ListState extends ListTree implements TypedState {
 
   /**
    * Where an insert before the element at `index` hangs itself; `size` for the end.
-   * @param isAnnounced  covered by the cut that this region has announced
+   * @param isAnnounced  covered by a cut that was announced, by whomever: others may have let such markers go
    */
   placeAt(index: number, isAnnounced: IsCovered): ListPlace {
     const before = index === 0 ? undefined : this.#spotAt(index - 1)

@@ -86,8 +86,8 @@ export class Membership {
   readonly #reminted = new Map<Origin, number>()
   /** By origin, the stable cut that it has announced. */
   readonly #cuts = new Map<Origin, VersionVector>()
-  /** By region, what `announcedBy` has worked out since the last change. */
-  readonly #announcedBy = new Map<number, VersionVector | undefined>()
+  /** What any of them has announced. */
+  #announced: VersionVector | undefined
   /**
    * This node is a replica: it takes what its primary took, and only that one is bound by what it said of a fenced
    * origin. False binds it to what it holds by then.
@@ -101,7 +101,7 @@ export class Membership {
     switch (effect.tag) {
       case TAG.CUT:
         // Nobody has to be told: it is asked for when a marker may go.
-        this.#announce(effect, at.origin, applied)
+        this.#announce(effect, at.origin, applied.origins)
         return
       case TAG.REGION:
         this.#change(effect, at)
@@ -119,11 +119,14 @@ export class Membership {
     this.onChange?.()
   }
 
-  #announce({ ends }: CutEffect, origin: Origin, { origins }: VersionVector): void {
+  #announce({ ends }: Pick<CutEffect, 'ends'>, origin: Origin, origins: OriginTable): void {
     const cut = this.#cuts.get(origin) ?? new VersionVector(origins)
-    for (const [of, seq] of ends) cut.advance(of, seq)
+    this.#announced ??= new VersionVector(origins)
+    for (const [of, seq] of ends) {
+      cut.advance(of, seq)
+      this.#announced.advance(of, seq)
+    }
     this.#cuts.set(origin, cut)
-    this.#announcedBy.clear()
   }
 
   /**
@@ -142,41 +145,17 @@ export class Membership {
     return all
   }
 
-  /** All that was ever announced. */
-  announcedByAny(origins: OriginTable): VersionVector {
-    const any = new VersionVector(origins)
-    for (const cut of this.#cuts.values()) any.join(cut)
-    return any
+  /**
+   * All that was ever announced, by whatever region; undefined when nothing was. What others may have let go already
+   * lies below it, also when they did so without this region, which was suspended or had not joined yet.
+   */
+  get announcedByAny(): VersionVector | undefined {
+    return this.#announced
   }
 
   /** The stable cut that an origin has announced; undefined when it has not. */
   announcedCut(origin: Origin): VersionVector | undefined {
     return this.#cuts.get(origin)
-  }
-
-  /**
-   * What a region has announced, under whatever origin. One that never did was let in later: it keeps to what
-   * all the others had announced by then.
-   */
-  announcedBy(regionId: number): VersionVector | undefined {
-    if (this.#announcedBy.has(regionId)) return this.#announcedBy.get(regionId)
-    const announced = this.#workOutAnnounced(regionId)
-    this.#announcedBy.set(regionId, announced)
-    return announced
-  }
-
-  #workOutAnnounced(regionId: number): VersionVector | undefined {
-    let announced: VersionVector | undefined
-    for (const [origin, cut] of this.#cuts) {
-      if (origin.region !== regionId) continue
-      if (announced === undefined) announced = cut.copy()
-      else announced.join(cut)
-    }
-    if (announced !== undefined) return announced
-    for (const [origin, cut] of this.#cuts) {
-      if (!this.#seals.has(origin)) announced = announced === undefined ? cut : announced.meet(cut)
-    }
-    return announced
   }
 
   #change(effect: RegionEffect, { origin, seq }: Stamp): void {
@@ -207,7 +186,6 @@ export class Membership {
     this.#fences.delete(origin)
     // Two that sealed at once asked different members; the lower end is what all of them hold.
     if (known !== undefined && known.end <= end) return
-    this.#announcedBy.clear()
     this.#seals.set(origin, { end, by: { origin: byOrigin, seq } })
   }
 
@@ -306,7 +284,7 @@ export class Membership {
     this.#seals.clear()
     this.#reminted.clear()
     this.#cuts.clear()
-    this.#announcedBy.clear()
+    this.#announced = other.#announced
     this.#modes.clear()
     for (const [id, record] of other.regions) this.regions.set(id, record)
     for (const [origin, { limit, by }] of other.#fences)
@@ -387,12 +365,12 @@ export class Membership {
       made.#reminted.set(decodeOrigin(from, origins), from.varint())
     for (let left = from.varint(); left > 0; left--) {
       const origin = decodeOrigin(from, origins)
-      const cut = new VersionVector(origins)
-      for (let ends = from.varint(); ends > 0; ends--) {
+      const ends: [Origin, number][] = []
+      for (let count = from.varint(); count > 0; count--) {
         const { origin: of, seq } = decodeName(from, origins)
-        cut.advance(of, seq)
+        ends.push([of, seq])
       }
-      made.#cuts.set(origin, cut)
+      made.#announce({ ends }, origin, origins)
     }
     // It ends here when it was written before regions had modes.
     for (let left = from.more ? from.varint() : 0; left > 0; left--) {

@@ -285,11 +285,13 @@ export class HorizonKeeper {
 
   /**
    * A region that came back knows what those who know of it had decided before: also that another one was
-   * called back at the same time. Until then it decides nothing about others.
+   * called back at the same time. Until then it decides nothing about others. What a suspended one had does not
+   * count: it may never come here.
    */
   get #isAbreast(): boolean {
-    const { applied } = this.#parts.engine
-    for (const first of this.#firstKnowing.values()) if (!applied.covers(first)) return false
+    const { applied, membership } = this.#parts.engine
+    for (const [id, first] of this.#firstKnowing)
+      if (membership.statusOf(id) === 'member' && !applied.covers(first)) return false
     return true
   }
 
@@ -310,8 +312,9 @@ export class HorizonKeeper {
     if (engine.rebuildTo !== undefined) mesh.rebuild()
     this.#watchEpochs()
     const isPrimary = this.#parts.notPrimary() === undefined
-    // A replica forgets what its primary forgets.
-    this.#holdup = isPrimary ? mesh.updateCut() : undefined
+    // A replica forgets what its primary forgets. A node that lacks what its region acknowledged may not have heard
+    // yet under which origin that was done: ops of it may come that have seen nothing of what lies below.
+    this.#holdup = isPrimary && !this.#lacking ? mesh.updateCut() : undefined
     this.#cutLag.look(engine.applied, mesh.cut.cut, this.#parts.nowMs())
     const reclaimed = engine.reclaim(mesh.cut.cut, isPrimary ? this.announced() : mesh.cut.followed)
     if (engine.refusal !== undefined || !this.#isAbreast) return reclaimed > 0
@@ -328,8 +331,9 @@ export class HorizonKeeper {
     origins.add(engine.origin)
     for (const { regionId } of mesh.cutMembers()) {
       const standing = regionId === undefined ? undefined : mesh.cut.standing(regionId)
-      // Who was never heard may mint whatever it likes.
-      if (standing === undefined) return undefined
+      // Who was never heard may mint whatever it likes, and so may one that was suspended, came back, and has not said
+      // under which origin it goes on.
+      if (standing === undefined || engine.membership.sealOf(standing.origin) !== undefined) return undefined
       origins.add(standing.origin)
     }
     return engine.membership.announcedByAll(origins, engine.applied)
@@ -342,10 +346,9 @@ export class HorizonKeeper {
   #announce(): HorizonEffect[] {
     const { engine, mesh } = this.#parts
     const { cut } = mesh.cut
-    const said = engine.membership.announcedByAny(engine.applied.origins).meet(cut)
-    const target = engine.awaitsAnnouncement ? cut : said
+    const target = engine.awaitsAnnouncement ? cut : engine.membership.announcedByAny?.meet(cut)
     const own = engine.membership.announcedCut(engine.origin)
-    if (target.length === 0 || own?.covers(target)) return []
+    if (target === undefined || target.length === 0 || own?.covers(target)) return []
     return [{ tag: TAG.CUT, ends: [...target.entries()] }]
   }
 

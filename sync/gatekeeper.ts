@@ -4,14 +4,13 @@
  * What two identities say to each other is judged in `handshake.ts`; here it is put beside what this node knows: its
  * peers, who is linked already, who has left, who was suspended, and who follows whom inside the region.
  */
-import { VersionVector, type WireVector } from '../crdt/version-vector.ts'
 import { judgeFollowing, judgePeer } from './handshake.ts'
 import type { Peer } from './peer.ts'
 import type { Identity, SyncHost } from './ports.ts'
 import { hasLeft, linkDown, type Reason, reason } from './reason.ts'
 
 export interface GatekeeperPorts {
-  readonly host: Pick<SyncHost, 'identity' | 'membership' | 'replication' | 'applied' | 'origins'>
+  readonly host: Pick<SyncHost, 'identity' | 'membership' | 'replication'>
   peer(region: string): Peer | undefined
   /** Nodes that a link is open with, in either direction. */
   linked(): Iterable<Identity>
@@ -64,27 +63,20 @@ export class Gatekeeper {
 
   /**
    * What forbids to pull from the node that answers at the address of a peer.
-   * @param joined  the op by which the region of this node last joined, was suspended or came back, as it knows it
+   * @param areBehind  this node's region was suspended there, or called back, and has not heard so: it gets no ops,
+   *   only a snapshot. Where each of two regions has suspended the other, this is the way out: the one that is called
+   *   back finds that in a snapshot of the other.
    */
-  judgeServer(peer: Peer, identity: Identity, joined: WireVector): Reason | undefined {
+  judgeServer(peer: Peer, identity: Identity, areBehind: boolean): Reason | undefined {
     const { identity: me } = this.#ports.host
     if (peer.name === me.region) return judgeFollowing(me, identity)
     const objection = judgePeer(me, identity, this.#ports.linked())
     if (objection !== undefined) return objection
-    if (identity.region === peer.name) return this.#lacks(joined) ? undefined : this.isBehind(identity)
+    if (identity.region === peer.name) return areBehind ? undefined : this.isBehind(identity)
     return reason(
       'wrong-region',
       `at the address of region ${peer.name} region ${identity.region} answers: correct the peers`,
     )
-  }
-
-  /**
-   * This region was suspended there, or called back, and has not heard so. Where each of two regions has suspended the
-   * other, this is the way out: the one that is called back finds that in a snapshot of the other.
-   */
-  #lacks(joined: WireVector): boolean {
-    const { applied, origins } = this.#ports.host
-    return !applied.covers(VersionVector.fromWire(origins, joined))
   }
 
   /** The peer does not know yet that its region was suspended, or that it may come back. */

@@ -248,7 +248,7 @@ export class Mesh {
       inbox: this.#inbox,
       catchUp: this.#catchUp,
       snapshots: this.#snapshots,
-      judge: (identity, joined) => this.#gatekeeper.judgeServer(peer, identity, joined),
+      judge: (identity, areBehind) => this.#gatekeeper.judgeServer(peer, identity, areBehind),
       relays: () => (this.#isFollowed(peer) ? [EVERY_REGION] : this.#plan.relayedBy(peer.name)),
       changed: () => {
         if (!this.#members.get(peer.name)?.puller.streaming) held.clear()

@@ -72,6 +72,8 @@ export interface Welcome {
   readonly applied: WireVector
   /** The op by which the puller's region last joined or came back, as the server knows it; none for most. */
   readonly joined: WireVector
+  /** The puller's region was suspended there: it gets a snapshot, and no ops. */
+  readonly isBehind: boolean
 }
 
 /** Either way: no link between us, and why. */
@@ -368,7 +370,7 @@ function fieldsOf(message: ControlMessage): unknown[] {
         ...(message.nodes.length === 0 ? [] : [message.nodes]),
       ]
     case 'welcome':
-      return [message.proof, message.applied, message.joined]
+      return [message.proof, message.applied, message.joined, ...(message.isBehind ? [1] : [])]
     case 'refuse': {
       const { code, sentence, named } = message
       return named === undefined ? [code, sentence] : [code, sentence, named.nodes, named.proof]
@@ -445,7 +447,13 @@ function readMessage(type: number | undefined, from: Fields): ControlMessage {
         nodes: from.isAtEnd ? [] : from.nodes(),
       }
     case TYPE_BYTE.welcome:
-      return { type: 'welcome', proof: from.text(), applied: from.vector(), joined: from.vector() }
+      return {
+        type: 'welcome',
+        proof: from.text(),
+        applied: from.vector(),
+        joined: from.vector(),
+        isBehind: !from.isAtEnd && from.count() !== 0,
+      }
     case TYPE_BYTE.refuse:
       return { type: 'refuse', code: from.code(), sentence: from.text(), named: from.named() }
     case TYPE_BYTE.ack:

@@ -8,7 +8,6 @@
  * this one exchange, and can give nothing back.
  */
 
-import type { WireVector } from '../crdt/version-vector.ts'
 import {
   commonVersion,
   type Exchange,
@@ -35,9 +34,9 @@ export interface PullTerms {
   readonly secret: string
   /**
    * What forbids a link with that server, whose proof was right.
-   * @param joined  by which op it says that our region last joined, was suspended or came back
+   * @param areBehind  it says that our region was suspended there, or called back, and has not heard so
    */
-  judge(server: Identity, joined: WireVector): Reason | undefined
+  judge(server: Identity, areBehind: boolean): Reason | undefined
   /** What this end is there for. */
   readonly greet: Greet
 }
@@ -142,7 +141,7 @@ export class PullSession {
     const peer: Identity = exchange.server
     const expected = this.#host.hmac(this.#terms.secret, proofText('server', exchange))
     if (!sameProof(welcome.proof, expected)) return refuse(wrongSecret(this.#host.identity, peer))
-    const objection = this.#terms.judge(peer, welcome.joined)
+    const objection = this.#terms.judge(peer, welcome.isBehind)
     if (objection !== undefined) return bye(objection)
     this.#phase = { name: 'streaming' }
     return [{ do: 'opened', peer, welcome }]

@@ -18,7 +18,14 @@ import {
   wrongSecret,
   wrongVersion,
 } from './handshake.ts'
-import { type Hear, type Hello, type Message, PROTOCOL_VERSION, PROTOCOL_VERSION_MIN } from './messages.ts'
+import {
+  type Hear,
+  type Hello,
+  type Message,
+  PROTOCOL_VERSION,
+  PROTOCOL_VERSION_MIN,
+  type Welcome,
+} from './messages.ts'
 import type { Identity } from './ports.ts'
 import type { Hail } from './pull-session.ts'
 import { type Reason, reason } from './reason.ts'
@@ -35,6 +42,8 @@ export interface ServeTerms {
   applied(): WireVector
   /** The op by which that region joined or came back. */
   joined(regionId: number): WireVector
+  /** That region was suspended here, or called back, and has not heard so. */
+  isBehind(puller: Identity): boolean
 }
 
 export class ServeSession {
@@ -105,7 +114,11 @@ export class ServeSession {
     this.#phase = 'streaming'
     this.#isReplica = puller.regionId === exchange.server.regionId
     return [
-      this.#letIn(exchange, this.#terms.applied(), this.#terms.joined(puller.regionId)),
+      this.#letIn(exchange, {
+        applied: this.#terms.applied(),
+        joined: this.#terms.joined(puller.regionId),
+        isBehind: this.#terms.isBehind(puller),
+      }),
       { do: 'accepted', peer: puller, frameBytesMax, nodes },
       { do: 'serve', wanted: hello },
     ]
@@ -118,7 +131,7 @@ export class ServeSession {
       this.#judgeProof(hear, 'hearer', exchange) ?? this.#terms.judgeHearer(peer) ?? this.#judgeName(hear)
     if (objection !== undefined) return refuse(objection)
     this.#phase = 'speaking'
-    return [this.#letIn(exchange, [], []), { do: 'heard', peer }]
+    return [this.#letIn(exchange, { applied: [], joined: [], isBehind: false }), { do: 'heard', peer }]
   }
 
   #exchangeWith({ version, nonce: pullerNonce, identity: puller }: Hail): Exchange {
@@ -141,9 +154,9 @@ export class ServeSession {
     return reason('superseded', `at the address of node ${nodeId} node ${me.nodeId} answers`)
   }
 
-  #letIn(exchange: Exchange, applied: WireVector, joined: WireVector): Action {
+  #letIn(exchange: Exchange, said: Pick<Welcome, 'applied' | 'joined' | 'isBehind'>): Action {
     const proof = this.#host.hmac(this.#terms.secret, proofText('server', exchange))
-    return send({ type: 'welcome', proof, applied, joined })
+    return send({ type: 'welcome', proof, ...said })
   }
 
   #turnAway(objection: Reason, exchange: Exchange): readonly Action[] {

@@ -94,6 +94,7 @@ export class ServerLink {
       elsewhere: (why, peer) => parts.elsewhere(why, peer),
       applied: () => parts.host.applied.toWire(),
       joined: (regionId) => madeBy(parts.host.membership.regions.get(regionId)),
+      isBehind: (peer) => parts.isStale(peer),
     })
     this.#perform(this.#session.open())
   }

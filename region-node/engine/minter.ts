@@ -239,9 +239,9 @@ export class Minter {
     if (entry instanceof KeyState && listOf(entry)?.isReclaimable) this.onEmptied?.(db, key)
   }
 
-  /** Up to where this region has announced the stable cut; undefined when it has not. */
+  /** Up to where the stable cut was announced by anybody; undefined when it was not. */
   get announced(): VersionVector | undefined {
-    return this.#membership.announcedBy(this.origin.region)
+    return this.#membership.announcedByAny
   }
 
   /** Removes all that is seen of the key, deadlines included. */

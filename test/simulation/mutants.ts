@@ -257,19 +257,6 @@ const IN_FIRST_FAMILIES: readonly Mutant[] = [
     focus: ['dark', 'restart', 'counters'],
   },
   {
-    name: 'a snapshot is adopted although it goes behind an end that is known',
-    patches: [
-      {
-        file: 'region-node/adoption.js',
-        find: 'if (passed !== undefined)',
-        replace: 'if (false)',
-      },
-    ],
-    firstSeed: 7120,
-    seeds: 1,
-    focus: ['lists'],
-  },
-  {
     name: 'two regions with one friend between them suspend each other',
     patches: [
       {

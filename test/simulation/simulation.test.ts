@@ -21,6 +21,14 @@ const FOUND: readonly { readonly seed: number; readonly focus: Focus }[] = [
   { seed: 3485, focus: ['dark', 'expiry'] },
   // A folder was put back whose late tail had been minted again, and the others had not fsynced that: it was once more.
   { seed: 22891, focus: ['dark', 'restore', 'lists'] },
+  // A region lost its disk, and its cut went on before a member told it under which origin it had minted before.
+  { seed: 2012, focus: ['dark', 'wipe', 'restore'] },
+  // A region that was called back named a marker of a list that the others had let go while it was suspended.
+  { seed: 38761, focus: ['dark', 'restore', 'lists'] },
+  // Ops were taken from a suspended region, because it named an op that was new here: its own.
+  { seed: 26800, focus: ['dark', 'restore', 'lists'] },
+  // A region waited for good for what another one had that it had suspended meanwhile, and called nobody back.
+  { seed: 37969, focus: ['dark', 'restore', 'lists'] },
   // Bytes were appended to a HyperLogLog: the model of Redis did not know that it is refused then.
   { seed: 3995, focus: [] },
 ]

@@ -206,6 +206,37 @@ describe('ended origins', () => {
   })
 })
 
+describe('announced cuts', () => {
+  it('are known of all that were asked, and of anybody: that goes for one that was away when they were', () => {
+    const world = new World()
+    const { membership } = world
+    expect(membership.announcedByAny).toBeUndefined()
+    for (const [region, own, other] of [
+      [1, 4, 9],
+      [2, 7, 5],
+    ] as const) {
+      const ends: [Origin, number][] = [
+        [world.origin(1), own],
+        [world.origin(2), other],
+      ]
+      membership.apply({ tag: TAG.CUT, ends }, world.by(1, region), world.applied)
+    }
+    const asWire = (vector: VersionVector | undefined) => vector?.toWire()
+    const [one, two, three] = [world.origin(1), world.origin(2), world.origin(3)]
+    const read = Membership.decode(new ByteReader(bytesOf(membership)), world.origins)
+    const adopted = new Membership()
+    adopted.become(read, world.applied)
+    for (const any of [membership, read, adopted].map(({ announcedByAny }) => announcedByAny)) {
+      expect([any!.get(one), any!.get(two)]).toEqual([7, 9])
+    }
+    expect(asWire(membership.announcedByAll([one, two], world.applied))).toEqual([
+      [one.id, 4],
+      [two.id, 5],
+    ])
+    expect(membership.announcedByAll([one, two, three], world.applied)).toBeUndefined()
+  })
+})
+
 /** A membership with something of everything, and with the widest numbers. */
 function full(): World {
   const world = withoutModes()

@@ -409,7 +409,8 @@ describe('a region that was suspended and is back', () => {
 })
 
 describe('a folder that was put back and holds what has ended everywhere else', () => {
-  it('is rebuilt without it, and mints it again', async () => {
+  /** A lost the disk with its second op, B knows where that origin ended, and now A runs on a copy, apart. */
+  async function putBack(): Promise<{ mesh: SimMesh; endAt: (name: string) => number | undefined }> {
     const mesh = new SimMesh('AB', { appendfsync: 'always' })
     await startTogether(mesh, 'AB')
     mesh.run('A', 'INCR', 'count')
@@ -432,11 +433,29 @@ describe('a folder that was put back and holds what has ended everywhere else', 
     expect(mesh.run('B', 'GET', 'count')).toBe('1')
     mesh.crash('A', 'power')
     disk.replaceAll(copy)
+    mesh.network.cut('A', 'B')
     await mesh.start('A')
     expect(mesh.run('A', 'GET', 'count')).toBe('2')
+    return { mesh, endAt }
+  }
+
+  it('is rebuilt without it, and mints it again', async () => {
+    const { mesh, endAt } = await putBack()
+    mesh.network.heal('A', 'B')
     mesh.until(() => endAt('A') === 1 && mesh.core('A').engine.refusal === undefined)
     mesh.settle('AB')
     expect(mesh.run('B', 'GET', 'count')).toBe('2')
     expect(mesh.digest('A')).toBe(mesh.digest('B'))
+  })
+
+  it('gives it to nobody by a snapshot', async () => {
+    const { mesh } = await putBack()
+    snapshot(mesh, 'A')
+    const before = mesh.digest('B')
+    expect(staged(mesh).take()).toEqual({
+      failure: expect.stringMatching(/^it holds ops of origin 1-\w+ behind the end of that origin/),
+    })
+    expect(mesh.run('B', 'GET', 'count')).toBe('1')
+    expect(mesh.digest('B')).toBe(before)
   })
 })

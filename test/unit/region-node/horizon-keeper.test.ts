@@ -452,34 +452,64 @@ describe('a suspended region', () => {
 
 describe('a region that is back', () => {
   it('decides nothing about origins and regions before it has what those had who knew of its return', async () => {
+    const { world, b, former, durable } = await calledBack()
+    world.advance(3000)
+    expect(b.membership.fences.size).toBe(0)
+    b.applied.join(durable)
+    world.advance(3000)
+    expect([...b.membership.fences.keys()]).toEqual([former])
+  })
+
+  it('nor waits for what one had that is suspended by now: it may never come', async () => {
+    const { world, b, former, caller } = await calledBack()
+    const gone = { tag: TAG.REGION, regionId: 1, name: 'A', url: '', status: 'suspended', epoch: 1 } as const
+    b.membership.apply(gone, { origin: b.engine.origin, seq: 1, index: 0, hlcHigh: 0, hlcLow: 0 }, b.applied)
+    world.advance(3000)
+    expect([...b.membership.seals.keys()]).toEqual(expect.arrayContaining([former, caller]))
+  })
+
+  it('may name any marker until it says under which origin it goes on', async () => {
     const world = new World(2)
     const [a, b] = await world.startAll()
     world.advance(4000)
-    world.cut('A', 'B')
-    const caller = b!.origins.intern(a!.engine.origin.id)
-    const at = { origin: caller, seq: 5, index: 0, hlcHigh: 0, hlcLow: 0 }
-    const back = { tag: TAG.REGION, regionId: 2, name: 'B', url: '', status: 'member', epoch: 2 } as const
-    b!.membership.apply(back, at, b!.applied)
-    // A knows, and had seen a former origin of B then, which is to be fenced.
-    const former = b!.origins.intern('2-0000000000ff')
-    const durable = new VersionVector(b!.origins)
-    durable.advance(caller, 6)
-    durable.advance(former, 1)
-    b!.mesh.cut.heard({
-      regionId: 1,
-      origin: caller,
-      durable,
-      fences: new Map(),
-      heardMs: world.clock.monoMs(),
-      clockMs: 0,
-    })
-    world.advance(3000)
-    expect(b!.membership.fences.size).toBe(0)
-    b!.applied.join(durable)
-    world.advance(3000)
-    expect([...b!.membership.fences.keys()]).toEqual([former])
+    const markers = new VersionVector(a!.origins)
+    markers.advance(a!.engine.origin, 1)
+    const known = a!.origins.intern(b!.engine.origin.id)
+    for (const origin of [a!.engine.origin, known]) {
+      const at = { origin, seq: 1, index: 0, hlcHigh: 0, hlcLow: 0 }
+      a!.membership.apply({ tag: TAG.CUT, ends: [...markers.entries()] }, at, a!.applied)
+    }
+    expect(a!.keeper.announced()?.toWire()).toEqual(markers.toWire())
+    const at = { origin: a!.engine.origin, seq: 2, index: 0, hlcHigh: 0, hlcLow: 0 }
+    a!.membership.apply({ tag: TAG.SEAL, origin: known, end: 0 }, at, a!.applied)
+    expect(a!.keeper.announced()).toBeUndefined()
   })
 })
+
+/** A has called B back, and had seen a former origin of B then, which is to be fenced. B knows, and has none of it. */
+async function calledBack() {
+  const world = new World(2)
+  const [a, b] = (await world.startAll()) as [HorizonNode, HorizonNode]
+  world.advance(4000)
+  world.cut('A', 'B')
+  const caller = b.origins.intern(a.engine.origin.id)
+  const at = { origin: caller, seq: 5, index: 0, hlcHigh: 0, hlcLow: 0 }
+  const back = { tag: TAG.REGION, regionId: 2, name: 'B', url: '', status: 'member', epoch: 2 } as const
+  b.membership.apply(back, at, b.applied)
+  const former = b.origins.intern('2-0000000000ff')
+  const durable = new VersionVector(b.origins)
+  durable.advance(caller, 6)
+  durable.advance(former, 1)
+  b.mesh.cut.heard({
+    regionId: 1,
+    origin: caller,
+    durable,
+    fences: new Map(),
+    heardMs: world.clock.monoMs(),
+    clockMs: 0,
+  })
+  return { world, b, former, caller, durable }
+}
 
 describe('an operator', () => {
   it('removes a region: its origins end, the cut goes on without it, and it mints nothing more', async () => {

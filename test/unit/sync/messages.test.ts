@@ -51,7 +51,7 @@ const samples: readonly ControlMessage[] = [
     relay: [2, EVERY_REGION],
     nodes: [],
   },
-  { type: 'welcome', proof: 'p2', applied: vector, joined: [['2-0000000000ff', 300]] },
+  { type: 'welcome', proof: 'p2', applied: vector, joined: [['2-0000000000ff', 300]], isBehind: false },
   { type: 'refuse', code: 'wrong-secret', sentence: 'no' },
   {
     type: 'ack',
@@ -121,6 +121,7 @@ const later: readonly ControlMessage[] = [
     sentence: 'no',
     named: { nodes: ['ws://10.0.0.2:7379'], proof: 'p3' },
   },
+  { type: 'welcome', proof: 'p2', applied: vector, joined: [], isBehind: true },
   {
     type: 'status',
     applied: [],
@@ -150,7 +151,7 @@ const GOLDEN: Readonly<Record<number, string>> = {
   3: '1a6d3de51314f3ead3df0e08feecb4d2873ec59cd668c22245847318ad0923d4',
   4: 'a6d428fa4d583d8137fa6c35697b3f9b3c5cf969e07609e8173732e493255060',
 }
-const GOLDEN_LATER = '97044c7ab3e60ff62dc5d06a2f07ed972c3fe9913e6c35fb2df73d4f73f1b2b1'
+const GOLDEN_LATER = '7cd9a48b98d4c838632dd57d364a4a77217e5dc453ce615419fd493c8388becc'
 
 function decodeOrViolation(bytes: Uint8Array): void {
   try {

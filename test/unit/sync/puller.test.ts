@@ -86,6 +86,7 @@ class Script {
       elsewhere: () => [],
       applied: () => this.peer.applied.toWire(),
       joined: () => [],
+      isBehind: () => false,
     })
     const link: Link = {
       remote: 'B',

@@ -73,6 +73,7 @@ function server(
     elsewhere: () => nodes,
     applied: () => [],
     joined: () => [],
+    isBehind: () => false,
   }
   return new ServeSession(hostOf(who), terms)
 }
@@ -122,7 +123,9 @@ describe('handshake', () => {
     const pull = puller()
     const [challenge] = sent(server().open())
     pull.receive(encodeMessage(challenge!))
-    const actions = pull.receive(encodeMessage({ type: 'welcome', proof: 'guess', applied: [], joined: [] }))
+    const actions = pull.receive(
+      encodeMessage({ type: 'welcome', proof: 'guess', applied: [], joined: [], isBehind: false }),
+    )
     expect(kinds(actions)).toEqual(['send refuse', 'end'])
     expect(ended(actions)).toBe('wrong-secret')
   })
@@ -136,6 +139,7 @@ describe('handshake', () => {
       elsewhere: () => [],
       applied: () => [],
       joined: () => [],
+      isBehind: () => false,
     }
     const first = new ServeSession(host, terms)
     const [challenge] = sent(first.open())
