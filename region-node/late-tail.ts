@@ -37,7 +37,15 @@ export interface LateTailParts {
   readonly env: Pick<Env, 'monoMs' | 'after'>
   readonly engine: Pick<
     Engine,
-    'applied' | 'membership' | 'mintedCount' | 'declare' | 'remint' | 'endRemint' | 'endTurn' | 'refusal'
+    | 'applied'
+    | 'membership'
+    | 'mintedCount'
+    | 'declare'
+    | 'remint'
+    | 'takenApart'
+    | 'endRemint'
+    | 'endTurn'
+    | 'refusal'
   >
   readonly log: Pick<OpLog, 'start' | 'end' | 'isFull' | 'read' | 'whenIdle' | 'flushNow'>
   readonly origins: OriginTable
@@ -50,12 +58,13 @@ export interface LateTailParts {
   readonly isEnding: () => boolean
 }
 
-/** How far the log was searched, and the part of it in which all of the tail lies. */
+/** How far the log was searched, and the part of it in which all of the tail lies, and what it was built upon. */
 interface Search {
   position: LogPosition
   readonly end: LogPosition
   /** Infinity while nothing was found. */
   tailStart: LogPosition
+  /** 0 while nothing of the tail was found. */
   tailEnd: LogPosition
 }
 
@@ -194,17 +203,20 @@ export class LateTail {
   #searchStep(search: Search): boolean {
     if (isOver(search)) return true
     const { records, next } = this.#parts.log.read(search.position, SEARCH_BYTES)
-    if (records.some((record) => this.#isLate(record))) {
+    if (records.some((record) => this.#isApart(record)))
       search.tailStart = Math.min(search.tailStart, search.position)
-      search.tailEnd = next
-    }
+    if (records.some((record) => this.#isLate(record))) search.tailEnd = next
     search.position = next
     return isOver(search)
   }
 
-  #isLate({ span }: LogRecord): boolean {
-    const { engine, regionId } = this.#parts
-    return span.origin.region === regionId && lastSeq(span) > engine.applied.get(span.origin)
+  #isLate(record: LogRecord): boolean {
+    return record.span.origin.region === this.#parts.regionId && this.#isApart(record)
+  }
+
+  /** It does not count under its dots here: it is of the tail, or of a region that was cut off as well. */
+  #isApart({ span }: LogRecord): boolean {
+    return lastSeq(span) > this.#parts.engine.applied.get(span.origin)
   }
 
   /** Mints the tail again. REQUIRES: it was found, the node may mint, and no batch is open. */
@@ -239,9 +251,20 @@ export class LateTail {
       const { records, next } = log.read(position, READ_BYTES)
       position = next
       // What it reads beyond the tail, ops minted again a moment ago among it, counts under its dots.
-      for (const record of records)
-        if (this.#isLate(record)) this.#remintBatch(openRecord(record.bytes, origins, latin1))
+      for (const record of records) {
+        if (!this.#isApart(record)) continue
+        const batch = openRecord(record.bytes, origins, latin1)
+        if (this.#isLate(record)) this.#remintBatch(batch)
+        else this.#takenApart(batch)
+      }
     }
+  }
+
+  /** Of another region, by which the tail may have been led. */
+  #takenApart(batch: BatchReader): void {
+    const { engine } = this.#parts
+    const counted = engine.applied.get(batch.header.origin)
+    for (const op of batch.ops()) if (op.seq > counted) engine.takenApart(op)
   }
 
   /** Those of its ops that do not count under their own dots. */

@@ -429,6 +429,11 @@ export class Engine implements ConflictSink {
     return this.#reminter.remint(origin, op, deps)
   }
 
+  /** An op of another region that lies among the late tail in the log and does not count here. */
+  takenApart(op: Op): void {
+    this.#reminter.takenApart(op)
+  }
+
   /** Every op of the late tail has been looked at. */
   endRemint(): void {
     this.#reminter.end()

@@ -20,6 +20,9 @@
  *   removal                      never: others have built upon what it would take away
  *   mode of the own region       unless it was changed more often since
  *
+ * What is not here was removed, or was made by a region that was cut off as well and counts again later, from there.
+ * The log tells: it holds that region's ops (`takenApart`).
+ *
  * An ordinary write replaces all that is here. So what an old one had not seen is kept beside it, and written
  * again on top: counters, and the longer deadline. A SET that would take more than that becomes a PUT.
  *
@@ -116,6 +119,8 @@ export class Reminter {
   readonly #again = new Map<Origin, number>()
   /** By origin, the last op, where nothing was left of it to mint. */
   readonly #unnamed = new Map<Origin, WasEffect>()
+  /** Keys, by database, that another region made in the same dark: they are not here, and nobody removed them. */
+  readonly #madeApart = new Set<string>()
   readonly #rules: TailRules
   /** What is being minted again, for conflict events. */
   current: KeyEffect | undefined = undefined
@@ -162,6 +167,15 @@ export class Reminter {
   }
 
   /**
+   * Takes note of an op of another region that the tail may have built upon and that does not count here: that region
+   * was cut off as well, and mints it again itself.
+   */
+  takenApart({ effects }: Op): void {
+    for (const effect of effects)
+      if (isKeyEffect(effect) && 'creates' in effect && effect.creates) this.#madeApart.add(nameOf(effect))
+  }
+
+  /**
    * Mints again what is left of an op.
    * @param deps  as its batch says
    * @returns undefined when it had been minted again before
@@ -194,6 +208,7 @@ export class Reminter {
     }
     this.#unnamed.clear()
     this.#replaced.clear()
+    this.#madeApart.clear()
     this.#nodes.clear()
   }
 
@@ -385,7 +400,7 @@ export class Reminter {
     const { db, key, creates } = effect
     const entry = this.#entry(effect)
     const hll = entry === undefined ? undefined : hllOf(entry)
-    const isRemoved = !creates && (hll === undefined || hll.isGone)
+    const isRemoved = !creates && (hll === undefined || hll.isGone) && !this.#madeApart.has(nameOf(effect))
     if (isRemoved || hll?.marks.some((mark) => !this.#hadSeen(mark))) {
       this.#overwritten++
       return
@@ -401,7 +416,8 @@ export class Reminter {
     const { key, group, start, entriesRead, creates } = effect
     const entry = this.#entry(effect)
     const stream = entry === undefined ? undefined : streamOf(entry)
-    const isRemoved = !creates && (stream === undefined || stream.isGone)
+    const isMissing = !creates && (stream === undefined || stream.isGone)
+    const isRemoved = isMissing && !this.#madeApart.has(nameOf(effect))
     const isBarred = stream?.marks.some(
       (mark) => (mark.group === undefined || mark.group === group) && !this.#hadSeen(mark),
     )

@@ -29,6 +29,8 @@ const FOUND: readonly { readonly seed: number; readonly focus: Focus }[] = [
   { seed: 26800, focus: ['dark', 'restore', 'lists'] },
   // A region waited for good for what another one had that it had suspended meanwhile, and called nobody back.
   { seed: 37969, focus: ['dark', 'restore', 'lists'] },
+  // A HyperLogLog that another region had made in the same dark was taken for a removed one when its tail counted again.
+  { seed: 50970, focus: ['dark', 'restore', 'lists'] },
   // Bytes were appended to a HyperLogLog: the model of Redis did not know that it is refused then.
   { seed: 3995, focus: [] },
 ]

@@ -33,6 +33,8 @@ class World {
   readonly other = new MemoryHost(this.clock, 'B', 2)
   readonly late: LateTail
   readonly reminted: number[] = []
+  /** What was looked at in turn: own ops by their seq, those of the other region that do not count with a minus. */
+  readonly looked: number[] = []
   readonly reads: LogPosition[] = []
   readonly reports: string[] = []
   isEnding = false
@@ -56,8 +58,10 @@ class World {
         declare: () => {},
         remint: (_origin, { seq }) => {
           this.reminted.push(seq)
+          this.looked.push(seq)
           return { isMinted: true, dropped: 0, overwritten: 0 }
         },
+        takenApart: ({ seq }) => this.looked.push(-seq),
         endRemint: () => {},
         endTurn: () => {},
         refusal: undefined,
@@ -153,6 +157,20 @@ describe('a late tail', () => {
     world.late.remint()
     expect(world.reminted).toEqual([1, 2, 3, 4, 5, 6, 7, 8, 9, 10])
     expect(world.reads).toHaveLength(1)
+  })
+
+  it('is minted again behind what it was built upon, which another region minted in the same dark', () => {
+    const world = new World()
+    const { own, other } = world
+    world.fill(20, 3)
+    // The last of those before the tail count no more, and the first of those behind it.
+    own.applied.retreat(own.origins.intern(other.origin.id), 18)
+    world.late.suspect()
+    world.search()
+    world.clock.advance(0)
+    world.late.remint()
+    expect(world.looked.slice(0, 5)).toEqual([-19, -20, 1, 2, 3])
+    expect(world.looked.slice(5).every((seq) => seq < -20)).toBe(true)
   })
 
   it('that is not there is not read again', () => {

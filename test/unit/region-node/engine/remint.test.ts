@@ -336,6 +336,34 @@ describe('minted again', () => {
     expectAgreement(back, others)
   })
 
+  it('what another region had made in the same dark was not removed, and comes back with that one', () => {
+    const [dark, apart, others, back] = [new TestEngine(1), new TestEngine(3), new TestEngine(2), returned()]
+    const gone = new TestEngine(2)
+    gone.run('PFADD', 'removed', 'a')
+    for (const node of [dark, apart, others]) node.pullFrom(gone)
+    apart.run('PFADD', 'hll', 'a')
+    apart.run('XADD', 'stream', '1-0', 'f', 'v')
+    dark.pullFrom(apart)
+    dark.wallMs += 1000
+    dark.run('PFADD', 'hll', 'b', 'c')
+    dark.run('XGROUP', 'CREATE', 'stream', 'g', '0')
+    dark.run('PFADD', 'removed', 'b')
+    others.run('DEL', 'removed')
+    const end = seal(others, dark)
+    back.pullFrom(others)
+    for (const { record } of apart.journal.records)
+      for (const op of openRecord(record, back.origins).ops()) back.engine.takenApart(op)
+    expect(remint(back, dark, end)).toEqual(['minted', 'minted', 'overwritten 1'])
+    others.pullFrom(apart)
+    others.pullFrom(back)
+    back.pullFrom(apart)
+    for (const node of [back, others]) {
+      expect(node.run('PFCOUNT', 'hll', 'removed')).toBe(3)
+      expect(node.run('XINFO', 'GROUPS', 'stream')).toHaveLength(1)
+    }
+    expectAgreement(back, others)
+  })
+
   it('removals are dropped and counted; an op of nothing else is not minted', () => {
     const { dark, others, back, end } = story(
       (node) => {
