@@ -1,19 +1,26 @@
 /**
  * catch-up.ts: at what pace received ops are applied.
  *
- * A node that takes writes applies what it receives at once: somebody may read it. One that has just come, and may
+ * A node that takes writes applies what it receives at once: somebody may read it. But the socket of a link that is
+ * full hands on megabytes in a row before any other one is looked at, and its clients would wait for seconds. So after
+ * `IN_A_ROW_MS_MAX` of applying, links are read again in the next turn of the event loop only. One that has just come, and may
  * not mint before it holds what the others have, is waited for by nobody but its operator; where it shares a machine
  * with others it would take a core from those who serve. So it rests after each piece of work (`pace.ts`). While it
  * does, its links are not read: what is under way waits in the network and in the logs of the peers, not here.
  *
  * Batches of the causal buffer whose turn has come are applied here too, some in each turn, and before more is read.
  *
- * Invariants: (1) a node that takes writes never rests. (2) Whatever is ready is applied without anything more
+ * Invariants: (1) a node that takes writes rests for no longer than others have something to do. (2) Whatever is ready is applied without anything more
  * having to arrive.
  */
 import { CatchUpPace, SLICE_MS } from './pace.ts'
 import type { SyncEnv, SyncHost, Timer } from './ports.ts'
 import type { SyncSettings } from './settings.ts'
+
+/** How long ops are applied before clients have a turn: one message more at most, milliseconds. */
+const IN_A_ROW_MS_MAX = 8
+/** What lies further apart is not in a row: others could have had a turn between. */
+const APART_MS = 1
 
 /** What of the inbox is needed here. */
 export interface Releasing {
@@ -41,6 +48,9 @@ export class CatchUp {
   readonly #pace = new CatchUpPace()
   /** Until then it rests, our monotonic clock. */
   #restsUntilMs = Number.NEGATIVE_INFINITY
+  /** For how long ops were applied in a row, and when that was, our monotonic clock. */
+  #inARowMs = 0
+  #appliedAtMs = Number.NEGATIVE_INFINITY
   readonly #resting = new Set<Pausable>()
   #resume: Timer | undefined
   #release: Timer | undefined
@@ -53,16 +63,16 @@ export class CatchUp {
   /** Runs work that applies ops, and rests for it. */
   run(work: () => void): void {
     const { host, env } = this.#parts
-    if (!host.isJoining) {
-      work()
-      return
-    }
     const startMs = env.monoMs()
     try {
       work()
     } finally {
       const endMs = env.monoMs()
-      this.#restsUntilMs = Math.max(endMs, this.#restsUntilMs) + this.#pace.restMs(endMs - startMs)
+      const tookMs = endMs - startMs
+      if (startMs - this.#appliedAtMs > APART_MS) this.#inARowMs = 0
+      this.#appliedAtMs = endMs
+      this.#inARowMs += tookMs
+      if (host.isJoining) this.#restsUntilMs = Math.max(endMs, this.#restsUntilMs) + this.#pace.restMs(tookMs)
     }
   }
 
@@ -78,7 +88,7 @@ export class CatchUp {
    */
   rest(link: Pausable): void {
     const { restMs } = this
-    if (restMs === 0 || this.#isStopped) return
+    if ((restMs === 0 && this.#inARowMs < IN_A_ROW_MS_MAX) || this.#isStopped) return
     link.pause()
     this.#resting.add(link)
     if (this.#resume === undefined) this.#resumeLater(restMs)
@@ -94,6 +104,7 @@ export class CatchUp {
         this.#resumeLater(Math.max(SLICE_MS, restMs))
         return
       }
+      this.#inARowMs = 0
       for (const link of this.#resting) link.resume()
       this.#resting.clear()
     })

@@ -69,7 +69,7 @@ class World {
 }
 
 describe('a node that takes writes', () => {
-  it('never rests', () => {
+  it('applies at once what is ready', () => {
     const world = new World()
     world.host.isJoining = false
     world.readyBytes = 3 * releaseBytesMax
@@ -77,7 +77,22 @@ describe('a node that takes writes', () => {
     expect(world.catchUp.restMs).toBe(0)
     world.clock.advance(0)
     expect(world.releases).toEqual([releaseBytesMax, releaseBytesMax, releaseBytesMax])
+  })
+
+  it('lets its clients have a turn after some milliseconds in a row, and only then', () => {
+    const world = new World()
+    world.host.isJoining = false
+    for (let i = 0; i < 7; i++) world.take(1)
     expect(world.events).toEqual([])
+    world.take(1)
+    expect(world.events).toEqual(['pause'])
+    world.clock.advance(0)
+    expect(world.events).toEqual(['pause', 'resume'])
+    for (let i = 0; i < 7; i++) world.take(1)
+    // Others had a turn meanwhile.
+    world.clock.advance(2)
+    for (let i = 0; i < 7; i++) world.take(1)
+    expect(world.events).toEqual(['pause', 'resume'])
   })
 })
 
