@@ -2,16 +2,18 @@
  * catch-up.ts: at what pace received ops are applied.
  *
  * A node that takes writes applies what it receives at once: somebody may read it. But the socket of a link that is
- * full hands on megabytes in a row before any other one is looked at, and its clients would wait for seconds. So after
- * `IN_A_ROW_MS_MAX` of applying, links are read again in the next turn of the event loop only. One that has just come, and may
- * not mint before it holds what the others have, is waited for by nobody but its operator; where it shares a machine
- * with others it would take a core from those who serve. So it rests after each piece of work (`pace.ts`). While it
- * does, its links are not read: what is under way waits in the network and in the logs of the peers, not here.
+ * full hands on megabytes in a row before any other one is looked at, and its clients would wait for up to a second.
+ * So after `IN_A_ROW_MS_MAX` of applying, links are read again in the next turn of the event loop only.
+ *
+ * One that has just come, and may not mint before it holds what the others have, is waited for by nobody but its
+ * operator; where it shares a machine with others it would take a core from those who serve. So it rests after each
+ * piece of work (`pace.ts`). While it does, its links are not read: what is under way waits in the network and in the
+ * logs of the peers, not here.
  *
  * Batches of the causal buffer whose turn has come are applied here too, some in each turn, and before more is read.
  *
- * Invariants: (1) a node that takes writes rests for no longer than others have something to do. (2) Whatever is ready is applied without anything more
- * having to arrive.
+ * Invariants: (1) a node that takes writes rests for one turn at most. (2) Whatever is ready is applied without anything
+ * more having to arrive.
  */
 import { CatchUpPace, SLICE_MS } from './pace.ts'
 import type { SyncEnv, SyncHost, Timer } from './ports.ts'
