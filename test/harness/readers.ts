@@ -117,14 +117,14 @@ export class ReadersHistory {
     const effects = come.flatMap((op) => this.#effectsOf(op).map((effect) => ({ op, effect })))
     const creations = effects.filter(({ effect }) => effect.tag === TAG.STREAM_GROUP && effect.group === name)
     const isReset = effects.some(({ effect }) => endsGroup(effect, name))
-    const authorOf = (id: string) => covered.filter((op) => this.#adds(op, id))
-    if (before === undefined || isReset) return groupOf(creations, answer, authorOf)
+    const authorsOf = (id: string) => covered.filter((op) => this.#adds(op, id))
+    if (before === undefined || isReset) return groupOf(creations, answer, authorsOf)
     const pending = new Map(before.pending)
     for (const { effect } of effects)
       if (effect.tag === TAG.STREAM_ACK && effect.group === name)
         for (const id of effect.ids) pending.delete(idTextOf(id))
     const isMade = creations.length > 0
-    const position = isMade ? undefined : this.#positionAfter(before, come, answer)
+    const position = isMade ? undefined : this.#positionAfter(before, come, answer, authorsOf)
     return { ...before, pending, position, creation: isMade ? undefined : before.creation }
   }
 
@@ -132,12 +132,15 @@ export class ReadersHistory {
     { position, start, creation }: Group,
     come: readonly OracleOp[],
     { ids, hasTwins }: StreamAnswer,
+    authorsOf: (id: string) => readonly OracleOp[],
   ): Position | undefined {
     if (position === undefined || creation === undefined || hasTwins) return undefined
     const { cursor, late } = position
     const isLate = (id: string) =>
       compareIdTexts(id, cursor) <= 0 &&
       come.some((op) => this.#adds(op, id) && (compareIdTexts(id, start) > 0 || !covers(op, creation)))
+    // The one that came may have been removed with the same step, and another one of that id may stand.
+    if (ids.some((id) => isLate(id) && authorsOf(id).length > 1)) return undefined
     return { cursor, late: ids.filter((id) => late.includes(id) || isLate(id)) }
   }
 
