@@ -22,7 +22,7 @@ import { SimClock } from '../harness/sim-clock.ts'
 import { SimDisk } from '../harness/sim-disk.ts'
 import { SimWallClock } from '../harness/sim-env.ts'
 import { type Ending, SimNode, type SimNodeObserver } from '../harness/sim-node.ts'
-import { type Checker, Finding, type World } from './checker.ts'
+import { type Checker, Finding, firstLacking, type World } from './checker.ts'
 import { CausalOrder } from './checkers/causal-order.ts'
 import { Convergence } from './checkers/convergence.ts'
 import { Counters } from './checkers/counters.ts'
@@ -239,7 +239,8 @@ class Simulation implements SimNodeObserver, World, Fleet {
     if (this.nodes.length <= 2 || core === undefined || core.engine.refusal !== undefined) return
     if (this.nodes.some((one) => one.core === undefined || one.core.keeper.lacking)) return
     // An operator removes a region when its ops have arrived: what only one has that is suspended next is lost.
-    if (!core.durable.covers(node.core!.applied)) return
+    // By name: each node has a table of origins of its own.
+    if (firstLacking(new Map(core.durable.toWire()), node.core!.applied.toWire()) !== undefined) return
     await node.stop(() => this.clock.advance(1))
     for (const checker of this.#checkers) checker.lostDisk?.(node)
     const regionId = Number(node.name.slice(1))
