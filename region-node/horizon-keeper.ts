@@ -4,6 +4,7 @@
  *   may it mint?        a node that may lack what its region acknowledged asks the others first
  *   former origins      those of its own region are fenced, so that they no longer hold the cut back
  *   fences              when every member has answered the same, the origin is sealed there
+ *   strays              origins whose ops come too late to count at all are sealed before the first
  *   dark members        suspended after `peer-dark-max-ms`; back once they are heard and their origins sealed
  *   the cut             worked out anew; what lies below it is reclaimed
  *
@@ -423,6 +424,11 @@ export class HorizonKeeper {
       seals.push({ tag: TAG.SEAL, origin, end })
     }
     mesh.replicas.ending = ending
+    for (const origin of mesh.cut.strays) {
+      const end = engine.applied.get(origin)
+      if ((engine.membership.sealOf(origin)?.end ?? Number.POSITIVE_INFINITY) > end)
+        seals.push({ tag: TAG.SEAL, origin, end })
+    }
     return seals
   }
 

@@ -16,6 +16,7 @@ import { RECORDS_AT } from './messages.ts'
 import type { SyncHost } from './ports.ts'
 import { ProtocolViolation, type Reason } from './reason.ts'
 import type { SyncSettings } from './settings.ts'
+import type { StableCut } from './stable-cut.ts'
 
 /** The link that a record came by. */
 export interface Source {
@@ -36,11 +37,13 @@ export interface Taken {
 export class Inbox<From extends Source> {
   readonly #host: SyncHost
   readonly #settings: SyncSettings
+  readonly #cut: Pick<StableCut, 'admits'>
   readonly #buffer: CausalBuffer<From>
 
-  constructor(host: SyncHost, settings: SyncSettings) {
+  constructor(host: SyncHost, settings: SyncSettings, cut: Pick<StableCut, 'admits'>) {
     this.#host = host
     this.#settings = settings
+    this.#cut = cut
     this.#buffer = new CausalBuffer(host.applied)
   }
 
@@ -162,7 +165,8 @@ export class Inbox<From extends Source> {
 
   #isAdmitted({ origin, deps }: BatchHeader): boolean {
     const { applied, membership } = this.#host
-    return applied.get(origin) > 0 || membership.admits(origin, deps)
+    if (applied.get(origin) > 0) return true
+    return membership.admits(origin, deps) && this.#cut.admits(origin, deps)
   }
 
   /** It has seen ops that came too late to count, so its own origin has been ended, or will be. */

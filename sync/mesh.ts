@@ -87,7 +87,8 @@ export class Mesh {
     this.#transport = transport
     this.#env = env
     this.#settings = settings
-    this.#inbox = new Inbox(host, settings)
+    this.cut = new StableCut(host)
+    this.#inbox = new Inbox(host, settings, this.cut)
     const released = (): void => this.#took()
     this.#catchUp = new CatchUp({ host, env, settings, inbox: this.#inbox, released })
     this.publications = new Publications(host, settings, () => this.#pumpSoon())
@@ -116,7 +117,6 @@ export class Mesh {
       givers: () => this.#members.pullers(),
       adopted: () => this.#adopted(),
     })
-    this.cut = new StableCut(host)
     this.#hearsay = new Hearsay(host, this.cut)
     this.expiry = new ExpiryPeers({ host, env, settings, cut: this.cut, peers: () => this.#members.peers() })
     this.#ownEpoch = host.identity.epoch

@@ -77,7 +77,11 @@ export class StableCut {
   readonly #host: CutHost
   readonly #accounts = new Map<Origin, Account>()
   readonly #standings = new Map<number, Standing>()
+  /** What regions last said under origins that they mint under no more and that are not sealed yet. */
+  readonly #former = new Map<Origin, Standing>()
   readonly #known: VersionVector
+  /** Origins that were not admitted: they end before their first op. */
+  readonly strays = new Set<Origin>()
   /** What this region had acknowledged before, as far as others say so in this run. */
   readonly acknowledgedBefore: VersionVector
   #cut: VersionVector
@@ -143,6 +147,17 @@ export class StableCut {
     return this.#standings.values()
   }
 
+  /**
+   * A region that has lost its disk has to hear them: the cut waits for such an origin, also one without an op, until
+   * the region seals it.
+   */
+  get former(): Iterable<Standing> {
+    const { membership } = this.#host
+    for (const origin of this.#former.keys())
+      if (membership.sealOf(origin) !== undefined) this.#former.delete(origin)
+    return this.#former.values()
+  }
+
   /** Others know of an earlier run of this region: of an origin of its that is not the present one. */
   get isRemembered(): boolean {
     const { origin: own } = this.#host
@@ -150,9 +165,24 @@ export class StableCut {
     return this.acknowledgedBefore.length > 0
   }
 
+  /**
+   * Whether the first op of an origin may be taken. All that is minted has seen what lies below the cut, but for what a
+   * region minted unheard before it lost its disk: it cannot tell the others that there was such an origin. When a
+   * copy of that folder is put back, its ops come too late to count under their dots.
+   */
+  admits(origin: Origin, deps: VersionVector): boolean {
+    const { applied, membership } = this.#host
+    // A replica takes what its primary took.
+    if (applied.get(origin) > 0 || membership.takesFenced || deps.covers(this.#cut)) return true
+    this.strays.add(origin)
+    return false
+  }
+
   /** What others last heard this region itself to have, when it minted under another origin. */
   remembered({ origin, durable }: Standing): void {
-    if (origin !== this.#host.origin) this.acknowledgedBefore.join(durable)
+    if (origin === this.#host.origin) return
+    this.acknowledgedBefore.join(durable)
+    this.#accountOf(origin)
   }
 
   /** A region is known to stand there. Older news than what is known changes nothing but the clock. */
@@ -167,6 +197,8 @@ export class StableCut {
       return
     }
     this.#standings.set(regionId, { ...standing, clockMs })
+    if (known !== undefined && known.origin !== origin) this.#former.set(known.origin, known)
+    this.#former.delete(origin)
     const account = this.#accountOf(origin)
     if (account.oldest === undefined) account.oldest = durable
     else account.newest = durable
@@ -203,6 +235,7 @@ export class StableCut {
       account.counted = undefined
     }
     this.#cut = new VersionVector(this.#host.applied.origins)
+    this.strays.clear()
   }
 
   /** Works the cut out anew. @returns who holds it back where it is, if somebody does altogether */

@@ -43,7 +43,8 @@ export function ownStanding(host: StandingHost): WireStanding {
 /** What this node says of itself, and has heard of others. @param nowMs  our monotonic clock */
 export function standingsOf(host: StandingHost, cut: StableCut, nowMs: number): WireStanding[] {
   const standings = host.isDurableKnown ? [ownStanding(host)] : []
-  for (const standing of cut.standings) standings.push(standingToWire(standing, nowMs))
+  for (const heard of [cut.standings, cut.former])
+    for (const standing of heard) standings.push(standingToWire(standing, nowMs))
   return standings
 }
 

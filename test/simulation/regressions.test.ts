@@ -224,6 +224,47 @@ describe('once wrong', () => {
     expect([...'AB'].map((name) => mesh.run(name, 'GET', 'k'))).toEqual([null, null])
   })
 
+  it('ops of an origin that nobody had heard of were taken below the cut, when its folder was put back', async () => {
+    const mesh = new SimMesh('AB', { appendfsync: 'always' })
+    const ready = async (names: string) => {
+      await mesh.start(names)
+      mesh.until(() => [...names].every((name) => mesh.core(name).engine.refusal === undefined))
+    }
+    await ready('AB')
+    mesh.run('B', 'SET', 'first', '1')
+    mesh.settle('AB')
+    // A mints under an origin that B never hears of, and forgets it with its disk.
+    mesh.crash('A', 'kill')
+    mesh.network.cut('A', 'B')
+    await ready('A')
+    const unheard = mesh.core('A').origin.id
+    mesh.run('A', 'INCR', 'count')
+    mesh.run('A', 'PFADD', 'hll', 'a')
+    mesh.pass(1000)
+    mesh.crash('A', 'power')
+    const { disk } = mesh.node('A').machine
+    const copy = disk.copy()
+    disk.replaceAll(new Map())
+    mesh.network.heal('A', 'B')
+    await ready('A')
+    mesh.run('A', 'INCR', 'count')
+    mesh.settle('AB')
+    // Nor had A minted anything under the origin by which B knew it, and still B's cut does not wait for that for ever.
+    const { id } = mesh.core('A').origin
+    mesh.until(() => mesh.core('B').mesh.cut.cut.get(mesh.core('B').origins.intern(id)) > 0)
+    mesh.crash('A', 'power')
+    disk.replaceAll(copy)
+    await ready('A')
+    mesh.settle('AB')
+    for (const name of 'AB') {
+      const { membership, origins } = mesh.core(name)
+      expect(membership.sealOf(origins.intern(unheard))?.end).toBe(0)
+      expect(mesh.run(name, 'GET', 'count')).toBe('2')
+      expect(mesh.run(name, 'PFCOUNT', 'hll')).toBe(1)
+    }
+    expect(mesh.digest('A')).toBe(mesh.digest('B'))
+  })
+
   it('a due key was removed while a region had not heard that its life had been shortened', async () => {
     const mesh = new SimMesh('ABC', { appendfsync: 'always' })
     await mesh.start('ABC')

@@ -28,7 +28,11 @@ class World {
   readonly receiver = new Receiver(this.clock, 'A', 1)
   readonly b = new MemoryHost(this.clock, 'B', 2)
   readonly c = new MemoryHost(this.clock, 'C', 3)
-  readonly inbox: Inbox<Source> = new Inbox(this.receiver, { ...SYNC_DEFAULTS, secret: '', peers: [] })
+  readonly inbox: Inbox<Source> = new Inbox(
+    this.receiver,
+    { ...SYNC_DEFAULTS, secret: '', peers: [] },
+    { admits: () => true },
+  )
   appliedCount = 0
   readonly source: Source = {
     delivered: () => {},

@@ -242,6 +242,42 @@ describe('the stable cut', () => {
     expect(node.letters).toEqual({ a: 4, b: 5, c: 5 })
   })
 
+  it('admits no origin whose first op has not seen what lies below it, but at a replica', () => {
+    const node = new Node()
+    node.has({ a: 5, b: 3 })
+    node.hear('b', { a: 4, b: 3 })
+    node.hear('c', { a: 5, b: 2 })
+    node.update()
+    expect(node.cut.admits(node.named('B'), node.vector({ a: 4, b: 2 }))).toBe(true)
+    expect(node.cut.admits(node.named('b'), node.vector({}))).toBe(true)
+    expect([...node.cut.strays]).toEqual([])
+    expect(node.cut.admits(node.named('B'), node.vector({ a: 3, b: 2 }))).toBe(false)
+    expect([...node.cut.strays]).toEqual([node.named('B')])
+    node.cut.rebuilt()
+    expect(node.cut.strays.size).toBe(0)
+    node.update()
+    node.membership.takesFenced = true
+    expect(node.cut.admits(node.named('C'), node.vector({}))).toBe(true)
+  })
+
+  it('tells what was heard of a former origin until that is sealed, for a region that has forgotten it', () => {
+    const node = new Node()
+    const former = () => [...node.cut.former].map(({ origin }) => origin)
+    node.hear('b', { a: 4 })
+    node.hear('B', { a: 2 })
+    expect(former()).toEqual([node.named('b')])
+    // News that were long on their way.
+    node.hear('b', { a: 4 })
+    node.hear('B', { a: 2 })
+    expect(former()).toEqual([node.named('b')])
+    node.seal('b', 0)
+    expect(former()).toEqual([])
+    // And who it is that has forgotten it takes part in waiting for it.
+    const own = { regionId: 1, origin: node.named('A'), durable: node.vector({ b: 3 }) }
+    node.cut.remembered({ ...own, fences: new Map(), heardMs: 0, clockMs: 0 })
+    expect([...node.cut.origins()]).toContain(node.named('A'))
+  })
+
   it('takes no older news for newer', () => {
     const node = new Node()
     node.has({ a: 5 })
