@@ -68,7 +68,8 @@ export interface AdoptionParts {
   mayReturn(membership: Membership): boolean
   /**
    * The region is back, or its origins ended before what it held of them: it mints its late tail again.
-   * @param mayHaveTail  it had ops of its own; who never minted has no tail, and need not read its log to know
+   * @param mayHaveTail  it had ops of its own, or more of a region that has left; otherwise it has no tail, and need
+   *   not read its log to know
    */
   returned(mayHaveTail: boolean): void
   /** The node serves from the new state. */
@@ -323,7 +324,7 @@ export class Adoption implements SnapshotStage {
     // Durable before anything is switched: a disk that fails now has changed nothing.
     const isOutdated = work.isReturn || this.#leavesOwn(aside)
     if (isOutdated) engine.adoptOrigin(this.#parts.newOrigin(aside.membership))
-    const mayHaveTail = this.#hasOwn()
+    const mayHaveTail = this.#mayHaveTail(aside)
     abandonSnapshot()
     staging.close()
     store.adopt(staging.path, from, reader.bytesTotal)
@@ -343,10 +344,13 @@ export class Adoption implements SnapshotStage {
     return false
   }
 
-  /** This node has applied ops that its region minted. */
-  #hasOwn(): boolean {
+  /** This node has applied ops that its region minted, or has more than is left of a region that is gone. */
+  #mayHaveTail({ applied, membership }: Aside): boolean {
     const { engine } = this.#parts
-    for (const [origin] of engine.applied.entries()) if (origin.region === engine.origin.region) return true
+    for (const [origin, seq] of engine.applied.entries()) {
+      if (origin.region === engine.origin.region) return true
+      if (membership.statusOf(origin.region) === 'left' && seq > applied.get(origin)) return true
+    }
     return false
   }
 

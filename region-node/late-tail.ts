@@ -1,5 +1,6 @@
 /**
- * late-tail.ts: what this region minted behind the end of its own origins, minted again.
+ * late-tail.ts: what this region minted behind the end of its own origins, minted again; and what it holds of a region
+ * that has left, behind the ends of that one's: nobody else is there to do it.
  *
  * A region that was cut off for too long is suspended: the others end its origins at what they hold. What it
  * minted beyond, and answered clients for, is in its own log and in no other. Once it has come back it mints
@@ -16,7 +17,7 @@
  * Source: algorithms.md, The horizon, 6.
  */
 import { assert } from '../crdt/assert.ts'
-import { type BatchReader, checkRecord, lastSeq, openRecord } from '../crdt/codec/batch.ts'
+import { type BatchReader, type BatchSpan, checkRecord, lastSeq, openRecord } from '../crdt/codec/batch.ts'
 import type { Latin1 } from '../crdt/codec/bytes.ts'
 import { TAG } from '../crdt/effects/effect.ts'
 import type { OriginTable } from '../crdt/origin.ts'
@@ -143,7 +144,9 @@ export class LateTail {
       position = next
       const due = records.filter(
         (record) =>
-          this.#isLate(record) && lastSeq(record.span) > engine.membership.remintedTo(record.span.origin),
+          this.#isOwn(record.span) &&
+          this.#isApart(record) &&
+          lastSeq(record.span) > engine.membership.remintedTo(record.span.origin),
       )
       isOpen ||= due.length > 0
       if (due.length > 0) yield due.map(({ bytes }) => bytes)
@@ -211,7 +214,17 @@ export class LateTail {
   }
 
   #isLate(record: LogRecord): boolean {
-    return record.span.origin.region === this.#parts.regionId && this.#isApart(record)
+    return (this.#isOwn(record.span) || this.#hasLeft(record.span)) && this.#isApart(record)
+  }
+
+  #isOwn({ origin }: BatchSpan): boolean {
+    return origin.region === this.#parts.regionId
+  }
+
+  /** A region that has left mints nothing any more. Before its origin is sealed members may hold more than this one. */
+  #hasLeft({ origin }: BatchSpan): boolean {
+    const { membership } = this.#parts.engine
+    return membership.statusOf(origin.region) === 'left' && membership.sealOf(origin) !== undefined
   }
 
   /** It does not count under its dots here: it is of the tail, or of a region that was cut off as well. */
@@ -225,7 +238,7 @@ export class LateTail {
     assert(search !== undefined && isOver(search), 'the tail was searched for')
     this.#isPending = false
     this.#search = undefined
-    this.#mintAgain('this region', () => this.#remintFromLog(search))
+    this.#mintAgain('this region, or one that has left,', () => this.#remintFromLog(search))
   }
 
   #mintAgain(who: string, remint: () => void): void {

@@ -265,6 +265,29 @@ describe('once wrong', () => {
     expect(mesh.digest('A')).toBe(mesh.digest('B'))
   })
 
+  it('what only a suspended region held of one that had left was lost', async () => {
+    const mesh = new SimMesh('ABCD', { 'peer-dark-max-ms': 10_000, appendfsync: 'always' })
+    await mesh.start('ABCD')
+    mesh.until(() => [...'ABCD'].every((name) => mesh.core(name).engine.refusal === undefined))
+    const statusOf = (id: number, at: string) => mesh.core(at).membership.statusOf(id)
+    for (const a of 'AD') for (const b of 'BC') mesh.network.cut(a, b)
+    mesh.run('C', 'INCRBY', 'count', '7')
+    mesh.run('C', 'SADD', 'set', 'of C')
+    mesh.settle('BC')
+    mesh.pass(1000)
+    // All that C has is at B, so C may go; but A and D go on without B.
+    mesh.crash('C', 'power')
+    for (const at of 'BA') mesh.core(at).changeRegion(3, 'C', '', 'left')
+    mesh.until(() => [...'AD'].every((at) => statusOf(2, at) === 'suspended' && statusOf(3, at) === 'left'))
+    for (const other of 'AD') mesh.network.heal('B', other)
+    mesh.until(() => [...'ABD'].every((at) => statusOf(2, at) === 'member'))
+    mesh.settle('ABD')
+    for (const name of 'ABD') {
+      expect(mesh.run(name, 'GET', 'count')).toBe('7')
+      expect(mesh.run(name, 'SMEMBERS', 'set')).toEqual(['of C'])
+    }
+  })
+
   it('a due key was removed while a region had not heard that its life had been shortened', async () => {
     const mesh = new SimMesh('ABC', { appendfsync: 'always' })
     await mesh.start('ABC')
