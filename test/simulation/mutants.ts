@@ -178,7 +178,7 @@ const IN_FIRST_FAMILIES: readonly Mutant[] = [
       { file: 'sync/expiry-peers.js', find: 'host.durable.get(origin) < seq || ', replace: '' },
       { file: 'sync/settled-clock.js', find: 'this.#oldest.durable', replace: 'this.#oldest.applied' },
     ],
-    firstSeed: 44207,
+    firstSeed: 4530,
     seeds: 1,
     focus: ['dark', 'expiry'],
   },
@@ -227,6 +227,8 @@ const IN_FIRST_FAMILIES: readonly Mutant[] = [
         find: 'last === undefined || isCopy ? hasPeers : last.lacking === true',
         replace: 'last === undefined ? hasPeers : last.lacking === true',
       },
+      // Others would take nothing of it, and it would mint that again.
+      { file: 'sync/stable-cut.js', find: '|| deps.covers(this.#cut)', replace: '|| true' },
     ],
     seeds: 200,
     focus: ['restore', 'stall', 'counters'],
