@@ -176,7 +176,9 @@ function groupOf(
   authorsOf: (id: string) => readonly OracleOp[],
 ): Group {
   const [only, ...others] = creations
-  if (only?.effect.tag !== TAG.STREAM_GROUP || others.length > 0 || hasTwins)
+  // Of several entries that were given one id, one may stand, and it is not known here which.
+  const isUnclear = hasTwins || ids.some((id) => authorsOf(id).length > 1)
+  if (only?.effect.tag !== TAG.STREAM_GROUP || others.length > 0 || isUnclear)
     return { ...NOBODY, position: undefined, start: '0-0', creation: undefined }
   const start = idTextOf(only.effect.start)
   const creation = only.op
