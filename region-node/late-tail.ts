@@ -273,7 +273,7 @@ export class LateTail {
     }
   }
 
-  /** Of another region, by which the tail may have been led. */
+  /** Of another region: the tail may have been built upon it. */
   #takenApart(batch: BatchReader): void {
     const { engine } = this.#parts
     const counted = engine.applied.get(batch.header.origin)

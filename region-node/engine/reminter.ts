@@ -171,8 +171,16 @@ export class Reminter {
    * was cut off as well, and mints it again itself.
    */
   takenApart({ effects }: Op): void {
-    for (const effect of effects)
-      if (isKeyEffect(effect) && 'creates' in effect && effect.creates) this.#madeApart.add(nameOf(effect))
+    for (const effect of effects) {
+      switch (effect.tag) {
+        // Of other keys nobody asks whether they were removed.
+        case TAG.HLL_RAISE:
+        case TAG.HLL_JOIN:
+        case TAG.STREAM_ADD:
+        case TAG.STREAM_GROUP:
+          if (effect.creates) this.#madeApart.add(nameOf(effect))
+      }
+    }
   }
 
   /**
