@@ -166,14 +166,13 @@ export class StableCut {
   }
 
   /**
-   * Whether the first op of an origin may be taken. All that is minted has seen what lies below the cut, but for what a
-   * region minted unheard before it lost its disk: it cannot tell the others that there was such an origin. When a
-   * copy of that folder is put back, its ops come too late to count under their dots.
+   * Whether the first op of an origin may be taken, of which nothing is applied here. All that is minted has seen what
+   * lies below the cut, but for what a region minted unheard before it lost its disk: it cannot tell the others that
+   * there was such an origin. When a copy of that folder is put back, its ops come too late to count under their dots.
    */
   admits(origin: Origin, deps: VersionVector): boolean {
-    const { applied, membership } = this.#host
     // A replica takes what its primary took.
-    if (applied.get(origin) > 0 || membership.takesFenced || deps.covers(this.#cut)) return true
+    if (this.#host.membership.takesFenced || deps.covers(this.#cut)) return true
     this.strays.add(origin)
     return false
   }
