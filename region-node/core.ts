@@ -546,7 +546,7 @@ export class NodeCore implements CommandSink, TurnPort, SyncHost {
   }
 
   expiryClockMs(): number {
-    return this.engine.clock.read()
+    return this.keeper.mayLackItsOwn ? 0 : this.engine.clock.read()
   }
 
   recallClock(clockMs: number): void {

@@ -119,6 +119,16 @@ export class HorizonKeeper {
     return this.#lacking
   }
 
+  /**
+   * The region may have minted what this node has not got: others remember an earlier run of it, or one of them has
+   * not told yet.
+   */
+  get mayLackItsOwn(): boolean {
+    if (!this.#lacking) return false
+    const { mesh } = this.#parts
+    return mesh.cut.isRemembered || !this.#haveAllTold([...mesh.cutMembers()])
+  }
+
   /** Who holds the cut back: altogether, as of the last beat, or else by being the slowest. */
   get holdup(): Holdup | undefined {
     return this.#holdup ?? this.#parts.mesh.slowestMember()
@@ -303,6 +313,10 @@ export class HorizonKeeper {
       // An op of its own that nobody else holds is gone with the disk, or waits at a former primary; no cut counts it.
       if (held.get(origin) < (origin.region === own ? Math.min(seq, known.get(origin)) : seq)) return false
     }
+    return this.#haveAllTold(members)
+  }
+
+  #haveAllTold(members: readonly CutMember[]): boolean {
     return members.every(({ regionId }) => regionId !== undefined && this.#firstHeard.has(regionId))
   }
 

@@ -87,7 +87,7 @@ function server(core: NodeCore, facts: Facts): Lines {
     ['process_id', facts.process.pid],
     ['run_id', identity.nodeId.padEnd(40, '0')],
     ['tcp_port', facts.port],
-    ['server_time_usec', Math.floor(core.expiryClockMs() * 1000)],
+    ['server_time_usec', Math.floor(core.engine.clock.read() * 1000)],
     ['uptime_in_seconds', Math.floor(facts.uptimeMs / 1000)],
     ['uptime_in_days', Math.floor(facts.uptimeMs / 86_400_000)],
     ['hz', core.settings.values.hz],

@@ -156,7 +156,10 @@ export interface SyncHost {
   readonly isJoining: boolean
   /** Which regions there are, and which origins may still bring ops: live. */
   readonly membership: Membership
-  /** The node's expiry clock (wall clock made monotone), milliseconds since the Unix epoch. */
+  /**
+   * The node's expiry clock (wall clock made monotone), milliseconds since the Unix epoch; 0 while the region may have
+   * minted before it what this node has not got.
+   */
   expiryClockMs(): number
   /**
    * Others heard that clock from this region before, and may have removed what was due by it: this node, which may

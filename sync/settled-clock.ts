@@ -30,8 +30,13 @@ export class SettledClock {
   #oldest: Announcement | undefined
   #newest: Announcement | undefined
 
-  /** @param heardMs  our monotonic clock */
+  /**
+   * @param clockMs  0: the peer may have minted what is not in its vector: that says nothing
+   * @param heardMs  our monotonic clock
+   */
   announce(applied: VersionVector, durable: VersionVector, clockMs: number, heardMs: number): void {
+    // What the peer has fsynced by now, it need not have had at the clock that it announced before.
+    if (clockMs === 0) return
     const announcement = { applied, durable, clockMs, heardMs }
     if (this.#oldest === undefined) this.#oldest = announcement
     else this.#newest = announcement

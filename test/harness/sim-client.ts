@@ -162,7 +162,7 @@ export class SimClient implements ClientSocket {
       db,
       applied: this.#node.vector,
       origin: core.origin.id,
-      nowMs: core.expiryClockMs(),
+      nowMs: core.engine.clock.read(),
       queue,
       isWatching: watched.length > 0,
       isShut: core.engine.refusal !== undefined || core.log.isFull,

@@ -32,7 +32,7 @@ export class Expiry implements Checker {
   #nothingLeft(): void {
     const { nodes, options } = this.#world
     const waitMs = REMOVAL_MS_MAX + FSYNC_INTERVAL_MS[options.policy]
-    const latestMs = Math.min(...nodes.map(({ core }) => core!.expiryClockMs())) - waitMs
+    const latestMs = Math.min(...nodes.map(({ core }) => core!.engine.clock.read())) - waitMs
     for (const { name, core } of nodes) {
       for (const [key, { deadlineMs, states }] of observe(core!.engine.keyspace)) {
         if (deadlineMs < latestMs)

@@ -37,6 +37,14 @@ describe('settled clock', () => {
     expect(clock.hadFsynced(third, 9)).toBe(true)
   })
 
+  it('learns nothing of what a peer has fsynced that cannot tell its clock', () => {
+    const clock = new SettledClock()
+    clock.announce(at(5, 10), at(4, 7), 1000, 10)
+    clock.announce(at(5, 10), at(4, 9), 0, 20)
+    expect(clock.settledMs(2, at(5))).toBe(1000)
+    expect(clock.hadFsynced(origins.intern('3-00000000000c'), 9)).toBe(false)
+  })
+
   it('goes on under steady load, though the newest announcement is never covered', () => {
     const clock = new SettledClock()
     for (let i = 1; i <= 100; i++) {
