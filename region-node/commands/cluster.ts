@@ -39,7 +39,7 @@ function* keysOfSlot(ctx: CommandContext, slot: number): IterableIterator<string
   const group = ctx.keyspace.db(ctx.db).group(Math.floor(slot / SLOTS_PER_GROUP))
   if (group === undefined) return
   for (let row = 0; row < group.count; row++) {
-    const key = group.key(group.place(row))
+    const key = group.name(group.place(row))
     if (slotOf(key) === slot && ctx.entry(key) !== undefined) yield key
   }
 }

@@ -108,7 +108,7 @@ export function scanKeys(database: Database, cursor: number, count: number): Sca
     if (group !== undefined && group.count > 0) {
       if (names.length >= count) return { names, cursor: at }
       let row = above === 0 ? group.count : Math.min(above, group.count)
-      while (row > 0 && names.length < count) names.push(group.key(group.place(--row)))
+      while (row > 0 && names.length < count) names.push(group.name(group.place(--row)))
       if (row > 0) return { names, cursor: row * GROUP_COUNT + at }
     }
     above = 0

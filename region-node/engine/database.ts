@@ -33,8 +33,9 @@ import { DueFields, type FieldName } from './due-fields.ts'
 import { DueKeys, type Waiting } from './due-keys.ts'
 import { SLOT_COUNT } from './slot.ts'
 import { KeyProbe } from './table/key-probe.ts'
-import { COUNTER, OBJECT, REGISTER } from './table/record.ts'
-import { ABSENT, type PlainCounter, SlotGroup, type TableContext } from './table/slot-group.ts'
+import { COUNTER, OBJECT, REGISTER } from '../../crdt/table/record.ts'
+import { ABSENT } from '../../crdt/table/record-table.ts'
+import { type PlainCounter, SlotGroup, type TableContext } from './table/slot-group.ts'
 import type { WalkedDatabase, WalkVisitor } from './walk.ts'
 
 const NEVER = Number.POSITIVE_INFINITY
@@ -147,7 +148,7 @@ export class Database implements WalkedDatabase {
         if (group === undefined) continue
         if (row < group.count) {
           const place = group.place(row)
-          if (isShown(group.entry(place))) return group.key(place)
+          if (isShown(group.entry(place))) return group.name(place)
           break
         }
         row -= group.count
@@ -171,7 +172,7 @@ export class Database implements WalkedDatabase {
       const group = this.#groups[Math.floor(random() * GROUP_COUNT)]
       if (group === undefined || group.count === 0) continue
       const place = group.place(Math.floor(random() * group.count))
-      return { key: group.key(place), access: group.usesOf(place) ?? 0 }
+      return { key: group.name(place), access: group.usesOf(place) ?? 0 }
     }
     return undefined
   }
@@ -369,7 +370,7 @@ export class Database implements WalkedDatabase {
       if (group === undefined) continue
       // Downwards: the row that takes the place of one that goes has been here already.
       for (let row = group.count - 1; row >= 0; row--) {
-        const key = group.key(group.place(row))
+        const key = group.name(group.place(row))
         const seen = seenByKey.get(key) ?? NOTHING_SEEN
         this.apply({ tag: TAG.CLEAR, db: this.index, key, seen }, at)
       }
@@ -403,7 +404,7 @@ export class Database implements WalkedDatabase {
       if (group === undefined) continue
       for (let row = group.count - 1; row >= 0; row--) {
         const place = group.place(row)
-        yield [group.key(place), group.entry(place)]
+        yield [group.name(place), group.entry(place)]
       }
     }
   }
@@ -416,7 +417,7 @@ export class Database implements WalkedDatabase {
         for (const place of places) {
           const seen: SeenCounter[] = []
           collectSeen(group.entry(place), seen)
-          if (seen.length > 0) yield { key: group.key(place), seen }
+          if (seen.length > 0) yield { key: group.name(place), seen }
         }
       }
     }
@@ -430,7 +431,7 @@ export class Database implements WalkedDatabase {
     for (const group of this.#groups) {
       if (group === undefined) continue
       for (const place of group.objectPlaces())
-        if (stateOfType(group.entry(place), type) !== undefined) yield group.key(place)
+        if (stateOfType(group.entry(place), type) !== undefined) yield group.name(place)
     }
   }
 
@@ -498,7 +499,7 @@ export class Database implements WalkedDatabase {
       visitor.reachedPacked(this.index, group.packed(place))
       group.setDone(place)
     } else {
-      this.#reach(walk, group, place, group.key(place))
+      this.#reach(walk, group, place, group.name(place))
     }
     return true
   }

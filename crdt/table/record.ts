@@ -4,16 +4,16 @@
  *
  *   HASH       of the key
  *   ROW        its number in the group
- *   LENGTHS    of key and value in bytes, 14 bits each; then kind, LONG_KEY and MARK
+ *   LENGTHS    of key and value in bytes, 14 bits each; then kind, LONG_NAME and MARK
  *   WRITER     index of the origin and of the effect in its op, 16 bits each      ┐ the dot and stamp of
  *   SEQ_LOW    32 bits of the seq; of an OBJECT, which object                     │ the register, or of the
- *   SEQ_HIGH   the 21 bits above them; with LONG_KEY, which object is the key     │ counter's last
+ *   SEQ_HIGH   the 21 bits above them; with LONG_NAME, which object is the key     │ counter's last
  *   HLC_HIGH   as crdt/dot.ts keeps it                                            │ increment
  *   HLC_LOW    likewise                                                           ┘
  *
  * A lookup of a short value so touches one stretch of memory beside the index.
  */
-import type { Stamp } from '../../../crdt/dot.ts'
+import type { Stamp } from '../dot.ts'
 
 export const HEAD_INTS = 8
 export const HASH = 0
@@ -38,7 +38,7 @@ export const LENGTH_MASK = 2 ** 14 - 1
 export const VALUE_LENGTH_SHIFT = 14
 export const KIND_SHIFT = 28
 export const KIND_MASK = 3
-export const LONG_KEY = 1 << 30
+export const LONG_NAME = 1 << 30
 /** Compared with the group's own mark: the walk is done with the key. */
 export const MARK = 1 << 31
 
