@@ -9,6 +9,7 @@
  */
 import type { Hlc } from './hlc.ts'
 import type { Origin } from './origin.ts'
+import type { RecordContext } from './table/record-table.ts'
 import type { VersionVector } from './version-vector.ts'
 
 const LOW = 2 ** 22
@@ -104,11 +105,14 @@ export class OpPoint implements Stamp {
   readonly home: number
   /** The hash field being written, for conflict reports. */
   field: string | undefined = undefined
+  /** Where large collections find what they need to be packed; undefined: none is. */
+  readonly records: RecordContext | undefined
   readonly #conflicts: ConflictSink
 
   /** @param origin  of the node that applies, or another one of its region */
-  constructor(origin: Origin, deps: VersionVector, conflicts: ConflictSink) {
+  constructor(origin: Origin, deps: VersionVector, conflicts: ConflictSink, records?: RecordContext) {
     this.origin = origin
+    this.records = records
     this.home = origin.region
     this.deps = deps
     this.#conflicts = conflicts

@@ -6,7 +6,13 @@
  *
  * Invariant: `list[positions.get(m)] === m` for every member, and nothing else is in either.
  */
-export class MemberIndex {
+/** Names of an unordered collection, by number. */
+export interface Positions {
+  readonly size: number
+  at(position: number): string
+}
+
+export class MemberIndex implements Positions {
   readonly #list: string[]
   readonly #positions: Map<string, number>
 
@@ -21,6 +27,10 @@ export class MemberIndex {
 
   at(position: number): string {
     return this.#list[position]!
+  }
+
+  get names(): readonly string[] {
+    return this.#list
   }
 
   add(member: string): void {

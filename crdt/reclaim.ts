@@ -73,17 +73,18 @@ function holdsReclaimable(state: TypedState): boolean {
 
 /**
  * Fields and members of sorted sets in which several concurrent writes stand, and fields with several deadlines
- * or one that says nothing any more. Looks at all of them.
+ * or one that says nothing any more. Looks at all that are not packed.
  */
 export function reclaimableFields(entry: KeyEntry): string[] {
   const fields: string[] = []
   if (!(entry instanceof KeyState)) return fields
   for (const state of statesOf(entry)) {
     if (state instanceof HashState) {
-      for (const [field, cell] of state.cells())
-        if (isFieldReclaimable(state, field, cell)) fields.push(field)
-      for (const field of state.timed?.byField.keys() ?? [])
-        if (state.cellOf(field) === undefined) fields.push(field)
+      const { timed } = state
+      for (const [field, cell] of state.manyCells())
+        if (!timed?.byField.has(field) && isFieldReclaimable(state, field, cell)) fields.push(field)
+      for (const field of timed?.byField.keys() ?? [])
+        if (isFieldReclaimable(state, field, state.cellOf(field))) fields.push(field)
     } else if (state instanceof ZsetState) {
       for (const [member, score] of state.scores)
         if (score instanceof ManyScore && score.registers.length > 1) fields.push(member)

@@ -181,7 +181,7 @@ export class Adoption implements SnapshotStage {
       isReturn,
       isRebuilt,
       reader,
-      aside: new Aside(vector, hlc, membership, engine.origin, latin1),
+      aside: new Aside(vector, hlc, membership, engine.origin, engine.keyspace.another()),
       done,
       phase: 'verifying',
       from: 0,

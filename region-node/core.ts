@@ -94,6 +94,8 @@ export interface CorePorts {
    * passes while something runs; a node goes by its clock.
    */
   readonly snapshotSliceEntries?: number
+  /** From how many members on a collection is packed. For tests, whose collections are small. */
+  readonly packedFrom?: number
 }
 
 export class NodeCore implements CommandSink, TurnPort, SyncHost {
@@ -187,6 +189,7 @@ export class NodeCore implements CommandSink, TurnPort, SyncHost {
       driftMaxMs: () => values['max-drift-ms'],
       access: this.access,
       eviction: evictionSettings(settings),
+      ...(ports.packedFrom === undefined ? {} : { packedFrom: ports.packedFrom }),
       trackedKeysMax: () => values['tracking-table-max-keys'],
       partition: values.partition,
     })
@@ -435,6 +438,7 @@ export class NodeCore implements CommandSink, TurnPort, SyncHost {
       latin1,
       applied: engine.applied,
       target: {
+        records: engine.records,
         restore: (db, key, entry) => engine.restore(db, key, entry),
         adopted: ({ nodeId: maker, vector, hlc, clockMs, horizon }) =>
           engine.resume(

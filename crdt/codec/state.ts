@@ -27,6 +27,7 @@ import { Register } from '../register.ts'
 import { SetState } from '../set-aw.ts'
 import { TYPE_NAMES, type TypedState } from '../state.ts'
 import { type StreamEntry, StreamState } from '../stream.ts'
+import type { RecordContext } from '../table/record-table.ts'
 import { ZsetState } from '../zset-aw.ts'
 import type { Score } from '../zset-score.ts'
 import { ByteReader, ByteWriter, DecodeError, type Latin1 } from './bytes.ts'
@@ -310,6 +311,8 @@ function isHollow(collection: Collection): boolean {
 
 /** Takes the entries as they are read. */
 export interface EntrySink {
+  /** Where large collections find what they need to be packed. */
+  readonly records: RecordContext | undefined
   restore(db: number, key: string, entry: KeyEntry): void
 }
 
@@ -366,7 +369,7 @@ export class StateReader extends ByteReader {
       const stamp = this.dot()
       sink.restore(db, key, new Register(this.word(), stamp))
     } else if (kind === ENTRY.KEY) {
-      sink.restore(db, key, this.#key())
+      sink.restore(db, key, this.#key(sink.records))
     } else if (kind === ENTRY.OPEN) {
       this.#openCollection(db, key)
     } else {
@@ -374,10 +377,10 @@ export class StateReader extends ByteReader {
     }
   }
 
-  #key(): KeyState {
+  #key(records: RecordContext | undefined): KeyState {
     const deadlines = this.#deadlines()
     const states: TypedState[] = []
-    for (let left = this.varint(); left > 0; left--) states.push(this.#state())
+    for (let left = this.varint(); left > 0; left--) states.push(this.#state(records))
     if (states.length === 0 && deadlines === undefined) throw new DecodeError('a key without anything')
     const key = new KeyState(states[0], deadlines)
     if (states.length > 1) key.hidden = states.slice(1)
@@ -422,7 +425,7 @@ export class StateReader extends ByteReader {
       return
     }
     if (kind === ENTRY.MEMBERS) {
-      this.#members(collection as Collection, this.u32())
+      this.#members(collection as Collection, this.u32(), sink.records)
       return
     }
     if (collection instanceof ListState) joinParts(collection, parts)
@@ -431,39 +434,39 @@ export class StateReader extends ByteReader {
     sink.restore(db, key, opened.entry)
   }
 
-  #state(): TypedState {
+  #state(records: RecordContext | undefined): TypedState {
     const type = this.byte()
     if (type === TYPE_STRING) return this.cell()
     if (type === TYPE_HLL) return readHll(this)
     if (type === TYPE_LIST) return readList(this)
     const collection = this.#emptyCollection(type)
-    this.#members(collection, this.varint())
+    this.#members(collection, this.varint(), records)
     if (isHollow(collection)) throw new DecodeError('a collection without members')
     return collection
   }
 
-  #members(collection: Collection, count: number): void {
+  #members(collection: Collection, count: number, records: RecordContext | undefined): void {
     if (collection instanceof HashState) {
       const { timed } = collection
       if (timed !== undefined)
-        for (let left = count; left > 0; left--) this.#readTimedField(collection, timed)
-      else for (let left = count; left > 0; left--) collection.fields.set(this.word(), this.cell())
+        for (let left = count; left > 0; left--) this.#readTimedField(collection, timed, records)
+      else for (let left = count; left > 0; left--) collection.restore(this.word(), this.cell(), records)
     } else if (collection instanceof StreamState) {
       for (let left = count; left > 0; left--) collection.entries.add(readStreamEntry(this))
     } else if (collection instanceof ZsetState) {
       for (let left = count; left > 0; left--) collection.restore(this.word(), decodeScore(this))
     } else {
-      for (let left = count; left > 0; left--) collection.members.set(this.word(), this.dots())
+      for (let left = count; left > 0; left--) collection.restore(this.word(), this.dots(), records)
     }
   }
 
-  #readTimedField(hash: HashState, timed: FieldDeadlines): void {
+  #readTimedField(hash: HashState, timed: FieldDeadlines, records: RecordContext | undefined): void {
     const name = this.word()
     const deadlines = this.#deadlines()
     if (deadlines !== undefined) timed.byField.set(name, deadlines)
     timed.changed.add(name)
     const hasCell = this.byte()
-    if (hasCell === 1) hash.fields.set(name, this.cell())
+    if (hasCell === 1) hash.restore(name, this.cell(), records)
     else if (hasCell !== 0 || deadlines === undefined) throw new DecodeError('a field without anything')
   }
 

@@ -21,7 +21,7 @@ export class NameProbe {
   readonly ints = new Int32Array(this.bytes.buffer)
   length = 0
   /** 32 bits. */
-  hash = 0
+  hash = finished(FNV_OFFSET)
 
   get isLong(): boolean {
     return this.length > NAME_BYTES_MAX

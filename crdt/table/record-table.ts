@@ -25,7 +25,7 @@
 import type { Latin1 } from '../codec/bytes.ts'
 import type { OpPoint, Stamp } from '../dot.ts'
 import type { Origin, OriginTable } from '../origin.ts'
-import { NAME_BYTES_MAX, type NameProbe } from './name-probe.ts'
+import { NAME_BYTES_MAX, NameProbe } from './name-probe.ts'
 import {
   effectIndexAt,
   fitsRecord,
@@ -41,12 +41,12 @@ import {
   LONG_NAME,
   OBJECT,
   originIndexAt,
+  REGISTER,
   ROW,
   recordInts,
   SEQ_HIGH,
   SEQ_LOW,
   seqAt,
-  REGISTER,
   VALUE_BYTES_MAX,
   VALUE_LENGTH_SHIFT,
   writeStamp,
@@ -55,6 +55,8 @@ import {
 /** No place: what is looked for is not here, or does not fit. */
 export const ABSENT = -1
 
+/** Measured: below some hundred members a Map answers a whole collection several times as fast. */
+const PACKED_FROM = 512
 const FREE = -1
 const INDEX_SIZE_MIN = 16
 const INDEX_FULL = 0.7
@@ -81,10 +83,14 @@ const SPARE_INTS_MAX = 2 ** 20
 export class RecordContext {
   readonly origins: OriginTable
   readonly latin1: Latin1
+  readonly probe = new NameProbe()
+  /** From how many members on a collection is packed. Smaller ones are Maps: those are read faster as a whole. */
+  readonly packedFrom: number
   /** Where records are gathered while a heap is squeezed. */
   spare = new Int32Array(0)
 
-  constructor(origins: OriginTable, latin1: Latin1) {
+  constructor(origins: OriginTable, latin1: Latin1, packedFrom = PACKED_FROM) {
+    this.packedFrom = packedFrom
     this.origins = origins
     this.latin1 = latin1
   }
@@ -106,10 +112,10 @@ export class RecordTable<Entry extends object> {
   /** Where each row lies. */
   protected rows = new Int32Array(ROWS_MIN)
   /** Entries and long names, by the number that records know them under. */
-  protected readonly objects: (Entry | string | undefined)[] = []
+  readonly #objects: (Entry | string | undefined)[] = []
   readonly #freeObjects: number[] = []
   /** By the same number: the row it belongs to. So the few among very many plain strings are found. */
-  protected readonly objectRows: number[] = []
+  readonly #objectRows: number[] = []
 
   constructor(context: RecordContext) {
     this.#context = context
@@ -154,7 +160,7 @@ export class RecordTable<Entry extends object> {
     const ints = this.ints
     if (ints[at + HASH] !== probe.hash) return false
     const lengths = ints[at + LENGTHS]!
-    if ((lengths & LONG_NAME) !== 0) return this.objects[ints[at + SEQ_HIGH]!] === probe.name
+    if ((lengths & LONG_NAME) !== 0) return this.#objects[ints[at + SEQ_HIGH]!] === probe.name
     if ((lengths & LENGTH_MASK) !== probe.length) return false
     const wanted = probe.ints
     const begin = at + HEAD_INTS
@@ -167,20 +173,28 @@ export class RecordTable<Entry extends object> {
     return this.rows[row]!
   }
 
+  /** Where the rows lie that are an OBJECT, in no order. Looks at nothing else; nothing may change meanwhile. */
+  *objectPlaces(): IterableIterator<number> {
+    for (let number = 0; number < this.#objects.length; number++) {
+      const object = this.#objects[number]
+      if (object !== undefined && typeof object !== 'string') yield this.rows[this.#objectRows[number]!]!
+    }
+  }
+
   kind(at: number): number {
     return (this.ints[at + LENGTHS]! >>> KIND_SHIFT) & KIND_MASK
   }
 
   name(at: number): string {
     const lengths = this.ints[at + LENGTHS]!
-    if ((lengths & LONG_NAME) !== 0) return this.objects[this.ints[at + SEQ_HIGH]!] as string
+    if ((lengths & LONG_NAME) !== 0) return this.#objects[this.ints[at + SEQ_HIGH]!] as string
     const begin = (at + HEAD_INTS) << 2
     return this.#context.latin1.read(this.heapBytes, begin, begin + (lengths & LENGTH_MASK))
   }
 
   /** What an OBJECT is. */
   object(at: number): Entry {
-    return this.objects[this.ints[at + SEQ_LOW]!] as Entry
+    return this.#objects[this.ints[at + SEQ_LOW]!] as Entry
   }
 
   /** The value of a REGISTER. */
@@ -242,7 +256,7 @@ export class RecordTable<Entry extends object> {
   setObject(at: number, entry: Entry): number {
     const { ints } = this
     if (this.kind(at) === OBJECT) {
-      this.objects[ints[at + SEQ_LOW]!] = entry
+      this.#objects[ints[at + SEQ_LOW]!] = entry
       return at
     }
     // Shorter than before, so it stays where it is.
@@ -275,25 +289,25 @@ export class RecordTable<Entry extends object> {
     const last = rows[--this.#count]!
     rows[row] = last
     ints[last + ROW] = row
-    if (last !== at && this.kind(last) === OBJECT) this.objectRows[ints[last + SEQ_LOW]!] = row
+    if (last !== at && this.kind(last) === OBJECT) this.#objectRows[ints[last + SEQ_LOW]!] = row
     this.#shrink()
   }
 
   // Objects
 
   #keepObject(object: Entry | string, row: number): number {
-    const number = this.#freeObjects.pop() ?? this.objects.length
-    this.objects[number] = object
-    this.objectRows[number] = row
+    const number = this.#freeObjects.pop() ?? this.#objects.length
+    this.#objects[number] = object
+    this.#objectRows[number] = row
     return number
   }
 
   #dropObject(number: number): void {
-    this.objects[number] = undefined
+    this.#objects[number] = undefined
     this.#freeObjects.push(number)
-    if (this.#freeObjects.length < this.objects.length) return
-    this.objects.length = 0
-    this.objectRows.length = 0
+    if (this.#freeObjects.length < this.#objects.length) return
+    this.#objects.length = 0
+    this.#objectRows.length = 0
     this.#freeObjects.length = 0
   }
 

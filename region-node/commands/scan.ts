@@ -4,7 +4,7 @@
  * A name that is there from the first call of a walk to the last is returned at least once, whatever is
  * added and removed in between, and the server remembers nothing of a walk: a cursor is a number.
  *
- * Small collections are returned whole. Large ones are walked by position in their `MemberIndex`, from
+ * Small collections are returned whole. Large ones are walked by position (`crdt/member-index.ts`), from
  * the highest down; a cursor is the position above the next one. The index removes a name by moving the
  * last one to its place, so a name only ever moves down, from a higher position to a lower one: one that
  * the walk has not met yet cannot get behind it. Names added later go to the top and need not be met.
@@ -18,7 +18,8 @@
  *
  * Invariant: a cursor of 0 is the beginning for the client and the end from the server.
  */
-import type { MemberIndex } from '../../crdt/member-index.ts'
+import type { Positions } from '../../crdt/member-index.ts'
+import type { Names } from '../../crdt/table/member-table.ts'
 import { type Database, GROUP_COUNT } from '../engine/database.ts'
 import { errors } from '../errors.ts'
 import type { ReplyWriter } from '../resp/reply.ts'
@@ -85,16 +86,11 @@ export function parseScanOptions(words: readonly string[], first: number, takesT
 
 /** Who has an index of its names, or makes one when it is first asked for. */
 interface Indexed {
-  readonly index: MemberIndex
+  readonly index: Positions
 }
 
 /** One step through the names of a set or a hash. */
-export function scanNames(
-  all: ReadonlyMap<string, unknown>,
-  owner: Indexed,
-  cursor: number,
-  count: number,
-): ScanStep {
+export function scanNames(all: Names, owner: Indexed, cursor: number, count: number): ScanStep {
   const names: string[] = []
   return { names, cursor: walk(all, owner, cursor, count, names) }
 }
@@ -117,13 +113,7 @@ export function scanKeys(database: Database, cursor: number, count: number): Sca
 }
 
 /** @returns the position above the next one to look at; 0: all names have been seen */
-function walk(
-  all: ReadonlyMap<string, unknown>,
-  owner: Indexed,
-  above: number,
-  count: number,
-  into: string[],
-): number {
+function walk(all: Names, owner: Indexed, above: number, count: number, into: string[]): number {
   const { size } = all
   if (size <= WHOLE_SIZE_MAX) {
     for (const name of all.keys()) into.push(name)

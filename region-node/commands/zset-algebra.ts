@@ -5,6 +5,7 @@
  * held; scores are sums in double arithmetic, from the smallest input to the largest, as in Redis.
  */
 import { SetState } from '../../crdt/set-aw.ts'
+import type { Names } from '../../crdt/table/member-table.ts'
 import { ZsetState } from '../../crdt/zset-aw.ts'
 import { type Scored, ScoreOrder } from '../../crdt/zset-order.ts'
 import { errors } from '../errors.ts'
@@ -18,7 +19,7 @@ type Operation = 'union' | 'inter' | 'diff'
 type Aggregate = (a: number, b: number) => number
 
 interface Input {
-  readonly members: ReadonlyMap<string, unknown>
+  readonly members: Names
   scoreOf(member: string): number
   weight: number
 }
@@ -38,7 +39,7 @@ interface Request {
   readonly limit: number
 }
 
-const NOBODY: ReadonlyMap<string, unknown> = new Map()
+const NOBODY: Names = new Map<string, unknown>()
 
 /** @throws CommandError WRONGTYPE */
 function inputOf(ctx: CommandContext, key: string): Input {

@@ -17,14 +17,13 @@
  * Source: algorithms.md, A snapshot received into a live region.
  */
 import type { BatchReader } from '../../crdt/codec/batch.ts'
-import type { Latin1 } from '../../crdt/codec/bytes.ts'
 import type { EntrySink } from '../../crdt/codec/state.ts'
 import { type ConflictRule, type ConflictSink, type Dot, OpPoint } from '../../crdt/dot.ts'
 import type { Hlc } from '../../crdt/hlc.ts'
 import type { Membership } from '../../crdt/membership.ts'
 import type { Origin } from '../../crdt/origin.ts'
 import type { VersionVector } from '../../crdt/version-vector.ts'
-import { Keyspace } from './keyspace.ts'
+import type { Keyspace } from './keyspace.ts'
 import { StoredState } from './stored-state.ts'
 
 export class Aside extends StoredState implements EntrySink, ConflictSink {
@@ -36,11 +35,12 @@ export class Aside extends StoredState implements EntrySink, ConflictSink {
    * @param vector  what the snapshot holds
    * @param membership  as the snapshot knows it; kept and changed
    * @param origin  any: the point of application has to begin somewhere
+   * @param keyspace  empty
    */
-  constructor(vector: VersionVector, hlc: Hlc, membership: Membership, origin: Origin, latin1: Latin1) {
-    super(new Keyspace(vector.origins, latin1), membership, vector.copy(), origin.region)
+  constructor(vector: VersionVector, hlc: Hlc, membership: Membership, origin: Origin, keyspace: Keyspace) {
+    super(keyspace, membership, vector.copy(), origin.region)
     this.hlc = hlc
-    this.#at = new OpPoint(origin, this.applied, this)
+    this.#at = new OpPoint(origin, this.applied, this, keyspace.records)
   }
 
   /**

@@ -26,6 +26,7 @@ import { Membership } from '../../crdt/membership.ts'
 import type { Origin, OriginTable } from '../../crdt/origin.ts'
 import { listWithMarkers, reclaimEntry } from '../../crdt/reclaim.ts'
 import { type Effect, isKeyEffect } from '../../crdt/registry.ts'
+import type { RecordContext } from '../../crdt/table/record-table.ts'
 import { VersionVector } from '../../crdt/version-vector.ts'
 import type { ChannelKind } from '../../sync/ports.ts'
 import type { AccessControl } from '../acl/access-control.ts'
@@ -71,6 +72,8 @@ export interface EngineOptions {
   readonly eviction: EvictionSettings
   /** `tracking-table-max-keys` */
   readonly trackedKeysMax: () => number
+  /** From how many members on a collection is packed. */
+  readonly packedFrom?: number
   /** The partition of the database that it holds; absent: the only one. */
   readonly partition?: number
 }
@@ -116,12 +119,12 @@ export class Engine implements ConflictSink {
     const { origins, origin, journal, services } = options
     this.#journal = journal
     this.#conflicts = options.conflicts
-    this.keyspace = new Keyspace(origins, services.latin1)
+    this.keyspace = new Keyspace(origins, services.latin1, options.packedFrom)
     this.applied = new VersionVector(origins)
     this.#forgotten = new VersionVector(origins)
     this.#state = new StoredState(this.keyspace, this.membership, this.applied, origin.region)
     this.clock = new ExpiryClock(options.wallMs)
-    this.#at = new OpPoint(origin, this.applied, this)
+    this.#at = new OpPoint(origin, this.applied, this, this.keyspace.records)
     this.#minter = new Minter(
       origin,
       this.keyspace,
@@ -396,6 +399,10 @@ export class Engine implements ConflictSink {
     } else {
       this.#minter.witness(hlc)
     }
+  }
+
+  get records(): RecordContext {
+    return this.keyspace.records
   }
 
   /** An entry of a snapshot. */

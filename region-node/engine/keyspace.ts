@@ -16,6 +16,7 @@ import { fingerprintKey, type KeyEntry, KeyState, visibleState } from '../../crd
 import type { OriginTable } from '../../crdt/origin.ts'
 import type { KeyspaceEffect } from '../../crdt/registry.ts'
 import { NOTHING_SEEN, type SeenCounter, type TypeName } from '../../crdt/state.ts'
+import type { RecordContext } from '../../crdt/table/record-table.ts'
 import { Database } from './database.ts'
 import type { AccessClock } from './table/access.ts'
 import { type PlainCounter, TableContext } from './table/slot-group.ts'
@@ -41,8 +42,19 @@ export class Keyspace {
   observer: KeyspaceObserver | undefined = undefined
 
   /** @param origins  the table that the origins of all entries and ops are from */
-  constructor(origins: OriginTable, latin1: Latin1) {
-    this.#context = new TableContext(origins, latin1)
+  constructor(origins: OriginTable, latin1: Latin1, packedFrom?: number) {
+    this.#context = new TableContext(origins, latin1, packedFrom)
+  }
+
+  /** What large collections are packed with. */
+  get records(): RecordContext {
+    return this.#context
+  }
+
+  /** An empty one that may take its place. */
+  another(): Keyspace {
+    const { origins, latin1, packedFrom } = this.#context
+    return new Keyspace(origins, latin1, packedFrom)
   }
 
   /** The database of that index, made when it is first asked for. */

@@ -138,7 +138,7 @@ export class Reminter {
     this.#membership = membership
     this.#minter = minter
     this.#writes = writes
-    this.#then = new OpPoint(origin, applied, conflicts)
+    this.#then = new OpPoint(origin, applied, conflicts, keyspace.records)
     this.#was = { tag: TAG.WAS, origin, seq: 0, hlc: 0 }
     this.#rules = this.#rulesOf(minter)
   }

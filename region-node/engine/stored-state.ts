@@ -14,6 +14,7 @@ import { isLive, type KeyEntry, KeyState } from '../../crdt/key.ts'
 import type { Membership } from '../../crdt/membership.ts'
 import { isFieldReclaimable, isReclaimable, reclaimableFields } from '../../crdt/reclaim.ts'
 import { type Effect, isKeyEffect, type KeyEffect } from '../../crdt/registry.ts'
+import type { RecordContext } from '../../crdt/table/record-table.ts'
 import type { VersionVector } from '../../crdt/version-vector.ts'
 import type { Keyspace } from './keyspace.ts'
 import { Reclaimer } from './reclaimer.ts'
@@ -50,6 +51,10 @@ export class StoredState {
     this.keyspace = keyspace
     this.membership = membership
     this.applied = applied
+  }
+
+  get records(): RecordContext {
+    return this.keyspace.records
   }
 
   /** An entry of a snapshot. */

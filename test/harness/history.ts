@@ -111,6 +111,7 @@ export class Writer {
       services: { latin1: portableLatin1 } as Services,
       conflicts,
       wallMs: () => this.#wallMs,
+      packedFrom: 2,
       random: () => 0,
       driftMaxMs: () => 60_000,
       trackedKeysMax: () => 0,

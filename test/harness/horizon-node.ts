@@ -104,6 +104,7 @@ export class HorizonNode extends MemoryHost {
       services: { databaseCount: 16, stringBytesMax: 2 ** 20, latin1: portableLatin1 } as Services,
       conflicts: new ConflictLog(() => 10),
       wallMs: () => clock.wallMs(),
+      packedFrom: 2,
       random: () => clock.random(),
       driftMaxMs: () => 60_000,
       trackedKeysMax: () => 0,

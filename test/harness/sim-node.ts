@@ -22,6 +22,8 @@ import { SimTransport } from './sim-network.ts'
 
 /** Few, so that what is written and received meets snapshots in the middle. */
 const SNAPSHOT_SLICE_ENTRIES = 3
+/** From how many members on a region packs a set or a hash: regions that do and some that do not must agree. */
+const PACKED_FROM = [2, 5, 512]
 
 /** `kill` leaves what was written; `power` only what was synced, and some of the rest. */
 export type Ending = 'stop' | 'kill' | 'power'
@@ -147,6 +149,7 @@ export class SimNode {
       services: (made) => new NodeServices(made, env, front),
       failed: (error) => this.#failed(error),
       snapshotSliceEntries: SNAPSHOT_SLICE_ENTRIES,
+      packedFrom: PACKED_FROM[this.regionId % PACKED_FROM.length]!,
     })
     this.#watch(core, () => {
       this.#running = { core, env, transport }

@@ -143,6 +143,7 @@ function throughBytes(list: ListState, origins: OriginTable): ListState {
   const names = Array.from({ length: origins.size }, (_, i) => origins.at(i))
   let read: ListState | undefined
   new StateReader(out.bytes, names, new Map(), undefined, 0, out.at).entry(0, {
+    records: undefined,
     restore: (_db, _key, entry) => {
       read = (entry as KeyState).state as ListState
     },

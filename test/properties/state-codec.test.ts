@@ -6,7 +6,7 @@ import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
 import { type Amount, Decimal } from '../../crdt/amount.ts'
 import { type Cell, ManyCell } from '../../crdt/cell.ts'
-import { DecodeError } from '../../crdt/codec/bytes.ts'
+import { DecodeError, portableLatin1 } from '../../crdt/codec/bytes.ts'
 import { type OpenCollections, StateReader, StateWriter } from '../../crdt/codec/state.ts'
 import { CounterEntry } from '../../crdt/counter.ts'
 import { Deadline, type Deadlines } from '../../crdt/deadline.ts'
@@ -24,6 +24,7 @@ import { SetState } from '../../crdt/set-aw.ts'
 import type { TypedState } from '../../crdt/state.ts'
 import { GroupMark, StreamEntry, StreamState } from '../../crdt/stream.ts'
 import { EntryPoint, Group } from '../../crdt/stream-group.ts'
+import { RecordContext } from '../../crdt/table/record-table.ts'
 import { ZsetState } from '../../crdt/zset-aw.ts'
 import { ManyScore, type Score, ScoreEntry, ScoreRegister } from '../../crdt/zset-score.ts'
 
@@ -226,12 +227,18 @@ interface Read {
   readonly entry: KeyEntry
 }
 
+/** What is read is packed as soon as it can be. */
+const records = new RecordContext(origins, portableLatin1, 1)
+
 function readAll(bytes: Uint8Array, db: number, table: readonly Origin[] = known): Read[] {
   const found: Read[] = []
   const open: OpenCollections = new Map()
   const reader = new StateReader(bytes, table, open)
   while (reader.more)
-    reader.entry(db, { restore: (at, key, restored) => found.push({ db: at, key, entry: restored }) })
+    reader.entry(db, {
+      records,
+      restore: (at, key, restored) => found.push({ db: at, key, entry: restored }),
+    })
   if (open.size > 0) throw new DecodeError('left open')
   return found
 }
@@ -315,7 +322,7 @@ describe('an entry', () => {
           const out = new StateWriter(origins.size)
           out.openCollection(key, whole, collection)
           out.beginMembers(key)
-          const all: ReadonlyMap<string, Cell | undefined | Score | Dot | Dot[]> =
+          const all: Iterable<[string, Cell | undefined | Score | Dot | Dot[]]> =
             collection instanceof HashState
               ? new Map([...collection.names()].map((name) => [name, collection.cellOf(name)]))
               : collection instanceof ZsetState

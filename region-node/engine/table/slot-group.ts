@@ -51,7 +51,6 @@ export class TableContext extends RecordContext {
   looksAreUses = true
   /** A field of a hash was given a deadline, once. */
   hasTimedFields = false
-
 }
 
 /** A plain counter as its record holds it; one object per group, overwritten by the next read. */
@@ -81,14 +80,6 @@ export class SlotGroup extends RecordTable<KeyEntry> {
 
   override get bytes(): number {
     return super.bytes + (this.#uses?.byteLength ?? 0)
-  }
-
-  /** Where the rows lie that are an OBJECT, in no order. Looks at nothing else; nothing may change meanwhile. */
-  *objectPlaces(): IterableIterator<number> {
-    for (let number = 0; number < this.objects.length; number++) {
-      const object = this.objects[number]
-      if (object !== undefined && typeof object !== 'string') yield this.rows[this.objectRows[number]!]!
-    }
   }
 
   /** Where the rows lie that are a COUNTER. Looks at all rows when there is one. */

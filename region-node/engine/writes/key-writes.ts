@@ -98,7 +98,7 @@ export class KeyWrites implements Writes {
     if (hash !== undefined) {
       if (hash.timed !== undefined) this.#removeDue(db, key, hash, pairs, 2)
       for (let i = 0; i < pairs.length; i += 2) {
-        const inField = seenInCell(hash.fields.get(pairs[i]!), pairs[i]!)
+        const inField = seenInCell(hash.manyOf(pairs[i]!), pairs[i]!)
         if (inField.length > 0) seen = [...seen, ...inField]
       }
     }

@@ -133,6 +133,7 @@ export class LoggedEngine {
         latin1: portableLatin1,
         applied,
         target: {
+          records: keyspace.records,
           restore: (db, key, entry) => keyspace.restore(db, key, entry),
           adopted: ({ vector }) => applied.join(vector),
           replay: (batch, held) => this.engine.replay(batch, held),
