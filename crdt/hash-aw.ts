@@ -50,6 +50,11 @@ export class HashState implements TypedState {
     return this.#fields.size
   }
 
+  /** Bytes that the fields take, if they are packed. */
+  get packedBytes(): number | undefined {
+    return this.#table?.bytes
+  }
+
   get isGone(): boolean {
     return this.#fields.size === 0 && (this.timed === undefined || this.timed.due.size === 0)
   }
@@ -215,6 +220,7 @@ export class HashState implements TypedState {
   }
 
   withoutSeen(seen: readonly SeenCounter[], at: OpPoint): HashState | undefined {
+    if (this.timed === undefined && this.#table?.isAllSeen(at) === true) return undefined
     const byField = seenByField(seen)
     // A list of the names where removing one moves it from what the clock hides to what it does not.
     const { timed } = this

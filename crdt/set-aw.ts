@@ -49,6 +49,11 @@ export class SetState implements TypedState {
     return this.#members.size
   }
 
+  /** Bytes that the members take, if they are packed. */
+  get packedBytes(): number | undefined {
+    return this.#table?.bytes
+  }
+
   has(member: string): boolean {
     return this.#members.has(member)
   }
@@ -130,6 +135,7 @@ export class SetState implements TypedState {
   }
 
   withoutSeen(_seen: readonly SeenCounter[], at: OpPoint): SetState | undefined {
+    if (this.#table?.isAllSeen(at) === true) return undefined
     this.remove(this.#members.keys(), at)
     return this.size > 0 ? this : undefined
   }

@@ -105,6 +105,12 @@ export class MemberTable<V extends object, Plain extends V & Dot = V & Dot>
     return true
   }
 
+  /** Every member is one write that the op had seen. */
+  isAllSeen(at: OpPoint): boolean {
+    for (let row = this.count - 1; row >= 0; row--) if (!this.#isSeen(this.place(row), at)) return false
+    return true
+  }
+
   delete(name: string): boolean {
     const place = this.#find(name)
     if (place === ABSENT) return false

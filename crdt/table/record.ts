@@ -44,6 +44,8 @@ export const MARK = 1 << 31
 
 /** Origins and effects with higher numbers do not fit WRITER: such an entry stays an object. */
 const WRITER_PART_MAX = 0xffff
+/** An HLC of more than 53 bits can be read from bytes, and is kept as it was read. */
+const HLC_HIGH_MAX = 2 ** 31 - 1
 const WORD = 2 ** 32
 
 /**
@@ -68,7 +70,8 @@ export function recordInts(lengths: number): number {
 }
 
 export function fitsRecord(stamp: Stamp): boolean {
-  return stamp.origin.index <= WRITER_PART_MAX && stamp.index <= WRITER_PART_MAX
+  const { origin, index, hlcHigh } = stamp
+  return origin.index <= WRITER_PART_MAX && index <= WRITER_PART_MAX && hlcHigh <= HLC_HIGH_MAX
 }
 
 /** Writes a stamp into the record that begins at `at`. */

@@ -5,6 +5,7 @@
  * HINCRBYFLOAT add to a counter, HDEL takes what it saw of both.
  */
 import { integerAmount } from '../../crdt/amount.ts'
+import { cellText } from '../../crdt/cell.ts'
 import type { HashState } from '../../crdt/hash-aw.ts'
 import { errors } from '../errors.ts'
 import { type CommandContext, defineCommands, ONE_KEY } from './command.ts'
@@ -12,8 +13,6 @@ import { drawDistinct, drawPosition, drawRepeated, PAIRED_COUNT_MAX, parseDrawCo
 import { globMatch } from './glob.ts'
 import { addInt64, parseDecimal, parseInt64 } from './parse.ts'
 import { parseCursor, parseScanOptions, scanNames, writeScanHead } from './scan.ts'
-
-/** Counts beyond this are refused with WITHVALUES, as the reply would have twice as many elements. */
 
 function hset(ctx: CommandContext, words: readonly string[]): void {
   ctx.out.integer(putPairs(ctx, words, 'hset'))
@@ -65,7 +64,10 @@ function hmget(ctx: CommandContext, words: readonly string[]): void {
 function hgetall(ctx: CommandContext, words: readonly string[]): void {
   const hash = ctx.hash(words[1]!)
   ctx.out.map(hash?.size ?? 0)
-  if (hash !== undefined) for (const field of hash.fields.keys()) writePair(ctx, hash, field)
+  for (const [field, cell] of hash?.fields ?? []) {
+    ctx.out.bulk(field)
+    ctx.out.bulk(cellText(cell))
+  }
 }
 
 function writePair(ctx: CommandContext, hash: HashState, field: string): void {
@@ -82,7 +84,7 @@ function hkeys(ctx: CommandContext, words: readonly string[]): void {
 function hvals(ctx: CommandContext, words: readonly string[]): void {
   const hash = ctx.hash(words[1]!)
   ctx.out.array(hash?.size ?? 0)
-  if (hash !== undefined) for (const field of hash.fields.keys()) ctx.out.bulk(hash.get(field)!)
+  for (const cell of hash?.fields.values() ?? []) ctx.out.bulk(cellText(cell))
 }
 
 function hdel(ctx: CommandContext, words: readonly string[]): void {

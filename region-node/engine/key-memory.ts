@@ -35,6 +35,8 @@ function wordBytes(word: string): number {
  */
 export function keyBytes(key: string, entry: KeyEntry, samples: number): number {
   const state = visibleState(entry)
+  if ((state instanceof SetState || state instanceof HashState) && state.packedBytes !== undefined)
+    return wordBytes(key) + COLLECTION_KEY_BYTES + state.packedBytes
   if (state instanceof SetState) {
     const members = elementBytes(state.members.keys(), state.size, samples, wordBytes)
     return wordBytes(key) + COLLECTION_KEY_BYTES + MEMBER_BYTES * state.size + members

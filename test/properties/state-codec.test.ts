@@ -227,10 +227,10 @@ interface Read {
   readonly entry: KeyEntry
 }
 
-/** What is read is packed as soon as it can be. */
-const records = new RecordContext(origins, portableLatin1, 1)
+/** Packs collections as soon as they have a member. */
+const packing = new RecordContext(origins, portableLatin1, 1)
 
-function readAll(bytes: Uint8Array, db: number, table: readonly Origin[] = known): Read[] {
+function readAll(bytes: Uint8Array, db: number, table = known, records?: RecordContext): Read[] {
   const found: Read[] = []
   const open: OpenCollections = new Map()
   const reader = new StateReader(bytes, table, open)
@@ -292,6 +292,8 @@ describe('an entry', () => {
         const found = readAll(out.bytes.subarray(0, out.at), db)
         expect(found.map((one) => [one.db, one.key])).toEqual(keys.map(([key]) => [db, key]))
         expect(found.map((one) => fullText(one.entry))).toEqual(keys.map(([, one]) => fullText(one)))
+        const packed = readAll(out.bytes.subarray(0, out.at), db, known, packing)
+        expect(packed.map((one) => describeKey(one.entry))).toEqual(keys.map(([, one]) => describeKey(one)))
       }),
       { numRuns: RUNS },
     )
@@ -341,7 +343,7 @@ describe('an entry', () => {
           }
           out.endMembers()
           out.closeCollection(key)
-          const found = readAll(out.bytes.subarray(0, out.at), 3)
+          const found = readAll(out.bytes.subarray(0, out.at), 3, known, packing)
           const back = found.at(-1)!
           expect(back.key).toBe(key)
           expect(describeKey(back.entry)).toEqual(describeKey(whole))
