@@ -9,7 +9,7 @@
  */
 import type { Hlc } from './hlc.ts'
 import type { Origin } from './origin.ts'
-import type { RecordContext } from './table/record-table.ts'
+import type { RecordContext } from './table/record-context.ts'
 import type { VersionVector } from './version-vector.ts'
 
 const LOW = 2 ** 22

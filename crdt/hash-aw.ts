@@ -20,7 +20,7 @@ import { MemberIndex, type Positions } from './member-index.ts'
 import { Register } from './register.ts'
 import type { Description, SeenCounter, TypedState } from './state.ts'
 import { type Members, MemberTable, type PlainForm } from './table/member-table.ts'
-import type { RecordContext } from './table/record-table.ts'
+import type { RecordContext } from './table/record-context.ts'
 
 /** A field with one write and no increment. */
 const PLAIN: PlainForm<Cell, Register> = {

@@ -17,7 +17,7 @@ import { compareStamps, Dot, type OpPoint } from './dot.ts'
 import { MemberIndex, type Positions } from './member-index.ts'
 import { type Description, describeDot, type SeenCounter, type TypedState } from './state.ts'
 import { type Members, MemberTable, type PlainForm } from './table/member-table.ts'
-import type { RecordContext } from './table/record-table.ts'
+import type { RecordContext } from './table/record-context.ts'
 
 type Dots = Dot | Dot[]
 

@@ -13,7 +13,8 @@
 import type { Dot, OpPoint, Stamp } from '../dot.ts'
 import type { Positions } from '../member-index.ts'
 import { LENGTHS, LONG_NAME, REGISTER } from './record.ts'
-import { ABSENT, type RecordContext, RecordTable } from './record-table.ts'
+import type { RecordContext } from './record-context.ts'
+import { ABSENT, RecordTable } from './record-table.ts'
 
 /** Names of which some may be there. */
 export interface Names {

@@ -22,10 +22,9 @@
  * row of every entry among the objects.
  * Source for removal without tombstones: Knuth, TAOCP 3, 6.4, algorithm R.
  */
-import type { Latin1 } from '../codec/bytes.ts'
 import type { OpPoint, Stamp } from '../dot.ts'
-import type { Origin, OriginTable } from '../origin.ts'
-import { NAME_BYTES_MAX, NameProbe } from './name-probe.ts'
+import type { Origin } from '../origin.ts'
+import { NAME_BYTES_MAX, type NameProbe } from './name-probe.ts'
 import {
   effectIndexAt,
   fitsRecord,
@@ -51,12 +50,11 @@ import {
   VALUE_LENGTH_SHIFT,
   writeStamp,
 } from './record.ts'
+import type { RecordContext } from './record-context.ts'
 
 /** No place: what is looked for is not here, or does not fit. */
 export const ABSENT = -1
 
-/** Measured: below some hundred members a Map answers a whole collection several times as fast. */
-const PACKED_FROM = 512
 const FREE = -1
 const INDEX_SIZE_MIN = 16
 const INDEX_FULL = 0.7
@@ -78,23 +76,6 @@ const USED_SHARE_MIN = 1 / 4
 const LOOPED_INTS_MAX = 32
 /** What is gathered while a larger heap is squeezed is not kept. */
 const SPARE_INTS_MAX = 2 ** 20
-
-/** What tables share. */
-export class RecordContext {
-  readonly origins: OriginTable
-  readonly latin1: Latin1
-  readonly probe = new NameProbe()
-  /** From how many members on a collection is packed. Smaller ones are Maps: those are read faster as a whole. */
-  readonly packedFrom: number
-  /** Where records are gathered while a heap is squeezed. */
-  spare = new Int32Array(0)
-
-  constructor(origins: OriginTable, latin1: Latin1, packedFrom = PACKED_FROM) {
-    this.packedFrom = packedFrom
-    this.origins = origins
-    this.latin1 = latin1
-  }
-}
 
 /** @typeParam Entry  what an OBJECT is; no string */
 export class RecordTable<Entry extends object> {

@@ -16,7 +16,7 @@ import { fingerprintKey, type KeyEntry, KeyState, visibleState } from '../../crd
 import type { OriginTable } from '../../crdt/origin.ts'
 import type { KeyspaceEffect } from '../../crdt/registry.ts'
 import { NOTHING_SEEN, type SeenCounter, type TypeName } from '../../crdt/state.ts'
-import type { RecordContext } from '../../crdt/table/record-table.ts'
+import type { RecordContext } from '../../crdt/table/record-context.ts'
 import { Database } from './database.ts'
 import type { AccessClock } from './table/access.ts'
 import { type PlainCounter, TableContext } from './table/slot-group.ts'

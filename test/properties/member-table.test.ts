@@ -13,7 +13,7 @@ import { type Origin, OriginTable, originId } from '../../crdt/origin.ts'
 import { SetState } from '../../crdt/set-aw.ts'
 import type { SeenCounter, TypedState } from '../../crdt/state.ts'
 import { MemberTable, type Names } from '../../crdt/table/member-table.ts'
-import { RecordContext } from '../../crdt/table/record-table.ts'
+import { RecordContext } from '../../crdt/table/record-context.ts'
 import { VersionVector } from '../../crdt/version-vector.ts'
 
 const RUNS = 200

@@ -24,7 +24,7 @@ import { SetState } from '../../crdt/set-aw.ts'
 import type { TypedState } from '../../crdt/state.ts'
 import { GroupMark, StreamEntry, StreamState } from '../../crdt/stream.ts'
 import { EntryPoint, Group } from '../../crdt/stream-group.ts'
-import { RecordContext } from '../../crdt/table/record-table.ts'
+import { RecordContext } from '../../crdt/table/record-context.ts'
 import { ZsetState } from '../../crdt/zset-aw.ts'
 import { ManyScore, type Score, ScoreEntry, ScoreRegister } from '../../crdt/zset-score.ts'
 

@@ -39,7 +39,8 @@ import {
   VALUE_LENGTH_SHIFT,
   writeStamp,
 } from '../../../crdt/table/record.ts'
-import { ABSENT, RecordContext, RecordTable } from '../../../crdt/table/record-table.ts'
+import { RecordContext } from '../../../crdt/table/record-context.ts'
+import { ABSENT, RecordTable } from '../../../crdt/table/record-table.ts'
 import type { AccessClock } from './access.ts'
 import type { KeyProbe } from './key-probe.ts'
 

@@ -1,0 +1,26 @@
+/**
+ * record-context.ts: what tables of records share: the origins that stamps name, how text becomes bytes, and room to
+ * work in. One for each keyspace.
+ */
+import type { Latin1 } from '../codec/bytes.ts'
+import type { OriginTable } from '../origin.ts'
+import { NameProbe } from './name-probe.ts'
+
+/** Measured: below some hundred members a Map answers a whole collection several times as fast. */
+const PACKED_FROM = 512
+
+export class RecordContext {
+  readonly origins: OriginTable
+  readonly latin1: Latin1
+  readonly probe = new NameProbe()
+  /** From how many members on a collection is packed. Smaller ones are Maps: those are read faster as a whole. */
+  readonly packedFrom: number
+  /** Where records are gathered while a heap is squeezed. */
+  spare = new Int32Array(0)
+
+  constructor(origins: OriginTable, latin1: Latin1, packedFrom = PACKED_FROM) {
+    this.packedFrom = packedFrom
+    this.origins = origins
+    this.latin1 = latin1
+  }
+}
