@@ -5,7 +5,7 @@
  * (`cell.ts`). HDEL takes what it saw of a field, so a concurrent HSET or HINCRBY of it survives.
  *
  * Fields may have deadlines of their own (`field-deadlines.ts`). What reads see is `fields`; whoever needs all
- * that is live asks for `cells`. A large hash keeps its fields in a table of records (`table/member-table.ts`).
+ * that is live asks for `cells`. A large hash keeps its fields in records (`member-map.ts`).
  *
  * Invariant: every field has a cell, and no cell is empty.
  * Source: Bieniusa et al., RR-8083, 2012, for the fields; `cell.ts` for their values.
@@ -16,10 +16,11 @@ import { describeDeadlines } from './deadline.ts'
 import { Fingerprint } from './digest.ts'
 import { compareStamps, type Dot, type OpPoint } from './dot.ts'
 import { FieldDeadlines } from './field-deadlines.ts'
-import { MemberIndex, type Positions } from './member-index.ts'
+import type { Positions } from './member-index.ts'
+import { MemberMap } from './member-map.ts'
 import { Register } from './register.ts'
 import type { Description, SeenCounter, TypedState } from './state.ts'
-import { type Members, MemberTable, type PlainForm } from './table/member-table.ts'
+import type { PlainForm } from './table/member-table.ts'
 import type { RecordContext } from './table/record-context.ts'
 
 /** A field with one write and no increment. */
@@ -30,37 +31,25 @@ const PLAIN: PlainForm<Cell, Register> = {
 }
 
 export class HashState implements TypedState {
-  #fields: Members<Cell> = new Map<string, Cell>()
-  /** The fields, once they are many. */
-  #table: MemberTable<Cell, Register> | undefined = undefined
+  /** What reads see: fields past their own deadline are not in it. */
+  readonly fields = new MemberMap(PLAIN)
   /** Deadlines of fields, and those that are past theirs; undefined while no field ever had one. */
   timed: FieldDeadlines | undefined = undefined
-  #index: MemberIndex | undefined = undefined
-
-  /** What reads see: fields past their own deadline are not in it. */
-  get fields(): Members<Cell> {
-    return this.#fields
-  }
 
   get type(): 'hash' {
     return 'hash'
   }
 
   get size(): number {
-    return this.#fields.size
-  }
-
-  /** Bytes that the fields take, if they are packed. */
-  get packedBytes(): number | undefined {
-    return this.#table?.bytes
+    return this.fields.size
   }
 
   get isGone(): boolean {
-    return this.#fields.size === 0 && (this.timed === undefined || this.timed.due.size === 0)
+    return this.fields.size === 0 && (this.timed === undefined || this.timed.due.size === 0)
   }
 
   get isUnseen(): boolean {
-    return this.#fields.size === 0
+    return this.fields.size === 0
   }
 
   /** Nothing is left of it, no deadline either. */
@@ -70,117 +59,90 @@ export class HashState implements TypedState {
 
   /** Live fields, those that the clock hides included. */
   get cellCount(): number {
-    return this.#fields.size + (this.timed === undefined ? 0 : this.timed.due.size)
+    return this.fields.size + (this.timed === undefined ? 0 : this.timed.due.size)
   }
 
   /** Every name that a snapshot has to hold: fields, and deadlines that outlived one. */
   *names(): IterableIterator<string> {
-    for (const [field] of this.cells()) yield field
+    yield* this.fields.keys()
     if (this.timed === undefined) return
+    yield* this.timed.due.keys()
     for (const field of this.timed.byField.keys()) if (this.cellOf(field) === undefined) yield field
   }
 
   /** A field's cell, whether the clock hides it or not. */
   cellOf(field: string): Cell | undefined {
-    return this.#fields.get(field) ?? this.timed?.due.get(field)
+    return this.fields.get(field) ?? this.timed?.due.get(field)
   }
 
   /** Every live field with its cell: those that the clock hides last. */
   *cells(): IterableIterator<[string, Cell]> {
-    yield* this.#fields
+    yield* this.fields
     if (this.timed !== undefined) yield* this.timed.due
   }
 
   /** Puts another cell in place of a field's. */
   replaceCell(field: string, cell: Cell): void {
-    const cells = this.timed?.due.has(field) ? this.timed.due : this.#fields
-    cells.set(field, cell)
+    if (this.timed?.due.has(field)) this.timed.due.set(field, cell)
+    else this.fields.set(field, cell, undefined)
   }
 
   get(field: string): string | undefined {
-    const cell = this.#fields.get(field)
+    const cell = this.fields.get(field)
     return cell === undefined ? undefined : cellText(cell)
   }
 
   /** Fields by position, for random draws; positions change with every put and remove. */
   get index(): Positions {
-    if (this.#table !== undefined) return this.#table
-    this.#index ??= new MemberIndex(this.#fields.keys())
-    return this.#index
-  }
-
-  /** A field of a snapshot. */
-  restore(field: string, cell: Cell, records: RecordContext | undefined): void {
-    this.#fields.set(field, cell)
-    if (this.#table === undefined) this.#grown(records)
-  }
-
-  /** Large ones are packed. */
-  #grown(records: RecordContext | undefined): void {
-    if (records === undefined || this.#table !== undefined || this.size < records.packedFrom) return
-    const table = new MemberTable(records, PLAIN)
-    // In the order in which a scan under way goes through them.
-    for (const field of this.#index?.names ?? this.#fields.keys()) table.set(field, this.#fields.get(field)!)
-    this.#fields = table
-    this.#table = table
-    this.#index = undefined
+    return this.fields.index
   }
 
   /** Every live field whose cell is more than one write. */
   *manyCells(): IterableIterator<[string, ManyCell]> {
-    for (const [field, cell] of this.#table?.unpacked() ?? this.#fields)
-      if (cell instanceof ManyCell) yield [field, cell]
-    for (const [field, cell] of this.timed?.due ?? []) if (cell instanceof ManyCell) yield [field, cell]
+    for (const cells of [this.fields.unpacked(), this.timed?.due ?? []])
+      for (const [field, cell] of cells) if (cell instanceof ManyCell) yield [field, cell]
   }
 
   /** A field's cell if it is more than one write. */
   manyOf(field: string): ManyCell | undefined {
-    const cell = this.#table === undefined ? this.#fields.get(field) : this.#table.getUnpacked(field)
+    const cell = this.fields.getUnpacked(field)
     return cell instanceof ManyCell ? cell : undefined
   }
 
   put(field: string, value: string, seen: readonly SeenCounter[] | undefined, at: OpPoint): void {
-    if (this.timed === undefined && this.#table?.write(field, value, at) === true) return
-    if (this.timed !== undefined) this.#show(field)
+    if (this.timed === undefined && this.fields.write(field, value, at)) return
+    if (this.timed !== undefined) this.#show(field, at.records)
     at.field = field
-    const cell = writeCell(this.#fields.get(field), value, seen, at)
-    this.#fields.set(field, cell)
+    const cell = writeCell(this.fields.get(field), value, seen, at)
+    this.fields.set(field, cell, at.records)
     at.field = undefined
-    this.#index?.add(field)
     if (this.timed?.byField.has(field)) this.timed.write(field, Number.POSITIVE_INFINITY, cell, at)
-    if (this.#table === undefined) this.#grown(at.records)
   }
 
   increment(field: string, increment: Increment, at: OpPoint): void {
-    if (this.timed !== undefined) this.#show(field)
+    if (this.timed !== undefined) this.#show(field, at.records)
     at.field = field
-    this.#fields.set(field, incrementCell(this.#fields.get(field), increment, at))
+    this.fields.set(field, incrementCell(this.fields.get(field), increment, at), at.records)
     at.field = undefined
-    this.#index?.add(field)
     // A deadline that outlived an older field of that name is this one's now, unless its writer knew of it.
     if (this.timed?.byField.has(field)) this.timed.changed.add(field)
-    if (this.#table === undefined) this.#grown(at.records)
   }
 
   remove(field: string, seen: readonly SeenCounter[] | undefined, at: OpPoint): void {
-    if (this.timed === undefined && this.#table?.removeSeen(field, at) === true) return
-    if (this.timed !== undefined) this.#show(field)
-    const cell = this.#fields.get(field)
+    if (this.timed === undefined && this.fields.removeSeen(field, at)) return
+    if (this.timed !== undefined) this.#show(field, at.records)
+    const cell = this.fields.get(field)
     const rest = cell === undefined ? undefined : withoutSeen(cell, seen, at)
-    if (rest !== undefined) {
-      this.#fields.set(field, rest)
-    } else if (cell !== undefined) {
-      this.#fields.delete(field)
-      this.#index?.remove(field)
-    }
+    if (rest !== undefined) this.fields.set(field, rest, at.records)
+    else if (cell !== undefined) this.fields.delete(field)
     this.timed?.removeSeen(field, rest, at)
   }
 
   /** Writes the deadline of a field, which may be gone; Infinity for never. */
   setDeadline(field: string, atMs: number, at: OpPoint): void {
     this.timed ??= new FieldDeadlines()
-    this.#show(field)
-    this.timed.write(field, atMs, this.#fields.get(field), at)
+    this.#show(field, at.records)
+    this.timed.write(field, atMs, this.fields.get(field), at)
   }
 
   /** When a field is due, milliseconds since the Unix epoch; Infinity for never, or when it is not there. */
@@ -192,22 +154,20 @@ export class HashState implements TypedState {
 
   /** The clock has passed the field's deadline: no read sees it any more. */
   hide(field: string): void {
-    const cell = this.#fields.get(field)
+    const cell = this.fields.get(field)
     if (cell === undefined || this.timed === undefined) return
-    this.#fields.delete(field)
-    this.#index?.remove(field)
+    this.fields.delete(field)
     this.timed.due.set(field, cell)
   }
 
   /** What becomes of a field is about to change: whether it is hidden is for the clock to say anew. */
-  #show(field: string): void {
+  #show(field: string, records: RecordContext | undefined): void {
     const { due, changed } = this.timed!
     const cell = due.get(field)
     if (cell === undefined) return
     due.delete(field)
     changed.add(field)
-    this.#fields.set(field, cell)
-    this.#index?.add(field)
+    this.fields.set(field, cell, records)
   }
 
   latest(): Dot {
@@ -220,12 +180,11 @@ export class HashState implements TypedState {
   }
 
   withoutSeen(seen: readonly SeenCounter[], at: OpPoint): HashState | undefined {
-    if (this.timed === undefined && this.#table?.isAllSeen(at) === true) return undefined
+    if (this.timed === undefined && this.fields.isAllSeen(at)) return undefined
     const byField = seenByField(seen)
     // A list of the names where removing one moves it from what the clock hides to what it does not.
     const { timed } = this
-    const names =
-      timed === undefined ? this.#fields.keys() : [...this.#fields.keys(), ...timed.byField.keys()]
+    const names = timed === undefined ? this.fields.keys() : [...this.fields.keys(), ...timed.byField.keys()]
     for (const field of names) this.remove(field, byField?.get(field), at)
     return this.isEmpty ? undefined : this
   }

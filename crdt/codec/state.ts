@@ -450,13 +450,13 @@ export class StateReader extends ByteReader {
       const { timed } = collection
       if (timed !== undefined)
         for (let left = count; left > 0; left--) this.#readTimedField(collection, timed, records)
-      else for (let left = count; left > 0; left--) collection.restore(this.word(), this.cell(), records)
+      else for (let left = count; left > 0; left--) collection.fields.set(this.word(), this.cell(), records)
     } else if (collection instanceof StreamState) {
       for (let left = count; left > 0; left--) collection.entries.add(readStreamEntry(this))
     } else if (collection instanceof ZsetState) {
       for (let left = count; left > 0; left--) collection.restore(this.word(), decodeScore(this))
     } else {
-      for (let left = count; left > 0; left--) collection.restore(this.word(), this.dots(), records)
+      for (let left = count; left > 0; left--) collection.members.set(this.word(), this.dots(), records)
     }
   }
 
@@ -466,7 +466,7 @@ export class StateReader extends ByteReader {
     if (deadlines !== undefined) timed.byField.set(name, deadlines)
     timed.changed.add(name)
     const hasCell = this.byte()
-    if (hasCell === 1) hash.restore(name, this.cell(), records)
+    if (hasCell === 1) hash.fields.set(name, this.cell(), records)
     else if (hasCell !== 0 || deadlines === undefined) throw new DecodeError('a field without anything')
   }
 

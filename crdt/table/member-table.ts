@@ -26,7 +26,7 @@ export interface Names {
 /** What of a Map a collection needs. */
 export interface Members<V> extends Names, Iterable<[string, V]> {
   get(name: string): V | undefined
-  set(name: string, value: V): unknown
+  set(name: string, value: V, records?: RecordContext): unknown
   delete(name: string): boolean
   values(): IterableIterator<V>
   entries(): IterableIterator<[string, V]>

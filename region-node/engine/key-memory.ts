@@ -9,6 +9,7 @@ import { type KeyEntry, visibleState } from '../../crdt/key.ts'
 import { ListState } from '../../crdt/list-fugue.ts'
 import { Register } from '../../crdt/register.ts'
 import { SetState } from '../../crdt/set-aw.ts'
+import type { TypedState } from '../../crdt/state.ts'
 import { StreamState } from '../../crdt/stream.ts'
 import { ZsetState } from '../../crdt/zset-aw.ts'
 
@@ -35,8 +36,8 @@ function wordBytes(word: string): number {
  */
 export function keyBytes(key: string, entry: KeyEntry, samples: number): number {
   const state = visibleState(entry)
-  if ((state instanceof SetState || state instanceof HashState) && state.packedBytes !== undefined)
-    return wordBytes(key) + COLLECTION_KEY_BYTES + state.packedBytes
+  const packed = packedBytes(state)
+  if (packed !== undefined) return wordBytes(key) + COLLECTION_KEY_BYTES + packed
   if (state instanceof SetState) {
     const members = elementBytes(state.members.keys(), state.size, samples, wordBytes)
     return wordBytes(key) + COLLECTION_KEY_BYTES + MEMBER_BYTES * state.size + members
@@ -67,6 +68,12 @@ export function keyBytes(key: string, entry: KeyEntry, samples: number): number 
   }
   const isString = state instanceof Register || state instanceof ManyCell
   return wordBytes(key) + FULL_KEY_BYTES + (isString ? wordBytes(cellText(state)) : 0)
+}
+
+/** Of the members of a large set, or the fields of a large hash. */
+function packedBytes(state: TypedState | undefined): number | undefined {
+  if (state instanceof SetState) return state.members.packedBytes
+  return state instanceof HashState ? state.fields.packedBytes : undefined
 }
 
 function elementBytes<T>(

@@ -18,6 +18,7 @@ import { HllState } from '../../crdt/hll.ts'
 import { raiseOf } from '../../crdt/hll-hash.ts'
 import { cardOf } from '../../crdt/hll-registers.ts'
 import { describeKey, type KeyEntry, KeyState } from '../../crdt/key.ts'
+import { MemberMap } from '../../crdt/member-map.ts'
 import { type Origin, OriginTable, originId } from '../../crdt/origin.ts'
 import { Register } from '../../crdt/register.ts'
 import { SetState } from '../../crdt/set-aw.ts'
@@ -70,13 +71,13 @@ const cell: fc.Arbitrary<Cell> = fc.oneof(register, manyCell)
 const dot = stamp.map((at) => new Dot(at))
 const hash = fc.array(fc.tuple(word, cell), { minLength: 1, maxLength: 6 }).map((fields) => {
   const state = new HashState()
-  for (const [name, value] of fields) state.fields.set(name, value)
+  for (const [name, value] of fields) state.fields.set(name, value, undefined)
   return state
 })
 const dots = fc.oneof(dot, fc.array(dot, { minLength: 2, maxLength: 3 }))
 const set = fc.array(fc.tuple(word, dots), { minLength: 1, maxLength: 6 }).map((members) => {
   const state = new SetState()
-  for (const [name, supports] of members) state.members.set(name, supports)
+  for (const [name, supports] of members) state.members.set(name, supports, undefined)
   return state
 })
 const double = fc
@@ -261,7 +262,7 @@ function fullText(one: KeyEntry): string {
   const walk = (value: unknown): void => {
     if (typeof value === 'string' || typeof value === 'boolean') stamps.push(value)
     if (value instanceof Dot) stamps.push(value.hlcHigh, value.hlcLow)
-    if (value instanceof Map) for (const inner of value.values()) walk(inner)
+    if (value instanceof Map || value instanceof MemberMap) for (const inner of value.values()) walk(inner)
     else if (Array.isArray(value)) for (const inner of value) walk(inner)
     else if (value instanceof KeyState) walk([value.state, value.hidden, value.deadlines])
     else if (value instanceof ManyCell) walk([value.registers, value.counter])
@@ -302,7 +303,7 @@ describe('an entry', () => {
   it('keeps the one dot that members of one SADD share', () => {
     const shared = new Dot({ origin: known[0]!, seq: 5, index: 0, hlcHigh: 1, hlcLow: 2 })
     const state = new SetState()
-    for (const name of ['a', 'b', 'c']) state.members.set(name, shared)
+    for (const name of ['a', 'b', 'c']) state.members.set(name, shared, undefined)
     const out = new StateWriter(origins.size)
     out.entry('s', new KeyState(state, undefined))
     const [found] = readAll(out.bytes.subarray(0, out.at), 0)
