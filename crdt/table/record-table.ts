@@ -66,6 +66,8 @@ const HEAP_INTS_MAX = 2 ** 28
 /** Below this an array counts as one of the smallest (32 KiB), or as small (64 KiB). */
 const SMALLEST_INTS_MAX = 2 ** 13
 const SMALL_INTS_MAX = 2 ** 14
+/** From 4 MiB on what is copied counts for more than what lies free: one collection is that large, and not a thousand. */
+const LARGE_INTS_MIN = 2 ** 20
 /** Below some twenty characters a loop beats the call of a native copy. */
 const LOOPED_BYTES_MAX = 20
 /** A full heap that holds more garbage than this part of it is squeezed before it grows. */
@@ -486,10 +488,11 @@ export class RecordTable<Entry extends object> {
 
 /**
  * What is free in a thousand arrays is memory that nobody uses, and what is left behind by growing is
- * garbage that makes the collector run: large arrays grow by a quarter, small ones by half, the smallest
+ * garbage that makes the collector run: arrays grow by a quarter, small ones and the largest by half, the smallest
  * to twice their size.
  */
 function grown(size: number, needed: number): number {
   if (size < SMALLEST_INTS_MAX) return Math.max(needed, 2 * size)
-  return Math.max(needed, size + (size >> (size < SMALL_INTS_MAX ? 1 : 2)))
+  const isByHalf = size < SMALL_INTS_MAX || size >= LARGE_INTS_MIN
+  return Math.max(needed, size + (size >> (isByHalf ? 1 : 2)))
 }

@@ -21,7 +21,13 @@ const NEVER_PACKED = Number.POSITIVE_INFINITY
 const SILENT = { conflict(): void {} }
 /** One is longer than a record takes. */
 const NAMES = ['', ...Array.from({ length: 60 }, (_, i) => `name${i}`), 'n'.repeat(20_000)]
-const VALUES = ['', 'v', 'a longer value', 'x'.repeat(300), 'x'.repeat(17_000)]
+const VALUES = [
+  '',
+  'v',
+  'a longer value',
+  'x'.repeat(300),
+  ...[3000, 9000, 17_000].map((length) => 'x'.repeat(length)),
+]
 
 interface Step {
   readonly kind: 'put' | 'put' | 'put several' | 'increment' | 'remove' | 'remove all' | 'draw'

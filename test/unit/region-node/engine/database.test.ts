@@ -34,7 +34,7 @@ const KEYS = [
   ...Array.from({ length: 80 }, (_, i) => `{tag}${i}`),
   'long'.repeat(5000),
 ]
-const LENGTHS = [0, 1, 3, 19, 20, 200, 16383, 16384]
+const LENGTHS = [0, 1, 3, 19, 20, 200, 3000, 9000, 16383, 16384]
 
 /** Two origins that learn of each other's ops at random moments, and what both made of the keyspace. */
 class World {
