@@ -7,14 +7,14 @@
  */
 import type { Dot, OpPoint } from './dot.ts'
 import { MemberIndex, type Positions } from './member-index.ts'
-import { type Members, MemberTable, type PlainForm } from './table/member-table.ts'
+import { type Members, MemberTable, type Names, type PlainForm } from './table/member-table.ts'
 import type { RecordContext } from './table/record-context.ts'
 
 /**
  * @typeParam V  what a name stands for
  * @typeParam Plain  what it stands for when it was written once: that can be packed
  */
-export class MemberMap<V extends object, Plain extends V & Dot> implements Members<V> {
+export class MemberMap<V extends object, Plain extends V & Dot> implements Names, Iterable<[string, V]> {
   readonly #form: PlainForm<V, Plain>
   #all: Members<V> = new Map<string, V>()
   /** The same, once it is one. */

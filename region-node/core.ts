@@ -438,7 +438,7 @@ export class NodeCore implements CommandSink, TurnPort, SyncHost {
       latin1,
       applied: engine.applied,
       target: {
-        records: engine.records,
+        records: engine.keyspace.records,
         restore: (db, key, entry) => engine.restore(db, key, entry),
         adopted: ({ nodeId: maker, vector, hlc, clockMs, horizon }) =>
           engine.resume(

@@ -26,7 +26,7 @@ export interface Names {
 /** What of a Map a collection needs. */
 export interface Members<V> extends Names, Iterable<[string, V]> {
   get(name: string): V | undefined
-  set(name: string, value: V, records?: RecordContext): unknown
+  set(name: string, value: V): unknown
   delete(name: string): boolean
   values(): IterableIterator<V>
   entries(): IterableIterator<[string, V]>
@@ -39,7 +39,7 @@ export interface PlainForm<V, Plain extends V & Dot> {
   make(text: string, stamp: Stamp): Plain
 }
 
-export class MemberTable<V extends object, Plain extends V & Dot = V & Dot>
+export class MemberTable<V extends object, Plain extends V & Dot>
   extends RecordTable<V>
   implements Members<V>, Positions
 {

@@ -47,7 +47,7 @@ export class NameProbe {
   }
 }
 
-export function hashOfLong(name: string): number {
+function hashOfLong(name: string): number {
   let hash = FNV_OFFSET
   for (let i = 0; i < name.length; i++) hash = Math.imul(hash ^ name.charCodeAt(i), FNV_PRIME)
   return finished(hash)

@@ -6,14 +6,14 @@ import type { Latin1 } from '../codec/bytes.ts'
 import type { OriginTable } from '../origin.ts'
 import { NameProbe } from './name-probe.ts'
 
-/** Measured: below some hundred members a Map answers a whole collection several times as fast. */
+/** Smaller ones are those that are read as a whole most, and a Map has their names at hand. */
 const PACKED_FROM = 512
 
 export class RecordContext {
   readonly origins: OriginTable
   readonly latin1: Latin1
   readonly probe = new NameProbe()
-  /** From how many members on a collection is packed. Smaller ones are Maps: those are read faster as a whole. */
+  /** From how many members on a collection is packed. */
   readonly packedFrom: number
   /** Where records are gathered while a heap is squeezed. */
   spare = new Int32Array(0)

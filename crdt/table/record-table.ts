@@ -329,7 +329,7 @@ export class RecordTable<Entry extends object> {
     return now
   }
 
-  /** Moves head and key of a record to a place with more room. */
+  /** Moves head and name of a record to a place with more room. */
   #moveToEnd(at: number, size: number): number {
     const row = this.ints[at + ROW]!
     this.#reserve(size)

@@ -1,13 +1,13 @@
 /**
- * record.ts: how a key and what it holds lie in the heap of a group: eight 32-bit integers, then the bytes
- * of the key, then those of the value, each filled up to a multiple of four.
+ * record.ts: how a name and what it stands for lie in the heap of a table: eight 32-bit integers, then the bytes
+ * of the name, then those of the value, each filled up to a multiple of four.
  *
- *   HASH       of the key
- *   ROW        its number in the group
- *   LENGTHS    of key and value in bytes, 14 bits each; then kind, LONG_NAME and MARK
+ *   HASH       of the name
+ *   ROW        its number in the table
+ *   LENGTHS    of name and value in bytes, 14 bits each; then kind, LONG_NAME and MARK
  *   WRITER     index of the origin and of the effect in its op, 16 bits each      ┐ the dot and stamp of
  *   SEQ_LOW    32 bits of the seq; of an OBJECT, which object                     │ the register, or of the
- *   SEQ_HIGH   the 21 bits above them; with LONG_NAME, which object is the key     │ counter's last
+ *   SEQ_HIGH   the 21 bits above them; with LONG_NAME, which object is the name   │ counter's last
  *   HLC_HIGH   as crdt/dot.ts keeps it                                            │ increment
  *   HLC_LOW    likewise                                                           ┘
  *
@@ -25,7 +25,7 @@ export const SEQ_HIGH = 5
 export const HLC_HIGH = 6
 export const HLC_LOW = 7
 
-/** A Register and nothing else: the value is its text. */
+/** One write and nothing else: of a register, whose text is the value, or of a member of a set, without a value. */
 export const REGISTER = 0
 /** One counter entry and nothing else: the value is what the head has no field for, see `COUNTER_BYTES`. */
 export const COUNTER = 1
@@ -39,7 +39,7 @@ export const VALUE_LENGTH_SHIFT = 14
 export const KIND_SHIFT = 28
 export const KIND_MASK = 3
 export const LONG_NAME = 1 << 30
-/** Compared with the group's own mark: the walk is done with the key. */
+/** Of a key, compared with its group's own mark: the walk is done with it. */
 export const MARK = 1 << 31
 
 /** Origins and effects with higher numbers do not fit WRITER: such an entry stays an object. */

@@ -1,7 +1,7 @@
 /**
  * draws.ts: random draws for SPOP, SRANDMEMBER and HRANDFIELD.
  *
- * Positions are drawn, not members: `MemberIndex` turns one into the other in O(1), so a draw costs the
+ * Positions are drawn, not members: an index (`crdt/member-index.ts`) turns one into the other in O(1), so a draw costs the
  * same from ten members and from ten million.
  */
 import { errors } from '../errors.ts'

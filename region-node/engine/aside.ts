@@ -22,6 +22,7 @@ import { type ConflictRule, type ConflictSink, type Dot, OpPoint } from '../../c
 import type { Hlc } from '../../crdt/hlc.ts'
 import type { Membership } from '../../crdt/membership.ts'
 import type { Origin } from '../../crdt/origin.ts'
+import type { RecordContext } from '../../crdt/table/record-context.ts'
 import type { VersionVector } from '../../crdt/version-vector.ts'
 import type { Keyspace } from './keyspace.ts'
 import { StoredState } from './stored-state.ts'
@@ -41,6 +42,10 @@ export class Aside extends StoredState implements EntrySink, ConflictSink {
     super(keyspace, membership, vector.copy(), origin.region)
     this.hlc = hlc
     this.#at = new OpPoint(origin, this.applied, this, keyspace.records)
+  }
+
+  get records(): RecordContext {
+    return this.keyspace.records
   }
 
   /**

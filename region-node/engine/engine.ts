@@ -26,7 +26,6 @@ import { Membership } from '../../crdt/membership.ts'
 import type { Origin, OriginTable } from '../../crdt/origin.ts'
 import { listWithMarkers, reclaimEntry } from '../../crdt/reclaim.ts'
 import { type Effect, isKeyEffect } from '../../crdt/registry.ts'
-import type { RecordContext } from '../../crdt/table/record-context.ts'
 import { VersionVector } from '../../crdt/version-vector.ts'
 import type { ChannelKind } from '../../sync/ports.ts'
 import type { AccessControl } from '../acl/access-control.ts'
@@ -399,10 +398,6 @@ export class Engine implements ConflictSink {
     } else {
       this.#minter.witness(hlc)
     }
-  }
-
-  get records(): RecordContext {
-    return this.keyspace.records
   }
 
   /** An entry of a snapshot. */

@@ -14,7 +14,6 @@ import { isLive, type KeyEntry, KeyState } from '../../crdt/key.ts'
 import type { Membership } from '../../crdt/membership.ts'
 import { isFieldReclaimable, isReclaimable, reclaimableFields } from '../../crdt/reclaim.ts'
 import { type Effect, isKeyEffect, type KeyEffect } from '../../crdt/registry.ts'
-import type { RecordContext } from '../../crdt/table/record-context.ts'
 import type { VersionVector } from '../../crdt/version-vector.ts'
 import type { Keyspace } from './keyspace.ts'
 import { Reclaimer } from './reclaimer.ts'
@@ -51,10 +50,6 @@ export class StoredState {
     this.keyspace = keyspace
     this.membership = membership
     this.applied = applied
-  }
-
-  get records(): RecordContext {
-    return this.keyspace.records
   }
 
   /** An entry of a snapshot. */
