@@ -4,8 +4,8 @@
  * Nothing here remembers what was begun. Each step follows from the documents, and carrying it out changes them, so a
  * controller that dies leaves nothing half done: the next one sees the same, and goes on.
  *
- * Why no step loses anything. Only `let-go` permits a deletion: of a copy that is in sync itself, so that it has
- * handed up what it had, while all that stay are in sync, and that is not primary. It is committed on condition that
+ * Why no step loses anything. Only `let-go` permits a deletion: of a copy that is in sync itself, and has followed in
+ * this term (`heldTerm`), so that it has handed up what it had, while all that stay are in sync, and that is not primary. It is committed on condition that
  * the state, the leader and the placement are what it was decided on, and holds for this term only: a copy that was
  * promoted before its machine heard of it is taken back. `rebuild` deletes nothing: when the machine
  * comes back its copy is taken back, and let go like any other.
@@ -217,8 +217,10 @@ function takeBack({ scene, partition, placement, documents }: View): Step | unde
 
 function release(view: View): Step | undefined {
   const { scene, partition, placement, primary, documents } = view
-  const { term } = documents.state.document ?? {}
+  const { term, heldTerm } = documents.state.document ?? {}
   if (primary === undefined || term === undefined || !isAllInSync(view)) return undefined
+  // Who was in sync with the primary before is named until it has come: it may be that one, with what nobody else has.
+  if (heldTerm !== term) return undefined
   for (const machine of placement.leaving) {
     const node = inSyncOn(view, machine)
     if (node === primary) continue

@@ -245,10 +245,14 @@ export class PlacedRegion {
     const stays = state.inSync.filter((nodeId) => running.some((copy) => copy.nodeId === nodeId))
     const inSync = [...new Set([...stays, ...followers.map(({ nodeId }) => nodeId)])].sort()
     const members = [...new Set([...state.members, ...running.map(({ nodeId }) => nodeId)])].sort()
-    if (inSync.join() !== [...state.inSync].sort().join() || members.length !== state.members.length)
+    const follow = (nodeId: string): boolean => [primary, ...followers].some((copy) => copy.nodeId === nodeId)
+    const heldTerm = inSync.every(follow) ? state.term : state.heldTerm
+    const isSame = heldTerm === state.heldTerm && members.length === state.members.length
+    if (inSync.join() !== [...state.inSync].sort().join() || !isSame)
       this.#put(this.#keys.nodes.of('state', partition), {
         ...state,
         edition: state.edition + 1,
+        heldTerm,
         inSync,
         members,
       })
@@ -277,7 +281,7 @@ export class PlacedRegion {
       edition: 1,
       primary: nodeId,
       hasEnded: false,
-      heldTerm: term,
+      heldTerm: state?.heldTerm ?? 0,
       isWhole: true,
       inSync: state?.inSync ?? [nodeId],
       members: state?.members ?? [nodeId],
