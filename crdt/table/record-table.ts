@@ -24,6 +24,7 @@
  */
 import type { OpPoint, Stamp } from '../dot.ts'
 import type { Origin } from '../origin.ts'
+import { giveBack } from './give-back.ts'
 import { NAME_BYTES_MAX, type NameProbe } from './name-probe.ts'
 import {
   effectIndexAt,
@@ -357,12 +358,21 @@ export class RecordTable<Entry extends object> {
   #moveHeap(size: number): void {
     const ints = new Int32Array(size)
     ints.set(this.ints.subarray(0, this.#end))
+    giveBack(this.ints)
     this.ints = ints
     this.heapBytes = new Uint8Array(ints.buffer)
     this.numbers = new DataView(ints.buffer)
-    if (size <= this.#placeBits) return
+    if (size > this.#placeBits) this.#widenPlaces(size)
+  }
+
+  /** Gives the place in every index entry some bits that were the hash's, for a heap of `size` integers. */
+  #widenPlaces(size: number): void {
+    const before = this.#placeBits
     while (size > this.#placeBits) this.#placeBits = 2 * this.#placeBits + 1
-    this.#reindex(this.#index.length)
+    const freed = this.#placeBits & ~before
+    const index = this.#index
+    for (let slot = 0; slot < index.length; slot++)
+      if (index[slot] !== FREE) index[slot] = index[slot]! & ~freed
   }
 
   /** Brings the records together at the front of a heap of `size` integers, at most the present size. */
@@ -457,10 +467,14 @@ export class RecordTable<Entry extends object> {
     index[hole] = FREE
   }
 
-  /** Fills the index anew: for another size of it or of the heap, or after all records have moved. */
+  /** Fills the index anew: for another size of it, or after all records have moved. */
   #reindex(size: number): void {
-    if (size === this.#index.length) this.#index.fill(FREE)
-    else this.#index = new Int32Array(size).fill(FREE)
+    if (size === this.#index.length) {
+      this.#index.fill(FREE)
+    } else {
+      giveBack(this.#index)
+      this.#index = new Int32Array(size).fill(FREE)
+    }
     for (let row = 0; row < this.#count; row++) {
       const at = this.rows[row]!
       this.#putInIndex(at, this.ints[at + HASH]!)
@@ -470,6 +484,7 @@ export class RecordTable<Entry extends object> {
   protected moveRows(capacity: number): void {
     const rows = new Int32Array(capacity)
     rows.set(this.rows.subarray(0, this.#count))
+    giveBack(this.rows)
     this.rows = rows
   }
 

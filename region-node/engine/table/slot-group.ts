@@ -18,6 +18,7 @@ import { CounterEntry } from '../../../crdt/counter.ts'
 import { Dot, type Stamp } from '../../../crdt/dot.ts'
 import { type KeyEntry, type KeyState, keyOfLoneCounter, loneCounter } from '../../../crdt/key.ts'
 import { Register } from '../../../crdt/register.ts'
+import { giveBack } from '../../../crdt/table/give-back.ts'
 import {
   BORN_HLC_HIGH_AT,
   BORN_HLC_LOW_AT,
@@ -196,6 +197,7 @@ export class SlotGroup extends RecordTable<KeyEntry> {
     if (this.#uses === undefined) return
     const uses = new Uint32Array(capacity)
     uses.set(this.#uses.subarray(0, this.count))
+    giveBack(this.#uses)
     this.#uses = uses
   }
 
