@@ -8,7 +8,7 @@
 import type { FailoverKind } from '../cluster/cluster-view.ts'
 import { primaryOf } from '../cluster/redirect.ts'
 import type { ClusterNode, Topology } from '../cluster/topology.ts'
-import { SLOTS_PER_GROUP } from '../engine/database.ts'
+import { groupOf } from '../engine/database.ts'
 import { SLOT_COUNT, slotOf } from '../engine/slot.ts'
 import { errors } from '../errors.ts'
 import { clusterInfo, nodeLine, replicasOf, shardId, writeShards, writeSlots } from './cluster-replies.ts'
@@ -36,7 +36,7 @@ function nodeOf({ nodes }: Topology, id: string): ClusterNode {
 
 /** Keys of a slot that a read would show: a look at each key of its group. */
 function* keysOfSlot(ctx: CommandContext, slot: number): IterableIterator<string> {
-  const group = ctx.keyspace.db(ctx.db).group(Math.floor(slot / SLOTS_PER_GROUP))
+  const group = ctx.keyspace.db(ctx.db).group(groupOf(slot))
   if (group === undefined) return
   for (let row = 0; row < group.count; row++) {
     const key = group.name(group.place(row))

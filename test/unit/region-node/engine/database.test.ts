@@ -21,7 +21,7 @@ import { type Origin, OriginTable, originId } from '../../../../crdt/origin.ts'
 import { applyEffect, type KeyEffect } from '../../../../crdt/registry.ts'
 import type { SeenCounter } from '../../../../crdt/state.ts'
 import { VersionVector } from '../../../../crdt/version-vector.ts'
-import { Database } from '../../../../region-node/engine/database.ts'
+import { Database, GROUP_COUNT } from '../../../../region-node/engine/database.ts'
 import { SlotGroup, TableContext } from '../../../../region-node/engine/table/slot-group.ts'
 import { Prng } from '../../../harness/prng.ts'
 
@@ -215,7 +215,7 @@ describe('a database', () => {
     }
     const groups = (): number => {
       let bytes = 0
-      for (let i = 0; i < 1024; i++) bytes += database.group(i)?.bytes ?? 0
+      for (let i = 0; i < GROUP_COUNT; i++) bytes += database.group(i)?.bytes ?? 0
       return bytes
     }
     const full = groups()
