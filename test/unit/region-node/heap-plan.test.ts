@@ -21,14 +21,14 @@ describe('the heap', () => {
     expect(planHeap(0, 8 * GB)).toEqual({
       oldBytes: 6 * GB,
       semiSpaceBytes: 64 * MB,
-      oldBytesStart: 64 * MB,
+      oldBytesStart: 256 * MB,
     })
     expect(planHeap(0, 100 * MB).oldBytes).toBe(256 * MB)
   })
 
   it('has a young generation that a small machine can bear', () => {
     expect(planHeap(0, 512 * MB).semiSpaceBytes).toBe(16 * MB)
-    expect(planHeap(0, 512 * MB).oldBytesStart).toBe(16 * MB)
+    expect(planHeap(0, 512 * MB).oldBytesStart).toBe(64 * MB)
     expect(planHeap(0, 1.5 * GB).semiSpaceBytes).toBe(32 * MB)
     expect(planHeap(0, 100 * GB).semiSpaceBytes).toBe(64 * MB)
   })
