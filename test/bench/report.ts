@@ -175,7 +175,8 @@ function memoryLine({ redis, causeway }: MemoryRow): string {
 function lagText(lag: Lag): string {
   return `A write at A is visible at B after p50 ${lag.p50Ms.toFixed(1)} ms, p99 ${lag.p99Ms.toFixed(1)} ms, \
 worst ${lag.worstMs.toFixed(1)} ms of ${count(lag.probes)} probes, while A takes \
-${count(lag.load)} SETs per second (half of its own full load). Counted from the OK at A, one read at B included.`
+${count(lag.load)} SETs per second (half of its own full load). Counted from the OK at A, one read at B included.
+Without what A and B waited for a core meanwhile, p99 is ${lag.p99RunningMs.toFixed(1)} ms.`
 }
 
 function restartText({ keys, logged, redisMs, causewayMs }: Restart): string {
