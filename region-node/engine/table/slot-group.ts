@@ -7,7 +7,7 @@
  * Each record carries a mark that says whether the walk that goes on is done with it. A new walk swaps the meaning
  * of the mark instead of the marks.
  *
- * All steps cost as much as the group is large: at five million keys spread over 256 groups some 2 ms. A group with
+ * All steps cost as much as the group is large: at five million keys spread over 256 groups up to 4 ms. A group with
  * very many keys of one slot stops for longer when it grows.
  *
  * Invariant: `counterCount` is the number of counters.
