@@ -14,7 +14,8 @@
  * that grow and buffers of network traffic use up at once what V8 grants a heap of that size. With a floor of one
  * semi-space the old generation was collected as a whole two to ten times a second under load, in steps of up to
  * 20 ms and with a sixth of the processor time; with four of them twice in a round of the benchmark, and SADD and INCR
- * at pipeline 16 took 15 % more.
+ * at pipeline 16 took 15 % more. What lies there as garbage counts as used, though, and must not make up much of a
+ * `maxmemory`.
  */
 import { HEAP_SHARE } from './memory-watch.ts'
 
@@ -36,6 +37,8 @@ const SEMI_SPACE_BYTES_MAX = 64 * MB
 /** The young generation is at most about a tenth of the machine. */
 const SEMI_SPACE_SHARE = 1 / 32
 const START_SEMI_SPACES = 4
+/** Of `maxmemory`; but a semi-space it is always. */
+const START_SHARE = 1 / 16
 
 /**
  * @param maxMemoryBytes  `maxmemory`; 0 when it is not limited
@@ -50,9 +53,10 @@ export function planHeap(maxMemoryBytes: number, machineBytes: number): HeapPlan
   )
   // V8 rounds it up to a power of two: rounded down here, so that it stays the share it was meant to be.
   const semiSpaceBytes = 2 ** Math.floor(Math.log2(semiSpace))
+  const startBytesMax = maxMemoryBytes > 0 ? maxMemoryBytes * START_SHARE : Number.POSITIVE_INFINITY
   return {
     oldBytes: Math.max(OLD_BYTES_MIN, Math.ceil(wanted)),
     semiSpaceBytes,
-    oldBytesStart: START_SEMI_SPACES * semiSpaceBytes,
+    oldBytesStart: Math.max(semiSpaceBytes, Math.min(START_SEMI_SPACES * semiSpaceBytes, startBytesMax)),
   }
 }

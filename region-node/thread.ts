@@ -48,7 +48,7 @@ const SEMI_SPACES = 3
 export function startNodeThread({ values }: Settings, machineBytes: number): Promise<RunningNode> {
   const { oldBytes, semiSpaceBytes, oldBytesStart } = planHeap(values.maxmemory, machineBytes)
   // There is no limit of a thread for it, but heaps that are made later take it from here.
-  setFlagsFromString(`--initial-old-space-size=${oldBytesStart / MB}`)
+  setFlagsFromString(`--initial-old-space-size=${Math.floor(oldBytesStart / MB)}`)
   const data: ThreadData = { values }
   const worker = new Worker(new URL('./node-thread.js', import.meta.url), {
     workerData: data,

@@ -32,4 +32,10 @@ describe('the heap', () => {
     expect(planHeap(0, 1.5 * GB).semiSpaceBytes).toBe(32 * MB)
     expect(planHeap(0, 100 * GB).semiSpaceBytes).toBe(64 * MB)
   })
+
+  it('leaves little of maxmemory to garbage', () => {
+    expect(planHeap(100 * MB, 8 * GB).oldBytesStart).toBe(64 * MB)
+    expect(planHeap(2 * GB, 8 * GB).oldBytesStart).toBe(128 * MB)
+    expect(planHeap(32 * GB, 64 * GB).oldBytesStart).toBe(256 * MB)
+  })
 })
