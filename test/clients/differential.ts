@@ -5,8 +5,8 @@
  * Ends at the first reply that differs and is not in `differences.ts`, with exit code 1 and the commands that
  * lead to it; otherwise with a summary. The same seed brings the same commands.
  */
-import { parseArgs } from 'node:util'
 import { commandTable } from '../../region-node/commands/families.ts'
+import { readOptions } from '../harness/command-line.ts'
 import { RawClient } from '../harness/raw-client.ts'
 import { RedisReference, redisIsInstalled } from '../harness/redis-reference.ts'
 import { RegionProcess } from '../harness/region-process.ts'
@@ -21,13 +21,11 @@ process.exitCode = await main(process.argv.slice(2))
 
 /** @returns the exit code */
 async function main(argv: readonly string[]): Promise<number> {
-  const { values } = parseArgs({
-    args: [...argv],
-    options: {
-      commands: { type: 'string', default: COMMANDS_DEFAULT },
-      seed: { type: 'string', default: '1' },
-    },
+  const values = readOptions(argv, USAGE, {
+    commands: { type: 'string', default: COMMANDS_DEFAULT },
+    seed: { type: 'string', default: '1' },
   })
+  if (values === undefined) return 2
   const commands = Number(values.commands)
   const seed = Number(values.seed)
   if (!(Number.isSafeInteger(commands) && commands > 0 && Number.isSafeInteger(seed) && seed >= 0)) {

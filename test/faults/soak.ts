@@ -8,7 +8,7 @@
  */
 import { writeFileSync } from 'node:fs'
 import { availableParallelism, totalmem } from 'node:os'
-import { parseArgs } from 'node:util'
+import { readOptions } from '../harness/command-line.ts'
 import { measureResume, type ResumeReport } from './resume-run.ts'
 import { type SoakReport, soak } from './soak-run.ts'
 
@@ -18,16 +18,18 @@ const CLIENTS_PER_REGION = 2
 /** Keys present before the cut whose cost is measured: a small and a large data set. */
 const DATA_SETS = [1000, 1_000_000]
 
-const { values } = parseArgs({
-  options: {
+const USAGE =
+  'usage: npm run faults -- [--seconds N] [--seed N] [--policy all|always|everysec|no] [--benchmark yes|no] [--resume OPS] [--results FILE]'
+
+const values =
+  readOptions(process.argv.slice(2), USAGE, {
     seconds: { type: 'string', default: '60' },
     seed: { type: 'string', default: '1' },
     policy: { type: 'string', default: 'all' },
     benchmark: { type: 'string', default: 'yes' },
     resume: { type: 'string', default: '500000' },
     results: { type: 'string' },
-  },
-})
+  }) ?? process.exit(2)
 
 const lines: string[] = []
 let failed = false

@@ -5,7 +5,7 @@
  * are named (`dark,counters`), and leaving out others. Ends at the first finding with exit code 1 and the
  * command that reproduces it; the commit and that command are all that is needed.
  */
-import { parseArgs } from 'node:util'
+import { readOptions } from '../harness/command-line.ts'
 import { type About, FAMILIES, FAULT_KINDS, type Focus } from './options.ts'
 import { type SimResult, simulate } from './simulation.ts'
 
@@ -15,17 +15,15 @@ const PROGRESS_SEEDS = 100
 
 /** @returns the exit code */
 export async function main(argv: readonly string[]): Promise<number> {
-  const { values } = parseArgs({
-    args: [...argv],
-    options: {
-      seed: { type: 'string', default: '1' },
-      seeds: { type: 'string', default: '1' },
-      ops: { type: 'string' },
-      focus: { type: 'string', default: '' },
-      without: { type: 'string', default: '' },
-      verbose: { type: 'boolean', default: false },
-    },
+  const values = readOptions(argv, USAGE, {
+    seed: { type: 'string', default: '1' },
+    seeds: { type: 'string', default: '1' },
+    ops: { type: 'string' },
+    focus: { type: 'string', default: '' },
+    without: { type: 'string', default: '' },
+    verbose: { type: 'boolean', default: false },
   })
+  if (values === undefined) return 2
   const first = Number(values.seed)
   const count = Number(values.seeds)
   const ops = values.ops === undefined ? undefined : Number(values.ops)

@@ -4,8 +4,8 @@
  *
  * Prints figures; exit code 1 when a job did not run exactly as often as it had to.
  */
-import { parseArgs } from 'node:util'
 import { installedRedis, startRedis } from '../../bench/contenders.ts'
+import { readOptions } from '../../harness/command-line.ts'
 import { RegionProcess } from '../../harness/region-process.ts'
 import { type QueueFigures, runQueueLoad } from './queue-load.ts'
 
@@ -19,10 +19,8 @@ process.exitCode = await main(process.argv.slice(2))
 
 /** @returns the exit code */
 async function main(argv: readonly string[]): Promise<number> {
-  const { values } = parseArgs({
-    args: [...argv],
-    options: { jobs: { type: 'string', default: JOBS_DEFAULT } },
-  })
+  const values = readOptions(argv, USAGE, { jobs: { type: 'string', default: JOBS_DEFAULT } })
+  if (values === undefined) return 2
   const jobs = Number(values.jobs)
   if (!Number.isSafeInteger(jobs) || jobs < JOBS_MIN) {
     console.error(`${USAGE}, at least ${JOBS_MIN}`)

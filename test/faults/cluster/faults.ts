@@ -13,8 +13,8 @@
  */
 import { writeFileSync } from 'node:fs'
 import { join } from 'node:path'
-import { parseArgs } from 'node:util'
 import { etcdIsInstalled } from '../../../compose/cluster/etcd-members.ts'
+import { readOptions } from '../../harness/command-line.ts'
 import { PROJECT_ROOT } from '../../harness/project-root.ts'
 import { ETCD_FAULTS } from './etcd-faults.ts'
 import { failOverAgain } from './failovers.ts'
@@ -37,15 +37,17 @@ const FAULTS: readonly (Fault | MachineFault)[] = [
 const RESULTS = 'test/faults/CLUSTER.md'
 const ACKS = ['sync', 'async'] as const
 
-const { values } = parseArgs({
-  options: {
+const USAGE =
+  'usage: npm run faults:cluster -- [--only NUMBERS] [--times N] [--failovers N] [--seed N] [--results FILE]'
+
+const values =
+  readOptions(process.argv.slice(2), USAGE, {
     only: { type: 'string' },
     times: { type: 'string' },
     failovers: { type: 'string' },
     seed: { type: 'string', default: '1' },
     results: { type: 'string' },
-  },
-})
+  }) ?? process.exit(2)
 
 // All that was started here ends with this process; a signal alone would leave it behind.
 for (const name of ['SIGINT', 'SIGTERM', 'SIGHUP']) process.on(name, () => process.exit(1))

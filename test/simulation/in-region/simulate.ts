@@ -4,7 +4,7 @@
  * Runs COUNT seeds from N on (1 each when not given), with the named kinds of faults often where some are named
  * (`freeze,halt`). Ends at the first finding with exit code 1 and the command that reproduces it.
  */
-import { parseArgs } from 'node:util'
+import { readOptions } from '../../harness/command-line.ts'
 import { drawOptions, FAULT_KINDS, type FaultKind } from './options.ts'
 import { type InRegionResult, simulateInRegion } from './simulation.ts'
 
@@ -13,15 +13,13 @@ const PROGRESS_SEEDS = 50
 
 /** @returns the exit code */
 export async function main(argv: readonly string[]): Promise<number> {
-  const { values } = parseArgs({
-    args: [...argv],
-    options: {
-      seed: { type: 'string', default: '1' },
-      seeds: { type: 'string', default: '1' },
-      focus: { type: 'string', default: '' },
-      verbose: { type: 'boolean', default: false },
-    },
+  const values = readOptions(argv, USAGE, {
+    seed: { type: 'string', default: '1' },
+    seeds: { type: 'string', default: '1' },
+    focus: { type: 'string', default: '' },
+    verbose: { type: 'boolean', default: false },
   })
+  if (values === undefined) return 2
   const first = Number(values.seed)
   const count = Number(values.seeds)
   const names = values.focus.split(',').filter((name) => name !== '')
