@@ -2,6 +2,7 @@
  * cluster-node.ts: one node of a region: its process, and what it says of itself.
  */
 import { rmSync } from 'node:fs'
+import { ReplyError } from 'ioredis'
 import { connect } from '../region.ts'
 import { RegionProcess } from '../region-process.ts'
 import type { NodePlan } from './cluster-plan.ts'
@@ -37,12 +38,18 @@ export class ClusterNode {
     }
   }
 
-  /** Asks this very node, where it listens, as a client that takes what a replica has. @throws ReplyError */
+  /**
+   * Asks this very node, where it listens, as a client that takes what a replica has.
+   * @throws ReplyError; Error when it could not be reached, or closed the connection
+   */
   async ask(...[name, ...words]: readonly [string, ...string[]]): Promise<unknown> {
     const client = await connect(this.plan.port, { host: this.plan.bind })
     try {
       await client.readonly()
       return await client.call(name, words)
+    } catch (error) {
+      if (error instanceof ReplyError) throw error
+      throw new Error(`${this.name}, asked for ${name}: ${(error as Error).message}`, { cause: error })
     } finally {
       client.disconnect()
     }
