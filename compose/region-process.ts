@@ -11,6 +11,7 @@
 import { type ChildProcess, spawn } from 'node:child_process'
 import { closeSync, openSync, readFileSync } from 'node:fs'
 import { setTimeout as delay } from 'node:timers/promises'
+import { MALLOC_ENV } from '../region-node/malloc-env.ts'
 import type { RegionPlan } from './plan.ts'
 import { CAUSEWAY } from './project-root.ts'
 
@@ -19,12 +20,6 @@ const START_MS_MAX = 30_000
 /** Longest time to end in order; then the process is killed. */
 const STOP_MS_MAX = 10_000
 const POLL_MS = 20
-
-/**
- * The tables of a node are arrays that grow now and then. glibc keeps freed ones for later in a heap that
- * they fragment; what is larger than this it gives back to the system.
- */
-const MALLOC_ENV = { MALLOC_MMAP_THRESHOLD_: '65536' }
 
 export class RegionProcess {
   readonly plan: RegionPlan
@@ -75,7 +70,7 @@ export class RegionProcess {
     const child = spawn(process.execPath, words, {
       detached: true,
       stdio: ['ignore', 'ignore', log],
-      env: { ...process.env, ...MALLOC_ENV },
+      env: { ...MALLOC_ENV, ...process.env },
     })
     closeSync(log)
     this.#child = child

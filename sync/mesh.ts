@@ -6,7 +6,7 @@
  * to know of the other. Replicas of this region pull by links of the same kind. See PROTOCOL.md.
  *
  * The node tells the mesh what changed (`logAdvanced`, `durableAdvanced`); the mesh gives received batches to
- * `host.apply`. Everything else runs by four clocks: a linger before ops are sent, a linger before an
+ * `host.apply`. Everything else runs by four clocks: a linger between two sends, a linger before an
  * acknowledgement is sent, a heartbeat, and the waits of the relay plan.
  *
  * Invariants: (1) at most one link each way per peer; a newer one from the same node replaces the older.
@@ -16,6 +16,7 @@ import type { RegionRecord } from '../crdt/membership.ts'
 import type { Origin } from '../crdt/origin.ts'
 import { VersionVector } from '../crdt/version-vector.ts'
 import { CatchUp } from './catch-up.ts'
+import { Departures } from './departures.ts'
 import { DurableWaits } from './durable-waits.ts'
 import { ExpiryPeers } from './expiry-peers.ts'
 import { Following } from './following.ts'
@@ -76,9 +77,7 @@ export class Mesh {
   /** This node can take ops in. */
   #pulls = true
   #heartbeat: Timer | undefined
-  #linger: Timer | undefined
-  /** Logged since the last send: they wait for company. */
-  #unsentOps = 0
+  readonly #departures: Departures
   #ackLinger: Timer | undefined
   #replan: Timer | undefined
 
@@ -91,7 +90,8 @@ export class Mesh {
     this.#inbox = new Inbox(host, settings, this.cut)
     const released = (): void => this.#took()
     this.#catchUp = new CatchUp({ host, env, settings, inbox: this.#inbox, released })
-    this.publications = new Publications(host, settings, () => this.#pumpSoon())
+    this.#departures = new Departures({ env, settings, depart: () => this.#pump() })
+    this.publications = new Publications(host, settings, () => this.#departures.soon())
     this.neighbours = new Neighbours({ host, env, transport, settings, publications: this.publications })
     this.#waits = new DurableWaits({
       peers: () => this.#members.waited(),
@@ -279,6 +279,7 @@ export class Mesh {
     await this.#transport.listen((link) => this.#accept(link))
     if (this.#state !== 'new') return
     this.#state = 'running'
+    this.#departures.begin()
     this.#beatLater()
     for (const member of this.#members) this.#join(member)
   }
@@ -292,7 +293,8 @@ export class Mesh {
     const goodbye = reason('stopping', why)
     for (const link of this.#servers()) link.pump()
     this.#state = 'stopped'
-    for (const timer of [this.#heartbeat, this.#linger, this.#ackLinger, this.#replan]) timer?.cancel()
+    for (const timer of [this.#heartbeat, this.#ackLinger, this.#replan]) timer?.cancel()
+    this.#departures.stop()
     this.#catchUp.stop()
     this.#waits.stop()
     this.#snapshots.stop()
@@ -314,14 +316,7 @@ export class Mesh {
   logAdvanced(opCount: number): void {
     // The primary may wait with its replies until this node has them.
     if (this.following !== undefined) this.following.puller.acknowledge()
-    this.#unsentOps += opCount
-    if (this.#unsentOps < this.#settings.lingerOpsMax) this.#pumpSoon()
-    else if (this.#state === 'running') this.#pump()
-  }
-
-  #pumpSoon(): void {
-    if (this.#linger !== undefined || this.#state !== 'running') return
-    this.#linger = this.#env.after(this.#settings.lingerMs, () => this.#pump())
+    this.#departures.logged(opCount)
   }
 
   /** Clients of this node have published: sent beside the next ops, to those that are connected. */
@@ -494,7 +489,7 @@ export class Mesh {
    */
   awaitDurable(target: VersionVector, timeoutMs: number, done: (count: number) => void): { cancel(): void } {
     return this.#waits.begin(target, timeoutMs, done, () => {
-      this.#pump()
+      this.#departures.now()
       for (const { server, peer } of this.#members) if (!peer.durable?.covers(target)) server?.hurry(target)
     })
   }
@@ -622,10 +617,8 @@ export class Mesh {
     this.#waits.finishMet()
   }
 
+  /** Everybody is sent what he lacks. */
   #pump(): void {
-    this.#linger?.cancel()
-    this.#linger = undefined
-    this.#unsentOps = 0
     const nowMs = this.#env.monoMs()
     const opCount = opsOfRegion(this.#host.applied, this.#host.identity.regionId)
     for (const { peer, server } of this.#members) {

@@ -20,7 +20,7 @@ export interface SyncSettings {
   readonly peers: readonly PeerAddress[]
   /** What regions prove to each other that they know. */
   readonly secret: string
-  /** Milliseconds that ops wait for company before they are sent. Read once for each send. */
+  /** Milliseconds between two sends, in which ops wait for company. Read once for each send. */
   readonly lingerMs: number
   /** So many ops are company enough, and are sent at once: what a peer applies in a turn stays short. */
   readonly lingerOpsMax: number

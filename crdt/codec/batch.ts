@@ -182,13 +182,20 @@ export class BatchReader extends ByteReader implements EffectReader {
     const ops: Op[] = []
     for (let left = this.header.opCount; left > 0; left--) {
       this.#hlc += this.varint()
-      const effects: Effect[] = []
-      for (let effect = decodeEffect(this); effect !== undefined; effect = decodeEffect(this))
-        effects.push(effect)
-      ops.push({ seq: this.#seq++, hlc: this.#hlc, effects })
+      ops.push({ seq: this.#seq++, hlc: this.#hlc, effects: this.#effects() })
     }
     if (this.more) throw new DecodeError('bytes after the last op')
     return ops
+  }
+
+  /** The effects of one op. Nearly all have one: a list that is pushed to makes room for seventeen. */
+  #effects(): Effect[] {
+    const first = decodeEffect(this)
+    if (first === undefined) return []
+    const effects = [first]
+    for (let effect = decodeEffect(this); effect !== undefined; effect = decodeEffect(this))
+      effects.push(effect)
+    return effects
   }
 }
 

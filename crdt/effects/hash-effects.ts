@@ -16,7 +16,7 @@ import {
   type OnKey,
   TAG,
 } from './effect.ts'
-import { decodeAddition, encodeAddition } from './string-effects.ts'
+import { encodeAddition } from './string-effects.ts'
 
 export interface HashPutEffect extends OnKey {
   readonly tag: typeof TAG.HASH_PUT
@@ -102,7 +102,9 @@ export function decodeHashIncrement(db: number, key: string, from: EffectReader)
     creates,
     makesField,
     field: from.word(),
-    ...decodeAddition(from),
+    delta: from.amount(),
+    run: from.varint(),
+    total: from.amount(),
   }
 }
 

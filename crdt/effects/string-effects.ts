@@ -121,21 +121,24 @@ export function encodeIncrement(effect: IncrementEffect, out: EffectWriter): voi
   encodeAddition(effect, out)
 }
 
-/** The part that strings and hash fields share. */
+/** The part that strings and hash fields share. Each decodes it in place: an object more for each op shows. */
 export function encodeAddition({ delta, run, total }: Increment, out: EffectWriter): void {
   out.amount(delta)
   out.varint(run)
   out.amount(total)
 }
 
-export function decodeAddition(from: EffectReader): Increment {
-  return { delta: from.amount(), run: from.varint(), total: from.amount() }
-}
-
 export function decodeIncrement(db: number, key: string, from: EffectReader): IncrementEffect {
   const creates = from.byte() === FLAG_CREATES
-  const { delta, run, total } = decodeAddition(from)
-  return { tag: TAG.INCREMENT, db, key, creates, delta, run, total }
+  return {
+    tag: TAG.INCREMENT,
+    db,
+    key,
+    creates,
+    delta: from.amount(),
+    run: from.varint(),
+    total: from.amount(),
+  }
 }
 
 export function applyIncrement(

@@ -3,6 +3,7 @@
  */
 import { keyBytes } from '../engine/key-memory.ts'
 import { errors } from '../errors.ts'
+import { MALLOC_WORDS } from '../malloc-env.ts'
 import { type CommandContext, type CommandDef, NO_KEYS } from './command.ts'
 import { container, helpOf } from './container.ts'
 import { parseCount } from './parse.ts'
@@ -71,7 +72,7 @@ function findings(figures: MemoryFigures): string[] {
   if (fragmentation > FRAGMENTATION_MAX) {
     found.push(
       `Resident memory is ${fragmentation.toFixed(1)} times what is used. What was freed lately is given back ` +
-        'bit by bit; if it stays so, set MALLOC_MMAP_THRESHOLD_=65536 in the environment of the node.',
+        `bit by bit; if it stays so, set ${MALLOC_WORDS} in the environment of the node.`,
     )
   }
   if (heap > heapLimit * HEAP_SHARE_MAX) {

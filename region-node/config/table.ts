@@ -324,7 +324,7 @@ export const SETTINGS = {
     'peers',
     integer(0, 1000),
     1,
-    'Milliseconds that ops wait for company; if busy, 16 times that or for 1000 ops.',
+    'Least milliseconds between two messages; if busy, 16 times that or 1000 ops.',
     runtime,
   ),
   'sync-frame-bytes-max': row('peers', bytes(MB, 2 * GB), GB, 'Largest message taken from a peer, bytes.'),

@@ -14,6 +14,9 @@ for (let byte = 0; byte < 256; byte++) {
   crcOfByte[byte] = crc
 }
 
+/** The CRC of every byte with a zero behind it. With `crcOfByte` two bytes are taken in one step: CRCs add up. */
+export const crcOfByteAndZero = crcOfByte.map((crc) => (crc << 8) ^ crcOfByte[crc >>> 8]!)
+
 export function slotOf(key: string): number {
   let start = 0
   let end = key.length

@@ -11,12 +11,14 @@
  * the group, reaches all of them.
  */
 import { spawn } from 'node:child_process'
+import { MALLOC_ENV } from '../malloc-env.ts'
 import type { Child } from './children.ts'
 
 export function startChildProcess(words: readonly string[], ended: (how: string) => void): Child {
   // What runs the machine runs the nodes: the same program, by the same flags.
   const child = spawn(process.execPath, [...process.execArgv, process.argv[1]!, 'node', ...words], {
     stdio: ['ignore', 'inherit', 'inherit', 'ipc'],
+    env: { ...MALLOC_ENV, ...process.env },
   })
   let hasEnded = false
   const end = (how: string): void => {

@@ -25,10 +25,8 @@ const INTEGERS = Array.from({ length: READY }, (_, n) => `:${n}\r\n`)
 const BULKS = Array.from({ length: READY }, (_, n) => `$${n}\r\n`)
 const ARRAYS = Array.from({ length: READY }, (_, n) => `*${n}\r\n`)
 
-/** A moment in the replies of a session, to return to. */
-export interface ReplyMark {
-  readonly text: string
-}
+/** A moment in the replies of a session, to return to: what waited then. Made before every command, so no object. */
+export type ReplyMark = string
 
 export class ReplyWriter {
   protocol: 2 | 3 = 2
@@ -143,11 +141,11 @@ export class ReplyWriter {
   }
 
   mark(): ReplyMark {
-    return { text: this.text }
+    return this.text
   }
 
   /** Forgets what was written since `mark`; there was no `take` in between. */
   rollback(mark: ReplyMark): void {
-    this.text = mark.text
+    this.text = mark
   }
 }

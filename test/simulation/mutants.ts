@@ -445,6 +445,13 @@ const IN_ALL_FAMILIES: readonly Mutant[] = [
     patches: [
       { file: 'sync/expiry-peers.js', find: 'host.durable.get(origin) < seq || ', replace: '' },
       { file: 'sync/settled-clock.js', find: 'this.#oldest.durable', replace: 'this.#oldest.applied' },
+      // No fault in itself: every op waits for company, which leaves the moment open that few seeds meet otherwise.
+      { file: 'sync/departures.js', find: ' || env.monoMs() >= this.#nextMs', replace: '' },
+      {
+        file: 'sync/departures.js',
+        find: 'Math.max(0, this.#nextMs - env.monoMs())',
+        replace: 'this.#ports.settings.lingerMs',
+      },
     ],
     firstSeed: 4530,
     seeds: 1,

@@ -383,6 +383,8 @@ describe('a resync', () => {
     await start(all)
     clock.advance(100)
     network.stall('B', 'A')
+    // The first one is on its way; the others wait for company.
+    b!.host.write(1)
     b!.host.write(3)
     b!.host.log.trim(b!.host.applied)
     expect(b!.mesh.resync('A')).toBeUndefined()
