@@ -232,28 +232,46 @@ async function post(
 }
 
 async function textOf(response: Response, signal: AbortSignal): Promise<string> {
-  try {
-    return await response.text()
-  } catch (error) {
-    throw failureOf(error, signal, response.url)
-  }
+  let text = ''
+  for await (const part of partsOf(response, signal)) text += part
+  return text
 }
 
 async function* linesOf(response: Response, signal: AbortSignal): AsyncGenerator<string> {
-  const decoder = new TextDecoder()
   let rest = ''
-  const chunks = response.body!.getReader()
+  for await (const part of partsOf(response, signal)) {
+    const lines = (rest + part).split('\n')
+    rest = lines.pop()!
+    yield* lines
+  }
+}
+
+/**
+ * What comes, as it comes.
+ *
+ * The body is cancelled by hand. Once a response is there, what ties the signal to its body is held weakly, and may
+ * be collected as garbage (undici 6): after that, a stream of a frozen member would never end.
+ * @throws EtcdError  the reason of the signal, for one
+ */
+async function* partsOf({ body, url }: Response, signal: AbortSignal): AsyncGenerator<string> {
+  if (body === null) return
+  const decoder = new TextDecoder()
+  const chunks = body.getReader()
+  const cancel = (): void => void chunks.cancel().catch(() => {})
+  signal.addEventListener('abort', cancel)
   try {
-    for (;;) {
+    while (!signal.aborted) {
       const { done, value } = await chunks.read()
-      if (done) return
-      const lines = (rest + decoder.decode(value, { stream: true })).split('\n')
-      rest = lines.pop()!
-      yield* lines
+      if (done) break
+      yield decoder.decode(value, { stream: true })
     }
   } catch (error) {
-    throw failureOf(error, signal, response.url)
+    throw failureOf(error, signal, url)
+  } finally {
+    signal.removeEventListener('abort', cancel)
+    cancel()
   }
+  if (signal.aborted) throw signal.reason
 }
 
 function parsed(text: string): unknown {
