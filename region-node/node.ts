@@ -38,11 +38,10 @@ import { horizonOf, regionsOf } from './regions.ts'
 import { sentinelDoor } from './sentinel/door.ts'
 import { Sentinel } from './sentinel/sentinel.ts'
 import { ClientListener, type Doors, isLoopback, type ListenerLimits } from './server/listener.ts'
+import { liveLimits } from './server/live-limits.ts'
 import { linkTls, TLS_SETTINGS, TlsError, tlsOptions } from './server/tls.ts'
 import { StartError } from './start-error.ts'
 
-/** Words in one command. Redis's own limit. */
-const COMMAND_WORDS_MAX = 2 ** 20
 const RATE_INTERVAL_MS = 1000
 /** How long a stop waits for another node to take over, at most. */
 const AGENT_STOP_MS_MAX = 5000
@@ -63,6 +62,7 @@ class Node implements RunningNode, Front {
   /** With `tls-replication`: what nodes show each other. */
   #linkTls: LinkTls | undefined
   readonly #core: NodeCore
+  readonly #limits: ListenerLimits
   readonly #listener: ClientListener
   readonly #loading: Loading
   /** Empty where nobody watches a coordinator. */
@@ -117,11 +117,12 @@ class Node implements RunningNode, Front {
       clientPort: () => (isLinkTls ? this.#listener.tlsPort : this.#listener.port),
       failed: (error) => this.#crash(error),
     })
+    this.#limits = liveLimits(settings, this.#core.access)
     this.#listener = new ClientListener(doorsOf(settings, env, values.port, values['tls-port']), {
       env,
       sink: this.#core,
       turn: this.#core,
-      limits: clientLimits(this.#core),
+      limits: this.#limits,
       log,
       // Whoever reaches the port from another machine has to prove the secret.
       peers:
@@ -150,7 +151,7 @@ class Node implements RunningNode, Front {
     const sentinel = new Sentinel({ region: identity.region, id, access, services })
     this.#cluster.onChange((topology) => sentinel.topologyChanged(topology))
     const doors = doorsOf(this.#settings, this.#env, port, tlsPort)
-    return sentinelDoor(doors, sentinel, { env: this.#env, limits: clientLimits(this.#core), log })
+    return sentinelDoor(doors, sentinel, { env: this.#env, limits: this.#limits, log })
   }
 
   /** Undefined without `proxy-port` and `proxy-tls-port`. */
@@ -170,7 +171,7 @@ class Node implements RunningNode, Front {
     this.#cluster.onChange(() => proxy.topologyChanged())
     this.#core.mesh.neighbours.silent = (nodeId) => proxy.nodeSilent(nodeId)
     const doors = doorsOf(this.#settings, env, port, tlsPort)
-    return proxyDoor(doors, proxy, { env, limits: clientLimits(this.#core), log })
+    return proxyDoor(doors, proxy, { env, limits: this.#limits, log })
   }
 
   /** @throws StartError */
@@ -443,34 +444,5 @@ function usable<T>(read: () => T): T {
   } catch (error) {
     if (error instanceof TlsError) throw new StartError(`${error.message}.`)
     throw error
-  }
-}
-
-/** Limits as the listener reads them: through, so that CONFIG SET takes effect at once. */
-function clientLimits({ settings, access }: NodeCore): ListenerLimits {
-  const { values } = settings
-  return {
-    wordsMax: COMMAND_WORDS_MAX,
-    get bulkBytesMax() {
-      return values['proto-max-bulk-len']
-    },
-    get queryBytesMax() {
-      return values['client-query-buffer-limit']
-    },
-    get output() {
-      return values['client-output-buffer-limit']
-    },
-    get idleSecondsMax() {
-      return values.timeout
-    },
-    get clientsMax() {
-      return values.maxclients
-    },
-    get isProtected() {
-      return values['protected-mode'] && access.isOpen
-    },
-    get keepaliveSeconds() {
-      return values['tcp-keepalive']
-    },
   }
 }

@@ -497,7 +497,6 @@ export class Dispatcher implements TransactionControl {
     })
   }
 
-  /** The turn of the event loop is over, or the rest of it is not about commands. */
   /** Clients go with their user, and subscribers with the right to their channels. */
   userChanged(sessions: Iterable<Session>, user: User, isGone: boolean): void {
     for (const session of sessions) {
@@ -508,6 +507,7 @@ export class Dispatcher implements TransactionControl {
     }
   }
 
+  /** The turn of the event loop is over, or the rest of it is not about commands. */
   endTurn(): void {
     this.observer?.turnEnded()
     if (this.audience.isOn) this.audience.tracking.turnEnded()

@@ -34,7 +34,7 @@ export interface ListenerLimits extends ClientLimits {
   /** Most clients at a time (`maxclients`). */
   readonly clientsMax: number
   /** Only clients of this machine are let in: `protected-mode` while no password is set. */
-  readonly isProtected: boolean
+  isProtected(): boolean
   /** Silence after which the system probes whether a client is still there, seconds; 0 is never. */
   readonly keepaliveSeconds: number
 }
@@ -271,7 +271,7 @@ export class ClientListener {
   private refusalOf({ remoteAddress }: Socket): CommandError | undefined {
     const { limits } = this.ports
     if (this.open.size >= limits.clientsMax) return errors.maxClients
-    return limits.isProtected && !isLoopback(remoteAddress) ? errors.protectedMode : undefined
+    return limits.isProtected() && !isLoopback(remoteAddress) ? errors.protectedMode : undefined
   }
 
   private everySecond(): void {

@@ -24,7 +24,7 @@ const LIMITS: ListenerLimits = {
   output: NO_OUTPUT_LIMITS,
   idleSecondsMax: 0,
   clientsMax: 100,
-  isProtected: false,
+  isProtected: () => false,
   keepaliveSeconds: 0,
 }
 

@@ -90,7 +90,7 @@ function toyNode(port = 0, host = '127.0.0.1', isProtected = false) {
       env,
       sink,
       turn,
-      limits: { ...limits, isProtected },
+      limits: { ...limits, isProtected: () => isProtected },
       log: { warn: () => {} },
       peers: undefined,
     },

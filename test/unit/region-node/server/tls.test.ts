@@ -38,7 +38,7 @@ async function door(settings: Parameters<typeof tlsOptions>[0]): Promise<ClientL
       turn: { touch: (connection) => setImmediate(() => connection.flush()) },
       limits: {
         clientsMax: 10,
-        isProtected: false,
+        isProtected: () => false,
         keepaliveSeconds: 0,
         bulkBytesMax: 1 << 20,
         wordsMax: 1000,
