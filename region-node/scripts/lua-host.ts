@@ -24,16 +24,19 @@ import type { WasmModule } from './web-assembly.ts'
 
 /** Instructions in a millisecond, about: 300 thousand were measured for an empty loop on one machine. */
 const INSTRUCTIONS_PER_MS = 300_000
+/** The text of every run, which is compiled each time and so is short: what to do stands behind ARGV. */
+const ENTRY = 'return __causeway()'
 /** Begins the words by which the prelude asks for what is no command. */
 const ACL_CHECK = '\0acl'
 
-const { scriptKilled: killed, scriptMemory: outOfMemory, scriptEngine: broken } = errors
+/** What the prelude is asked for: its name is the last of these words. */
+type Verb = readonly string[]
 
-/** A script that the machine holds, and the text that runs it: the same one each time, which is not written again. */
-interface CompiledScript {
-  readonly number: number
-  readonly entry: string
-}
+const COMPILE: Verb = ['compile']
+const FORGET: Verb = ['forget']
+const LIBRARY: Verb = ['library']
+
+const { scriptKilled: killed, scriptMemory: outOfMemory, scriptEngine: broken } = errors
 
 export class LuaHost implements ScriptHost {
   readonly values = new ValueWriter()
@@ -41,8 +44,8 @@ export class LuaHost implements ScriptHost {
   readonly #latin1: Latin1
   readonly #log: (level: number, text: string) => void
   #machine: LuaMachine | undefined = undefined
-  /** By SHA-1: scripts that the machine holds compiled. */
-  #compiled = new Map<string, CompiledScript>()
+  /** By SHA-1: what asks for the scripts that the machine holds compiled, each by a number. */
+  #compiled = new Map<string, Verb>()
   /** Of the script that was compiled last. */
   #lastNumber = 0
   /** Libraries that the machine holds, with their source, by name. */
@@ -72,12 +75,12 @@ export class LuaHost implements ScriptHost {
   }
 
   /** @returns what is wrong with the script, when it does not compile */
-  #compile({ sha, source }: Script): CompiledScript | string {
-    const number = ++this.#lastNumber
-    const answer = this.#evaluate(`return __causeway("compile",${number},"${sha}")`, [keepCallers(source)], 0)
+  #compile({ sha, source }: Script): Verb | string {
+    const number = String(++this.#lastNumber)
+    const answer = this.#evaluate([], [keepCallers(source), number, sha], COMPILE)
     const complaint = answer.text()
     if (complaint !== undefined) return complaint
-    const compiled = { number, entry: `return __causeway(${number})` }
+    const compiled = [number]
     this.#compiled.set(sha, compiled)
     return compiled
   }
@@ -86,7 +89,7 @@ export class LuaHost implements ScriptHost {
     const compiled = this.#compiled.get(sha)
     if (compiled === undefined) return
     this.#compiled.delete(sha)
-    this.#evaluate(`return __causeway("forget",${compiled.number})`, [], 0)
+    this.#evaluate([], compiled, FORGET)
   }
 
   run(
@@ -99,13 +102,12 @@ export class LuaHost implements ScriptHost {
   ): void {
     const compiled = this.#compiled.get(script.sha) ?? this.#compile(script)
     if (typeof compiled === 'string') throw errors.scriptCompile(compiled)
-    this.#runEntry(compiled.entry, keys, args, calls, limitMs, out)
+    this.#runVerb(compiled, keys, args, calls, limitMs, out)
   }
 
   load(library: LibraryCode, limitMs: number): readonly FunctionRow[] | string {
     this.#libraries.delete(library.name)
-    const entry = `return __causeway("library","${library.name}")`
-    const answer = this.#evaluate(entry, [keepCallers(library.source)], 0, limitMs)
+    const answer = this.#evaluate([], [keepCallers(library.source), library.name], LIBRARY, limitMs)
     if (answer.tag !== VALUE.array) return answer.text() ?? broken.line
     const rows: FunctionRow[] = []
     for (let left = answer.enterArray(); left > 0; left--) {
@@ -132,12 +134,11 @@ export class LuaHost implements ScriptHost {
       const rows = this.load(library, limitMs)
       if (typeof rows === 'string') throw errors.libraryLoad(rows)
     }
-    const entry = `return __causeway("function","${library.name}","${name}")`
-    this.#runEntry(entry, keys, args, calls, limitMs, out)
+    this.#runVerb([library.name, name, 'function'], keys, args, calls, limitMs, out)
   }
 
-  #runEntry(
-    entry: string,
+  #runVerb(
+    verb: Verb,
     keys: readonly string[],
     args: readonly string[],
     calls: ScriptCalls,
@@ -146,21 +147,20 @@ export class LuaHost implements ScriptHost {
   ): void {
     this.#calls = calls
     this.values.protocol = 2
-    const words = keys.length === 0 ? args : keys.concat(args)
     try {
-      this.#evaluate(entry, words, keys.length, limitMs).copyTo(out)
+      this.#evaluate(keys, args, verb, limitMs).copyTo(out)
     } finally {
       this.#calls = undefined
     }
   }
 
-  /** The value of a text. @throws CommandError when the machine ended it */
-  #evaluate(text: string, words: readonly string[], keyCount: number, limitMs = 0): ValueReader {
+  /** What the prelude answers. @throws CommandError when the machine ended it */
+  #evaluate(keys: readonly string[], args: readonly string[], verb: Verb, limitMs = 0): ValueReader {
     try {
       this.#machine ??= new LuaMachine(this.#program(), PRELUDE, this.#latin1, this.#callbacks)
       const machine = this.#machine
       machine.limit(limitMs === 0 ? Number.POSITIVE_INFINITY : limitMs * INSTRUCTIONS_PER_MS)
-      const value = machine.evaluate(text, words, keyCount)
+      const value = machine.evaluate(ENTRY, keys, args, verb)
       if (machine.isFull) this.reset()
       if (value === undefined) throw outOfMemory
       // The prelude catches everything but the end of the machine's means.

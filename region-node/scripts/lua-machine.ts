@@ -36,9 +36,11 @@ export class MachineError extends Error {
   }
 }
 
+type ProgramFunction = (a: number, b: number) => void
+
 interface Program {
   readonly memory: { readonly buffer: ArrayBuffer }
-  readonly __indirect_function_table: { get(index: number): (a: number, b: number) => void }
+  readonly __indirect_function_table: { get(index: number): ProgramFunction }
   __wasm_call_ctors(): void
   set_compat(flags: number): void
   set_limits(instructions: number, replyBytes: number, argBytes: number): void
@@ -64,6 +66,8 @@ const DESK_BYTES = 64 * 1024
 /** Below some twenty characters a loop beats the call of a native copy. */
 const LOOPED_BYTES_MAX = 20
 const POINTER_AND_LENGTH_BYTES = 8
+/** Of words, and of the bytes of one. */
+const COUNT_BYTES = 4
 const STACK_BYTES = 2 * 1024 * 1024
 /** The compiled code relies on it. */
 const STACK_ALIGNMENT = 16
@@ -90,6 +94,8 @@ export class LuaMachine {
   /** Where the last value lies; 0: nowhere. */
   #answer = 0
   #instructions = 0
+  /** The program's table of functions, as far as they were called: it never changes, and asking it is slow. */
+  readonly #functions: (ProgramFunction | undefined)[] = []
   /** What a callback threw. */
   #thrown: { readonly error: unknown } | undefined = undefined
   /** A value did not fit into its memory. */
@@ -130,13 +136,16 @@ export class LuaMachine {
   }
 
   /**
-   * Runs a text; KEYS and ARGV are the words, the first `keyCount` and the rest.
+   * Runs a text.
+   * @param keys  KEYS
+   * @param args  ARGV
+   * @param more  stands at the end of ARGV
    * @returns its value; undefined when there was no memory for it
    * @throws MachineError when the program broke down; whatever a callback threw
    */
-  evaluate(text: string, words: readonly string[] = NO_WORDS, keyCount = 0): ValueReader | undefined {
+  evaluate(text: string, keys = NO_WORDS, args = NO_WORDS, more = NO_WORDS): ValueReader | undefined {
     this.#freeAnswer()
-    const wordsLength = encodedLength(words)
+    const wordsLength = COUNT_BYTES + encodedLength(keys) + encodedLength(args) + encodedLength(more)
     const total = text.length + wordsLength
     const at = total <= DESK_BYTES ? this.#desk : this.#program.alloc(total)
     if (at === 0) {
@@ -146,9 +155,10 @@ export class LuaMachine {
     if (at !== this.#desk || text !== this.#deskText) this.#latin1.write(this.#bytes, text, at)
     if (at === this.#desk) this.#deskText = text
     const wordsAt = at + text.length
-    this.#writeWords(words, wordsAt)
+    this.#view.setUint32(wordsAt, keys.length + args.length + more.length, true)
+    this.#writeWords(more, this.#writeWords(args, this.#writeWords(keys, wordsAt + COUNT_BYTES)))
     try {
-      this.#program.eval_with_args(this.#result, at, text.length, wordsAt, wordsLength, keyCount)
+      this.#program.eval_with_args(this.#result, at, text.length, wordsAt, wordsLength, keys.length)
     } catch (error) {
       this.#rethrow()
       // A stack that is used up is a RangeError.
@@ -180,15 +190,16 @@ export class LuaMachine {
     if (this.#thrown !== undefined) throw this.#thrown.error
   }
 
-  #writeWords(words: readonly string[], start: number): void {
-    this.#view.setUint32(start, words.length, true)
-    let at = start + 4
+  /** @returns where the next word goes */
+  #writeWords(words: readonly string[], start: number): number {
+    let at = start
     for (let i = 0; i < words.length; i++) {
       const word = words[i]!
       this.#view.setUint32(at, word.length, true)
-      this.#write(word, at + 4)
-      at += 4 + word.length
+      this.#write(word, at + COUNT_BYTES)
+      at += COUNT_BYTES + word.length
     }
+    return at
   }
 
   #write(text: string, at: number): void {
@@ -200,11 +211,12 @@ export class LuaMachine {
 
   #readWords(start: number): string[] {
     const words = new Array<string>(this.#view.getUint32(start, true))
-    let at = start + 4
+    let at = start + COUNT_BYTES
     for (let i = 0; i < words.length; i++) {
       const length = this.#view.getUint32(at, true)
-      words[i] = this.#latin1.read(this.#bytes, at + 4, at + 4 + length)
-      at += 4 + length
+      at += COUNT_BYTES
+      words[i] = this.#latin1.read(this.#bytes, at, at + length)
+      at += length
     }
     return words
   }
@@ -291,7 +303,8 @@ export class LuaMachine {
     const program = this.#program
     const stack = program.emscripten_stack_get_current()
     try {
-      program.__indirect_function_table.get(index)(a, b)
+      this.#functions[index] ??= program.__indirect_function_table.get(index)
+      this.#functions[index](a, b)
     } catch (error) {
       if (error !== LONGJMP) throw error
       program._emscripten_stack_restore(stack)
@@ -303,7 +316,7 @@ export class LuaMachine {
 const NO_WORDS: readonly string[] = []
 
 function encodedLength(words: readonly string[]): number {
-  let length = 4
-  for (let i = 0; i < words.length; i++) length += 4 + words[i]!.length
+  let length = 0
+  for (let i = 0; i < words.length; i++) length += COUNT_BYTES + words[i]!.length
   return length
 }

@@ -470,10 +470,10 @@ setmetatable(redis, {
 
 local verbs = {}
 
--- Compiles the source in ARGV[1]. Answers true, or what is wrong with it. The script runs by the verb of that
--- number: the text that asks for it is compiled each time, so it is short.
-function verbs.compile(number, sha)
-  local chunk, err = loadstring(globals.ARGV[1], '@user_script')
+-- Compiles a source. Answers true, or what is wrong with it. The script runs by the verb of that number.
+function verbs.compile(words)
+  local source, number, sha = words[1], words[2], words[3]
+  local chunk, err = loadstring(source, '@user_script')
   if chunk == nil then return err end
   verbs[number] = function()
     local ok, value = xpcall(chunk, describe)
@@ -483,15 +483,16 @@ function verbs.compile(number, sha)
   return true
 end
 
-function verbs.forget(number)
-  verbs[number] = nil
+function verbs.forget(words)
+  verbs[words[1]] = nil
   return true
 end
 
--- Runs the code in ARGV[1], which registers functions. Answers name, description (or false) and flags of each.
-function verbs.library(name)
+-- Runs a source, which registers functions. Answers name, description (or false) and flags of each.
+function verbs.library(words)
+  local source, name = words[1], words[2]
   libraries[name] = nil
-  local chunk, err = loadstring(globals.ARGV[1], '@user_function')
+  local chunk, err = loadstring(source, '@user_function')
   if chunk == nil then return { err = 'ERR Error compiling function: ' .. err } end
   loading = {}
   local ok, raised = xpcall(chunk, describe)
@@ -511,25 +512,27 @@ function verbs.library(name)
   return list
 end
 
-function verbs.drop(name)
-  libraries[name] = nil
-  return true
-end
-
 local function apply() return (run(keys, args)) end
 
-verbs['function'] = function(library, name)
-  run, keys, args = libraries[library][name].run, globals.KEYS, globals.ARGV
+verbs['function'] = function(words, count)
+  local library, name = words[count - 1], words[count]
+  words[count - 1], words[count] = nil, nil
+  run, keys, args = libraries[library][name].run, globals.KEYS, words
   local ok, value = xpcall(apply, describe)
   if ok then return reply(value) end
   return failure(name, value)
 end
 
 -- pairs() of the globals shows this name. It is deaf while a script runs, and only then is there anybody to call.
-globals.__causeway = function(verb, ...)
+-- The last of ARGV is the verb: the text that calls this is compiled each time, and a constant in it costs more.
+globals.__causeway = function()
   if busy then error("Script attempted to access nonexistent global variable '__causeway'", 2) end
   busy, protocol = true, 2
-  local answer = verbs[verb](...)
+  local words = globals.ARGV
+  local count = #words
+  local verb = verbs[words[count]]
+  words[count] = nil
+  local answer = verb(words, count - 1)
   busy = false
   return answer
 end

@@ -16,6 +16,8 @@ export class ScriptCache {
   readonly #bySha = new Map<string, Script>()
   /** EVAL finds its script by the text: to compute its SHA-1 each time would cost as much as a command. */
   readonly #byText = new Map<string, Script>()
+  /** Found last by its text: comparing two texts is cheaper than hashing one, which came in new from a client. */
+  #last: { readonly text: string; readonly script: Script } | undefined = undefined
   #bytes = 0
 
   get size(): number {
@@ -37,8 +39,12 @@ export class ScriptCache {
    * @returns what Lua says is wrong with it, when it does not compile
    */
   take(text: string, host: ScriptHost): Script | string {
+    if (this.#last?.text === text) return this.#last.script
     const known = this.#byText.get(text)
-    if (known !== undefined) return known
+    if (known !== undefined) {
+      this.#last = { text, script: known }
+      return known
+    }
     const script: Script = { sha: host.sha1(text), ...readScript(text) }
     const complaint = host.compile(script)
     if (complaint !== undefined) return complaint
@@ -52,6 +58,7 @@ export class ScriptCache {
   #shrink(host: ScriptHost): void {
     for (const [text, { sha }] of this.#byText) {
       if (this.size === 1 || (this.size <= SCRIPTS_MAX && this.#bytes <= SCRIPT_BYTES_MAX)) return
+      if (this.#last?.text === text) this.#last = undefined
       this.#byText.delete(text)
       this.#bySha.delete(sha)
       this.#bytes -= text.length
@@ -62,6 +69,7 @@ export class ScriptCache {
   clear(): void {
     this.#bySha.clear()
     this.#byText.clear()
+    this.#last = undefined
     this.#bytes = 0
   }
 }

@@ -117,7 +117,13 @@ export class ValueReader {
     return n
   }
 
+  /** Most have 32 bits, and a bigint is made on the heap. */
   #integer(): number | bigint {
+    const low = this.#view.getInt32(this.#at, true)
+    if (this.#view.getInt32(this.#at + 4, true) === low >> 31) {
+      this.#at += 8
+      return low
+    }
     const n = this.#view.getBigInt64(this.#at, true)
     this.#at += 8
     return n >= -BIG_MAX && n <= BIG_MAX ? Number(n) : n

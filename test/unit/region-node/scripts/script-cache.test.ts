@@ -37,6 +37,26 @@ describe('the script cache', () => {
     expect(cache.get('sha of return 1')).toBe(first)
   })
 
+  it('compiles a text again that was dropped, though it came last', () => {
+    const { cache, host } = newCache()
+    cache.take('return 1', host)
+    cache.take('return 1', host)
+    cache.clear()
+    cache.take('return 1', host)
+    expect(host.compiled).toBe(2)
+    expect(cache.size).toBe(1)
+  })
+
+  it('compiles a text again that was the oldest and came last', () => {
+    const { cache, host } = newCache()
+    for (let i = 0; i < SCRIPTS_MAX; i++) cache.take(`return ${i}`, host)
+    cache.take('return 0', host)
+    cache.take('new', host)
+    expect(cache.get('sha of return 0')).toBeUndefined()
+    cache.take('return 0', host)
+    expect(host.compiled).toBe(SCRIPTS_MAX + 2)
+  })
+
   it('keeps nothing that does not compile', () => {
     const { cache, host } = newCache()
     expect(cache.take('bad', host)).toBe('a complaint')
